@@ -1,0 +1,3 @@
+//! The numbers we promise.
+
+fn main() {}

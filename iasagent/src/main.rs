@@ -1,0 +1,2 @@
+//! `iasagent`.
+fn main() {}

@@ -1,0 +1,34 @@
+//! `iasctl`: the admin's tool. One file per verb; results go to stdout, diagnostics to stderr.
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+mod check;
+mod inspect;
+mod simulate;
+
+/// Check, rehearse and inspect a Mac's enrolment, on a Mac or on Linux.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 110)]
+struct Command {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Every problem of a control file, with its place and how to mend it
+    Check(check::Arguments),
+    /// What is inside an Apple flat package
+    Inspect(inspect::Arguments),
+    /// A whole enrolment, with the real programs, in a Mac-shaped folder
+    Simulate(simulate::Arguments),
+}
+
+fn main() -> ExitCode {
+    match Command::parse().verb {
+        Verb::Check(arguments) => check::run(&arguments),
+        Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Simulate(arguments) => simulate::run(&arguments),
+    }
+}

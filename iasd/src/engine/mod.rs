@@ -1,0 +1,3 @@
+//! The main loop of a run.
+
+pub(crate) mod recorder;

@@ -1,0 +1,125 @@
+//! Everything that touches the computer: the [`Host`] trait, and the worlds behind it.
+//!
+//! `mac` is the real Mac; `simulated` is a Mac-shaped folder. No other code asks which world it is in.
+
+use crate::download::VerifiedArtifact;
+use futures::future::BoxFuture;
+use shared::{
+    exit::Ended,
+    facts::{ConsoleUser, Facts},
+    layout::MacPath,
+    settings::Identifiers,
+};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::sync::{mpsc, watch};
+
+pub(crate) mod simulated;
+
+/// A system service failed: which one, on what, and why.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}: {why}")]
+pub(crate) struct HostError {
+    /// The operation and its object, such as `install /Library/…/x.pkg`.
+    pub(crate) what: String,
+    /// The reason, with its own chain rendered.
+    pub(crate) why: String,
+}
+
+/// What a running effect reports on its way.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Line {
+    /// A line of output, at most 4 KiB (R72).
+    Output(String),
+    /// Percent done, from `installer`.
+    Percent(f32),
+}
+
+/// Where the output of an effect goes.
+#[derive(Debug)]
+pub(crate) enum Output {
+    /// To the run's log, line by line. The effect never blocks on it for long: lines over the budget are counted.
+    Lines(mpsc::Sender<Line>),
+    /// To a file of its own, because the process outlives the run (R66).
+    LogFile(MacPath),
+}
+
+/// How to start an effect.
+#[derive(Debug)]
+pub(crate) struct Launch {
+    /// Kill the process group after this time (R73).
+    pub(crate) timeout: Option<Duration>,
+    /// Where output goes.
+    pub(crate) output: Output,
+}
+
+/// A started effect. Dropping it does not stop the process.
+pub(crate) struct Running {
+    /// Resolves when it ended.
+    pub(crate) ended: BoxFuture<'static, Ended>,
+    /// Ends it: SIGTERM to the group, 10 s, SIGKILL (R69).
+    pub(crate) stop: Box<dyn FnOnce() + Send>,
+}
+
+/// A computer on which a run happens.
+///
+/// Paths are Mac paths; only the host knows which folder is `/`.
+pub(crate) trait Host: Send + Sync {
+    /// Which folder is the Mac's `/`.
+    fn root(&self) -> &Path;
+
+    /// The uid that must own what root owns on a Mac: 0 there, the runner's own in the simulated world (R115, R116).
+    fn trusted_owner(&self) -> u32;
+
+    /// Whether the process may do its work (R45).
+    fn is_privileged(&self) -> bool;
+
+    /// What a plan needs to know; receipts for the named packages.
+    fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>>;
+
+    /// The installed version of one package (R22); `None` when there is no receipt.
+    fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>>;
+
+    /// Installs a package on the running system (R70). One at a time is the caller's duty.
+    fn install<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>>;
+
+    /// Runs a script as root (R71).
+    fn run_script<'a>(
+        &'a self,
+        script: &'a VerifiedArtifact,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>>;
+
+    /// Who is at the screen; changes as users come and go.
+    fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>>;
+
+    /// Where the agent link listens, in the portable variant (R105).
+    fn agent_socket(&self) -> Option<PathBuf>;
+
+    /// The uid under which a process of `user` appears to us: the user's own, except in an unprivileged simulation.
+    fn uid_seen_for(&self, user: &ConsoleUser) -> u32;
+
+    /// Boots the agent's job out of the sessions of `uids` and removes its plist; then removes the daemon's plist.
+    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>>;
+
+    /// The very last act: boots out the daemon's own job (R81). May not return on a real Mac.
+    fn retire_daemon<'a>(&'a self, jobs: &'a Identifiers) -> BoxFuture<'a, Retired>;
+
+    /// Asks for a restart in five seconds, from a process of its own (R83).
+    fn schedule_reboot(&self) -> BoxFuture<'_, Result<(), HostError>>;
+}
+
+/// One step of removing jobs, and what went wrong in it.
+#[derive(Debug)]
+pub(crate) struct Retired {
+    /// What was removed or booted out.
+    pub(crate) what: String,
+    /// Why it could not be.
+    pub(crate) error: Option<String>,
+}

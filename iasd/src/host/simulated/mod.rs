@@ -1,0 +1,1 @@
+//! The simulated world: a Mac-shaped folder in which an enrolment really happens.

@@ -1,0 +1,1 @@
+//! Apple flat packages, read and written over `Read + Seek` (P38–P42).

@@ -1,0 +1,1 @@
+//! The messages between daemon and agent, whatever carries them (R104–R112).

@@ -1,0 +1,264 @@
+//! The nouns of a control file: a checked [`Item`] and the words that qualify it.
+//!
+//! Values of these types have passed `control::validate`; nothing here is as found in the wild.
+
+use crate::{digest::Digest, facts::Arch, layout::MacPath};
+use serde::{Deserialize, Serialize};
+use std::{fmt, time::Duration};
+
+/// A stage of the run, in execution order (R1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Phase {
+    /// Scripts that decide whether there is anything to do.
+    Preflight,
+    /// Work as root that needs nobody at the screen.
+    SetupAssistant,
+    /// Work once a user has logged in.
+    Userland,
+}
+
+impl Phase {
+    /// All phases in execution order.
+    pub const ALL: [Self; 3] = [Self::Preflight, Self::SetupAssistant, Self::Userland];
+
+    /// The key in the control file.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Preflight => "preflight",
+            Self::SetupAssistant => "setupassistant",
+            Self::Userland => "userland",
+        }
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// What an item is (R10).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ItemKind {
+    /// A flat package for `installer`.
+    Package,
+    /// A script run by root.
+    RootScript,
+    /// A script run by the logged-in user, through the agent.
+    UserScript,
+    /// A file put in place for root (R13).
+    RootFile,
+    /// A file put in place for the user, by the agent (R13).
+    UserFile,
+}
+
+impl ItemKind {
+    /// All kinds.
+    pub const ALL: [Self; 5] =
+        [Self::Package, Self::RootScript, Self::UserScript, Self::RootFile, Self::UserFile];
+
+    /// The value of the `type` key.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Package => "package",
+            Self::RootScript => "rootscript",
+            Self::UserScript => "userscript",
+            Self::RootFile => "rootfile",
+            Self::UserFile => "userfile",
+        }
+    }
+
+    /// Whether the agent carries it out.
+    #[must_use]
+    pub fn needs_agent(self) -> bool {
+        matches!(self, Self::UserScript | Self::UserFile)
+    }
+
+    /// Whether the kind may stand in `phase` (R11).
+    #[must_use]
+    pub fn allowed_in(self, phase: Phase) -> bool {
+        match phase {
+            Phase::Preflight => self == Self::RootScript,
+            Phase::SetupAssistant => !self.needs_agent(),
+            Phase::Userland => true,
+        }
+    }
+}
+
+impl fmt::Display for ItemKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.key())
+    }
+}
+
+/// What a failure of an item means for the run (section 5 of the control-file rules, R92).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailPolicy {
+    /// Any failure is tolerated.
+    Failable,
+    /// A failed download or placement ends the run; a failed execution does not.
+    #[default]
+    FailableExecution,
+    /// Any failure ends the run.
+    FailureIsNotAnOption,
+}
+
+impl FailPolicy {
+    /// All policies, from lenient to strict.
+    pub const ALL: [Self; 3] = [Self::Failable, Self::FailableExecution, Self::FailureIsNotAnOption];
+
+    /// The canonical spelling in the control file (R91).
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Failable => "failable",
+            Self::FailableExecution => "failable_execution",
+            Self::FailureIsNotAnOption => "failure_is_not_an_option",
+        }
+    }
+}
+
+/// What happens when content and `hash` disagree, or no `hash` is given (R84–R88).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+pub enum HashCheckPolicy {
+    /// A missing or different digest is a failed download.
+    #[default]
+    Strict,
+    /// A mismatch is accepted when two consecutive downloads agree with each other.
+    Warning,
+    /// A missing digest is accepted, a different one is not.
+    WarningRequireMatch,
+    /// A mismatch is accepted at once, with a warning.
+    WarningAcceptFirst,
+    /// Nothing is compared.
+    Ignore,
+}
+
+/// Where an item stands in the control file; unique within it, and the name events use for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct ItemId {
+    /// The phase it is listed in.
+    pub phase: Phase,
+    /// Its zero-based position in that phase.
+    pub index: u32,
+}
+
+impl fmt::Display for ItemId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}[{}]", self.phase, self.index)
+    }
+}
+
+/// Members with the same non-empty id that follow one another run together (R56).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct ParallelGroup(pub String);
+
+/// A word of `skip_if` (R24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct SkipIf(pub Arch);
+
+/// Which receipt makes a package unnecessary (R20): present only when both keys are usable.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptTarget {
+    /// The package identifier.
+    pub package_id: String,
+    /// The version that is enough, as written in the control file.
+    pub version: String,
+}
+
+/// The retry keys of one item; `None` leaves the setting in force (R27, R28).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RetryKeys {
+    /// Attempts after the first.
+    pub retries: Option<u32>,
+    /// Wait before the second attempt, in seconds.
+    pub wait_seconds: Option<u32>,
+}
+
+/// Which redirects are followed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FollowRedirects {
+    /// None.
+    None,
+    /// Those that lead to https.
+    Https,
+    /// All but https to http (R122).
+    All,
+}
+
+/// A value that must never be printed.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct Secret(pub String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<redacted>")
+    }
+}
+
+/// The per-item HTTP keys (R9); `None` leaves the setting in force.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FetchOptions {
+    /// Extra request headers: name and value.
+    pub headers: Vec<(String, Secret)>,
+    /// `username` and `password`, used when the server asks (R120).
+    pub credentials: Option<(String, Secret)>,
+    /// Overrides the setting of the same name.
+    pub follow_redirects: Option<FollowRedirects>,
+    /// Overrides the connect and idle deadlines (R123).
+    pub connection_timeout: Option<Duration>,
+    /// Go past the system's proxy.
+    pub ignore_system_proxy: bool,
+    /// `minimum_tls_protocol: 8` or higher raises the floor; TLS 1.3 only when `true`.
+    pub tls13_only: bool,
+}
+
+/// Where an item's content comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// An `https`, `http` or `file` URL (R118).
+    pub url: url::Url,
+    /// How to ask for it.
+    pub options: FetchOptions,
+}
+
+/// A checked item.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// Where it stands.
+    pub id: ItemId,
+    /// Display text only (R75): no control characters, at most 200 characters.
+    pub name: String,
+    /// What it is.
+    pub kind: ItemKind,
+    /// Where its content is, or will be, on the Mac.
+    pub file: MacPath,
+    /// Where the content comes from; without one the file must be there when the item runs (R32).
+    pub source: Option<Source>,
+    /// The expected SHA-256.
+    pub hash: Option<Digest>,
+    /// The receipt that makes the package unnecessary.
+    pub receipt: Option<ReceiptTarget>,
+    /// Install even if the receipt is current (R19).
+    pub always_install: bool,
+    /// Architectures on which the item is skipped (R24).
+    pub skip_if: Vec<SkipIf>,
+    /// Per-item retry keys.
+    pub retry: RetryKeys,
+    /// Success as soon as the process has started (R65).
+    pub donotwait: bool,
+    /// What its failure means.
+    pub fail_policy: FailPolicy,
+    /// The batch it belongs to.
+    pub group: Option<ParallelGroup>,
+    /// Kill and fail the item after this time (R73).
+    pub timeout: Option<Duration>,
+}

@@ -1,0 +1,27 @@
+//! Words and pure rules that more than one program needs.
+//!
+//! Modules are listed so that each imports only what stands above it. Everything here is free of effects,
+//! except `sys`, which is the only place that touches files, sockets, processes, the clock or the environment.
+
+pub mod digest;
+pub mod exit;
+pub mod facts;
+pub mod hint;
+pub mod item;
+pub mod layout;
+pub mod version;
+
+pub mod settings;
+
+pub mod control;
+
+pub mod flat_package;
+
+pub mod plan;
+
+pub mod event;
+pub mod state;
+
+pub mod ipc;
+
+pub mod sys;

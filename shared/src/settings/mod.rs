@@ -1,0 +1,117 @@
+//! The settings of a run: checked, merged by precedence, each with its origin (R36–R44).
+
+use crate::{
+    digest::Digest,
+    item::{FollowRedirects, HashCheckPolicy, Secret},
+    layout::MacPath,
+};
+use std::time::Duration;
+
+/// Where the control file comes from.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ControlSource {
+    /// `JSONURL`.
+    Url(url::Url),
+    /// `Bootstrap`: the control file itself, as JSON text.
+    Embedded(String),
+}
+
+/// How to speak HTTP.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HttpSettings {
+    /// `HTTPAuthUser` and `HTTPAuthPassword`, used when a server asks (R120).
+    pub credentials: Option<(String, Secret)>,
+    /// `HTTPHeaders` and `HeaderAuthorization`.
+    pub headers: Vec<(String, Secret)>,
+    /// Hosts that may see credentials and headers (R121), lower case; `*` means all.
+    pub auth_hosts: Vec<String>,
+    /// `FollowRedirects`.
+    pub follow_redirects: FollowRedirects,
+}
+
+/// Labels and service names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Identifiers {
+    /// `Identifier`: the log's subsystem.
+    pub log: String,
+    /// `LaunchDaemonIdentifier`.
+    pub daemon: String,
+    /// `LaunchAgentIdentifier`.
+    pub agent: String,
+    /// `XPCServiceIdentifier`.
+    pub service: String,
+}
+
+/// What to tell DEPNotify.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DepNotifySettings {
+    /// `DEPNotifyEnable`, or `--depnotify` was given.
+    pub enable: bool,
+    /// `DEPNotifyControlFile`.
+    pub file: MacPath,
+    /// `DEPNotifyDeterminate`.
+    pub determinate: bool,
+    /// The arguments of `--depnotify` in InstallApplications' dialect (R101), in order.
+    pub arguments: Vec<String>,
+}
+
+/// Everything a run can be told.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// `JSONURL` or `Bootstrap`; `None` when neither is set (R42).
+    pub control: Option<ControlSource>,
+    /// `JSONHash`.
+    pub control_digest: Option<Digest>,
+    /// How to speak HTTP.
+    pub http: HttpSettings,
+    /// `HashCheckPolicy`.
+    pub hash_check: HashCheckPolicy,
+    /// `InstallPath` (R44).
+    pub install_path: MacPath,
+    /// Labels and service names.
+    pub identifiers: Identifiers,
+    /// `MinDownloadConcurrency`, 1 to 64.
+    pub min_downloads: u32,
+    /// `MaxDownloadConcurrency`, at least the minimum.
+    pub max_downloads: u32,
+    /// `MaximumRedownloads`.
+    pub redownloads: u32,
+    /// `RetryDelay`.
+    pub retry_delay: Duration,
+    /// `WaitForControlFile` (R47).
+    pub wait_for_control_file: Duration,
+    /// `Reboot`.
+    pub reboot: bool,
+    /// `DryRun`.
+    pub dry_run: bool,
+    /// `SkipJSONValidation` (R43).
+    pub use_local_control_file: bool,
+    /// `WaitForAgentTimeout`; `None` waits for ever.
+    pub wait_for_agent: Option<Duration>,
+    /// `AgentRequestTimeout`; `None` waits for ever.
+    pub agent_request: Option<Duration>,
+    /// `TrackBackgroundProcesses`.
+    pub track_background: bool,
+    /// `BackgroundTimeout`.
+    pub background_timeout: Duration,
+    /// `CleanupOnFailure`.
+    pub cleanup_on_failure: bool,
+    /// `CleanupOnSuccess`.
+    pub cleanup_on_success: bool,
+    /// `KeepFailedFiles`.
+    pub keep_failed_files: bool,
+    /// What to tell DEPNotify.
+    pub depnotify: DepNotifySettings,
+    /// `Debug`.
+    pub debug: bool,
+    /// `Verbose`.
+    pub verbose: bool,
+    /// `LogFilePath`.
+    pub log_file: Option<MacPath>,
+    /// `RetainLogFiles`.
+    pub retain_log_files: bool,
+    /// `NoRestartOnError`.
+    pub no_restart_on_error: bool,
+    /// `WithPreflight`.
+    pub with_preflight: bool,
+}

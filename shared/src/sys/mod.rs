@@ -1,0 +1,1 @@
+//! The only effects of this crate: child processes, atomic files, sockets, unpacking.

@@ -1,0 +1,3 @@
+//! Stories told through the real programs.
+
+fn main() {}

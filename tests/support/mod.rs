@@ -1,0 +1,1 @@
+//! Support for the stories: a world to run the real programs in.
