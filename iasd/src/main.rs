@@ -4,5 +4,6 @@
 mod download;
 mod engine;
 mod host;
+mod report;
 
 fn main() {}
