@@ -1,1 +1,3 @@
 //! The simulated world: a Mac-shaped folder in which an enrolment really happens.
+
+pub(crate) mod script;
