@@ -10,6 +10,7 @@ use crate::{
     item::{FailPolicy, ItemId, ItemKind, Phase},
 };
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// A fact, in the order in which the dispatcher took it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -121,6 +122,31 @@ pub enum ItemEnd {
     PlacementFailed(String),
     /// The run ended before it began.
     NotStarted,
+}
+
+impl fmt::Display for SkipReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SkipIf(arch) => write!(f, "skip_if names this Mac ({arch})"),
+            Self::Receipt { installed } => write!(f, "version {installed} is already installed"),
+            Self::DryRun => f.write_str("dry run"),
+            Self::Ignored(why) => f.write_str(why),
+        }
+    }
+}
+
+impl fmt::Display for ItemEnd {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Done => f.write_str("done"),
+            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
+            Self::Background => f.write_str("started, not waited for"),
+            Self::DownloadFailed(why) => write!(f, "no usable content: {why}"),
+            Self::ExecutionFailed(ended) => write!(f, "failed: {ended}"),
+            Self::PlacementFailed(why) => write!(f, "not placed: {why}"),
+            Self::NotStarted => f.write_str("not started"),
+        }
+    }
 }
 
 impl ItemEnd {

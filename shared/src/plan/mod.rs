@@ -1,1 +1,9 @@
 //! Decisions about a run, as pure functions from values: what to do, what a failure means, when to try again.
+//!
+//! A [`Plan`] can be printed, compared and tested; carrying it out is the engine's business.
+
+pub mod planner;
+pub mod verdict;
+
+pub use planner::{Batch, PhasePlan, Plan, Settled, plan};
+pub use verdict::{Consequence, Failure, consequence};

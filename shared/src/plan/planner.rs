@@ -1,0 +1,304 @@
+//! From a checked control file and the facts of one Mac to what will be done, in which batches, and what not, with reasons.
+
+use crate::{
+    control::{ControlFile, Entry},
+    event::{ItemEnd, Listed, SkipReason},
+    facts::Facts,
+    item::{HashCheckPolicy, Item, ItemKind, Phase},
+    version,
+};
+use std::{cmp::Ordering, fmt};
+
+/// Items that run together; the next batch starts when every member has ended (R56).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Batch(pub Vec<Item>);
+
+/// An entry that is decided before its phase begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settled {
+    /// Which.
+    pub listed: Listed,
+    /// How: skipped, or failed like a download (R15).
+    pub end: ItemEnd,
+}
+
+/// One phase, planned.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PhasePlan {
+    /// Which.
+    pub phase: Phase,
+    /// Entries that need no work, in file order.
+    pub settled: Vec<Settled>,
+    /// Work, in order. Preflight is one batch whatever its groups say (R48).
+    pub batches: Vec<Batch>,
+}
+
+impl PhasePlan {
+    /// Every item that will be carried out, in file order.
+    pub fn items(&self) -> impl Iterator<Item = &Item> {
+        self.batches.iter().flat_map(|batch| &batch.0)
+    }
+
+    /// Whether no work is left in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
+    /// Whether any of its work needs the agent (R62).
+    #[must_use]
+    pub fn needs_agent(&self) -> bool {
+        self.items().any(|item| item.kind.needs_agent())
+    }
+}
+
+/// What a run will do.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Plan {
+    /// In execution order.
+    pub phases: [PhasePlan; 3],
+}
+
+impl Plan {
+    /// One phase.
+    #[must_use]
+    pub fn phase(&self, phase: Phase) -> &PhasePlan {
+        match phase {
+            Phase::Preflight => &self.phases[0],
+            Phase::SetupAssistant => &self.phases[1],
+            Phase::Userland => &self.phases[2],
+        }
+    }
+
+    /// Malformed entries that, by their policy, forbid to begin at all (R15), in file order.
+    pub fn forbidding(&self) -> impl Iterator<Item = &Settled> {
+        use super::verdict::{Consequence, after};
+        self.phases
+            .iter()
+            .flat_map(|phase| &phase.settled)
+            .filter(|settled| after(&settled.end, settled.listed.fail_policy) == Consequence::Abort)
+    }
+}
+
+/// Plans a run.
+///
+/// Gates, in order: `skip_if` (R23), receipt (R21), a digest where one is demanded (R85).
+#[must_use]
+pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy) -> Plan {
+    Plan { phases: Phase::ALL.map(|phase| plan_phase(phase, control.phase(phase), facts, hash_check)) }
+}
+
+fn plan_phase(phase: Phase, entries: &[Entry], facts: &Facts, hash_check: HashCheckPolicy) -> PhasePlan {
+    let mut settled = Vec::new();
+    let mut work = Vec::new();
+    for entry in entries {
+        let end = match entry {
+            Entry::Ignored(_, why) => Some(ItemEnd::Skipped(SkipReason::Ignored(why.clone()))),
+            Entry::Malformed(_, why) => Some(ItemEnd::DownloadFailed(why.clone())),
+            Entry::Item(item) => settle(item, facts, hash_check),
+        };
+        match (end, entry) {
+            (Some(end), entry) => settled.push(Settled { listed: entry.listed(), end }),
+            (None, Entry::Item(item)) => work.push(Item::clone(item)),
+            (None, _) => {}
+        }
+    }
+    let batches = match phase {
+        Phase::Preflight if work.is_empty() => Vec::new(),
+        Phase::Preflight => vec![Batch(work)],
+        Phase::SetupAssistant | Phase::Userland => into_batches(work),
+    };
+    PhasePlan { phase, settled, batches }
+}
+
+/// How an item ends without any work; `None` when there is work to do.
+fn settle(item: &Item, facts: &Facts, hash_check: HashCheckPolicy) -> Option<ItemEnd> {
+    if item.skip_if.iter().any(|word| word.0 == facts.arch) {
+        return Some(ItemEnd::Skipped(SkipReason::SkipIf(facts.arch.as_str().to_owned())));
+    }
+    let installed = item.receipt.as_ref().and_then(|receipt| facts.receipts.get(&receipt.package_id));
+    if let Some(reason) = satisfied(item, installed.map(String::as_str)) {
+        return Some(ItemEnd::Skipped(reason));
+    }
+    if hash_check == HashCheckPolicy::Strict && item.source.is_some() && item.hash.is_none() {
+        let why =
+            "no `hash`, and HashCheckPolicy is Strict: add the SHA-256 of the file, or choose another policy";
+        return Some(ItemEnd::DownloadFailed(why.to_owned()));
+    }
+    None
+}
+
+/// Whether the installed version makes a package unnecessary (R18–R21).
+#[must_use]
+pub fn satisfied(item: &Item, installed: Option<&str>) -> Option<SkipReason> {
+    let (Some(receipt), Some(installed)) = (&item.receipt, installed) else { return None };
+    let wanted = item.kind == ItemKind::Package && !item.always_install;
+    (wanted && version::compare(installed, &receipt.version) != Ordering::Less)
+        .then(|| SkipReason::Receipt { installed: installed.to_owned() })
+}
+
+/// Consecutive items of the same group form a batch; identity is positional (R56, R60).
+fn into_batches(work: Vec<Item>) -> Vec<Batch> {
+    let mut batches: Vec<Batch> = Vec::new();
+    for item in work {
+        match batches.last_mut() {
+            Some(batch)
+                if item.group.is_some() && batch.0.last().is_some_and(|last| last.group == item.group) =>
+            {
+                batch.0.push(item);
+            }
+            _ => batches.push(Batch(vec![item])),
+        }
+    }
+    batches
+}
+
+impl fmt::Display for Plan {
+    /// One line for each entry, batches numbered, reasons behind what is skipped.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for phase in &self.phases {
+            writeln!(f, "{}:", phase.phase)?;
+            if phase.settled.is_empty() && phase.is_empty() {
+                writeln!(f, "  nothing to do")?;
+            }
+            for settled in &phase.settled {
+                writeln!(f, "  {} \"{}\": {}", settled.listed.id, settled.listed.name, settled.end)?;
+            }
+            for (number, batch) in phase.batches.iter().enumerate() {
+                for item in &batch.0 {
+                    let wait = if item.donotwait { ", not waited for" } else { "" };
+                    writeln!(f, "  {}. {} \"{}\": {}{wait}", number + 1, item.id, item.name, item.kind)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        digest::Digest,
+        facts::Arch,
+        item::{FailPolicy, ItemId, ParallelGroup, ReceiptTarget, RetryKeys, SkipIf, Source},
+        layout::MacPath,
+    };
+    use std::collections::BTreeMap;
+
+    fn item(phase: Phase, index: u32) -> Item {
+        Item {
+            id: ItemId { phase, index },
+            name: format!("item {index}"),
+            kind: ItemKind::Package,
+            file: MacPath::new("/Library/x/a.pkg").unwrap(),
+            source: Some(Source {
+                url: url::Url::parse("https://example.com/a.pkg").unwrap(),
+                options: Default::default(),
+            }),
+            hash: Some(Digest::of(b"")),
+            receipt: None,
+            always_install: false,
+            skip_if: Vec::new(),
+            retry: RetryKeys::default(),
+            donotwait: false,
+            fail_policy: FailPolicy::default(),
+            group: None,
+            timeout: None,
+        }
+    }
+
+    fn control(setup_assistant: Vec<Entry>) -> ControlFile {
+        ControlFile { digest: Digest::of(b""), preflight: Vec::new(), setup_assistant, userland: Vec::new() }
+    }
+
+    fn facts() -> Facts {
+        let receipts = BTreeMap::from([("com.example.a".to_owned(), "2.0".to_owned())]);
+        Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts }
+    }
+
+    fn batches_of(groups: &[&str]) -> Vec<Vec<u32>> {
+        let entries = groups.iter().zip(0..).map(|(group, index)| {
+            let group = (!group.is_empty()).then(|| ParallelGroup((*group).to_owned()));
+            Entry::Item(Box::new(Item { group, ..item(Phase::SetupAssistant, index) }))
+        });
+        let plan = plan(&control(entries.collect()), &facts(), HashCheckPolicy::Strict);
+        let ids = |batch: &Batch| batch.0.iter().map(|item| item.id.index + 1).collect();
+        plan.phase(Phase::SetupAssistant).batches.iter().map(ids).collect()
+    }
+
+    #[test]
+    fn v2_batches() {
+        assert_eq!(
+            batches_of(&["alpha", "alpha", "beta", "beta", "beta", "alpha"]),
+            [vec![1, 2], vec![3, 4, 5], vec![6]]
+        );
+        assert_eq!(batches_of(&["a", "", "a"]), [vec![1], vec![2], vec![3]]);
+        assert_eq!(batches_of(&["", ""]), [vec![1], vec![2]]);
+    }
+
+    #[test]
+    fn r60_a_skipped_item_does_not_split_its_batch() {
+        let group = Some(ParallelGroup("a".into()));
+        let mut items: Vec<_> =
+            (0..3).map(|i| Item { group: group.clone(), ..item(Phase::Userland, i) }).collect();
+        items[1].skip_if = vec![SkipIf(Arch::Arm64)];
+        items[1].group = None;
+        let entries = items.into_iter().map(|item| Entry::Item(Box::new(item))).collect();
+        let file = ControlFile { userland: entries, ..control(Vec::new()) };
+        let plan = plan(&file, &facts(), HashCheckPolicy::Strict);
+        let userland = plan.phase(Phase::Userland);
+        assert_eq!(userland.batches.len(), 1);
+        assert_eq!(userland.settled[0].end, ItemEnd::Skipped(SkipReason::SkipIf("arm64".into())));
+    }
+
+    fn settled(item: Item, hash_check: HashCheckPolicy) -> Option<ItemEnd> {
+        let plan = plan(&control(vec![Entry::Item(Box::new(item))]), &facts(), hash_check);
+        plan.phases[1].settled.first().map(|settled| settled.end.clone())
+    }
+
+    #[test]
+    fn r21_a_current_receipt_makes_a_package_unnecessary_even_without_a_hash() {
+        let receipt = |version: &str| {
+            Some(ReceiptTarget { package_id: "com.example.a".into(), version: version.to_owned() })
+        };
+        let with = |version| Item { receipt: receipt(version), hash: None, ..item(Phase::SetupAssistant, 0) };
+        let current = ItemEnd::Skipped(SkipReason::Receipt { installed: "2.0".into() });
+        assert_eq!(settled(with("2"), HashCheckPolicy::Strict), Some(current.clone()));
+        assert_eq!(settled(with("1.9"), HashCheckPolicy::Ignore), Some(current));
+        assert_eq!(settled(with("2.0.1"), HashCheckPolicy::Ignore), None);
+        let forced = Item { always_install: true, ..with("2") };
+        assert_eq!(settled(forced, HashCheckPolicy::Ignore), None, "R19: required installs anyway");
+    }
+
+    #[test]
+    fn r85_strict_demands_a_hash_only_for_what_is_downloaded() {
+        let bare = Item { hash: None, ..item(Phase::SetupAssistant, 0) };
+        assert!(matches!(settled(bare.clone(), HashCheckPolicy::Strict), Some(ItemEnd::DownloadFailed(_))));
+        assert_eq!(settled(bare.clone(), HashCheckPolicy::Warning), None);
+        assert_eq!(settled(Item { source: None, ..bare }, HashCheckPolicy::Strict), None);
+    }
+
+    #[test]
+    fn r15_a_malformed_item_forbids_the_run_unless_it_is_failable() {
+        let malformed = |fail_policy| {
+            let listed =
+                Listed { fail_policy, ..Entry::Item(Box::new(item(Phase::SetupAssistant, 0))).listed() };
+            control(vec![Entry::Malformed(listed, "hash: not a digest".into())])
+        };
+        let count = |policy| plan(&malformed(policy), &facts(), HashCheckPolicy::Strict).forbidding().count();
+        assert_eq!(count(FailPolicy::Failable), 0);
+        assert_eq!(count(FailPolicy::FailableExecution), 1);
+    }
+
+    #[test]
+    fn a_plan_prints_what_and_why() {
+        let skipped = Item { skip_if: vec![SkipIf(Arch::Arm64)], ..item(Phase::SetupAssistant, 0) };
+        let entries = [skipped, item(Phase::SetupAssistant, 1)].map(|item| Entry::Item(Box::new(item)));
+        let text = plan(&control(entries.to_vec()), &facts(), HashCheckPolicy::Strict).to_string();
+        let expected = "preflight:\n  nothing to do\nsetupassistant:\n  setupassistant[0] \"item 0\": skipped: \
+                        skip_if names this Mac (arm64)\n  1. setupassistant[1] \"item 1\": package\nuserland:\n  \
+                        nothing to do\n";
+        assert_eq!(text, expected);
+    }
+}
