@@ -1,1 +1,3 @@
 //! The only effects of this crate: child processes, atomic files, sockets, unpacking.
+
+pub mod child;
