@@ -25,3 +25,6 @@ pub mod state;
 pub mod ipc;
 
 pub mod sys;
+
+#[cfg(test)]
+mod corpus;

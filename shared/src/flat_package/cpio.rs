@@ -1,0 +1,387 @@
+//! cpio archives, the inside of `Payload` and `Scripts`: the odc and newc formats, read as a stream (P40).
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{self, Read};
+use std::os::unix::ffi::OsStringExt as _;
+use std::path::{Component, Path, PathBuf};
+
+/// Longest name of an entry or target of a link, in bytes.
+const LONGEST_NAME: u64 = 4096;
+
+/// Files with several names that may be open at a time.
+const MOST_LINKED: usize = 65_536;
+
+const TRAILER: &[u8] = b"TRAILER!!!";
+
+/// The archive cannot be read on.
+#[derive(Debug, thiserror::Error)]
+#[error("damaged cpio archive at byte {offset}{}: {reason}", entry_named(.entry))]
+pub struct CpioError {
+    /// Bytes from the beginning of the decompressed archive.
+    pub offset: u64,
+    /// The last entry whose name was read.
+    pub entry: Option<PathBuf>,
+    /// What is wrong.
+    pub reason: String,
+    /// The stream's own failure, if that was it.
+    #[source]
+    pub source: Option<io::Error>,
+}
+
+fn entry_named(entry: &Option<PathBuf>) -> String {
+    entry.as_ref().map_or_else(String::new, |path| format!(", at or after entry {}", path.display()))
+}
+
+/// What a cpio entry is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A file.
+    File,
+    /// A folder.
+    Directory,
+    /// A symbolic link.
+    Symlink {
+        /// Where it points, as recorded.
+        target: PathBuf,
+    },
+    /// A device node, pipe or socket: P41 leaves it to policy.
+    Special,
+}
+
+/// One entry of the archive.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CpioEntry {
+    /// Its path as recorded, such as `./usr/local/bin/tool`; see [`CpioEntry::relative`].
+    pub path: PathBuf,
+    /// What it is.
+    pub kind: Kind,
+    /// Type and permission bits, as in `st_mode`.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Last change, in seconds since 1970.
+    pub mtime: u64,
+    /// Bytes of content.
+    pub size: u64,
+    /// How many names the file has.
+    pub links: u32,
+    /// The first entry that was the same file. This one is another name of it, and its body, when [`Self::size`] is
+    /// not 0, is the content of them all: newc records it with the last name, odc with each or with the first.
+    pub link_to: Option<PathBuf>,
+}
+
+impl CpioEntry {
+    /// The path below the folder the archive is unpacked to, without `.` in it; empty for that folder itself.
+    ///
+    /// # Errors
+    /// It is absolute or contains `..`, so it could lead outside (P41).
+    pub fn relative(&self) -> Result<PathBuf, Outside> {
+        below(&self.path)
+    }
+}
+
+/// The path leads outside the folder the archive is unpacked to.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} would lead outside the folder it is unpacked to; do not install this package")]
+pub struct Outside(pub PathBuf);
+
+/// `path` as a relative one without `.`; also for [`CpioEntry::link_to`].
+///
+/// # Errors
+/// It is absolute or contains `..`.
+pub fn below(path: &Path) -> Result<PathBuf, Outside> {
+    let mut inside = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::Normal(name) => inside.push(name),
+            Component::CurDir => {}
+            _ => return Err(Outside(path.to_owned())),
+        }
+    }
+    Ok(inside)
+}
+
+/// Reads a cpio archive entry by entry.
+///
+/// ```
+/// # fn list(archive: impl std::io::Read) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut archive = shared::flat_package::cpio::Cpio::new(archive);
+/// while let Some(entry) = archive.next_entry()? {
+///     println!("{} {}", entry.size, entry.path.display());
+///     std::io::copy(&mut archive.body(), &mut std::io::sink())?; // or leave it out: next_entry skips the body
+/// }
+/// # Ok(()) }
+/// ```
+pub struct Cpio<R> {
+    source: R,
+    offset: u64,
+    /// Bytes of the current body not read yet, and of its padding.
+    left: u64,
+    padding: u64,
+    last: Option<PathBuf>,
+    linked: HashMap<(u64, u64), Linked>,
+    ended: bool,
+}
+
+/// The first name of a file that has more.
+struct Linked {
+    entry: CpioEntry,
+    names_to_come: u32,
+}
+
+/// The numbers of a header, of either format.
+struct Header {
+    device: u64,
+    inode: u64,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    links: u32,
+    mtime: u64,
+    name: u64,
+    size: u64,
+    /// Names and bodies are padded to a multiple of this.
+    align: u64,
+    length: u64,
+}
+
+impl<R: Read> Cpio<R> {
+    /// Reads from `source`, which must not be compressed.
+    pub fn new(source: R) -> Self {
+        Self { source, offset: 0, left: 0, padding: 0, last: None, linked: HashMap::new(), ended: false }
+    }
+
+    /// The next entry, skipping what is left of the current one's body. `None` at the archive's end, when the stream
+    /// has been read to *its* end too, so whatever verifies it underneath has had its say.
+    ///
+    /// # Errors
+    /// The archive is damaged, ends early, or the stream fails.
+    pub fn next_entry(&mut self) -> Result<Option<CpioEntry>, CpioError> {
+        if self.ended {
+            return Ok(None);
+        }
+        self.skip(self.left + self.padding)?;
+        (self.left, self.padding) = (0, 0);
+        let header = self.header()?;
+        let name = self.name(&header)?;
+        if name == TRAILER {
+            self.ended = true;
+            return match io::copy(&mut self.source, &mut io::sink()) {
+                Ok(_) => Ok(None),
+                Err(source) => Err(self.failed("the stream fails after the last entry", source)),
+            };
+        }
+        self.last = Some(PathBuf::from(OsString::from_vec(name)));
+        self.left = header.size;
+        self.padding = padding(header.size, header.align);
+        self.entry(&header).map(Some)
+    }
+
+    /// The bytes of the current entry that have not been read yet.
+    pub fn body(&mut self) -> Body<'_, R> {
+        Body(self)
+    }
+
+    fn entry(&mut self, header: &Header) -> Result<CpioEntry, CpioError> {
+        let kind = match header.mode & 0o170_000 {
+            0o100_000 | 0 => Kind::File,
+            0o040_000 => Kind::Directory,
+            0o120_000 => Kind::Symlink { target: self.target()? },
+            _ => Kind::Special,
+        };
+        let mut entry = CpioEntry {
+            path: self.last.clone().unwrap_or_default(),
+            kind,
+            mode: header.mode,
+            uid: header.uid,
+            gid: header.gid,
+            mtime: header.mtime,
+            size: header.size,
+            links: header.links,
+            link_to: None,
+        };
+        if entry.kind == Kind::File && entry.links > 1 {
+            self.link(&mut entry, (header.device, header.inode))?;
+        }
+        Ok(entry)
+    }
+
+    /// Recognises another name of a file that was seen before.
+    fn link(&mut self, entry: &mut CpioEntry, inode: (u64, u64)) -> Result<(), CpioError> {
+        if let Some(linked) = self.linked.get_mut(&inode)
+            && linked.entry.is_same_file(entry)
+        {
+            entry.link_to = Some(linked.entry.path.clone());
+            linked.entry.size = linked.entry.size.max(entry.size);
+            linked.names_to_come = linked.names_to_come.saturating_sub(1);
+            if linked.names_to_come == 0 {
+                self.linked.remove(&inode);
+            }
+            return Ok(());
+        }
+        if self.linked.len() >= MOST_LINKED {
+            return Err(self.damage(format!("more than {MOST_LINKED} files with several names")));
+        }
+        self.linked.insert(inode, Linked { entry: entry.clone(), names_to_come: entry.links - 1 });
+        Ok(())
+    }
+
+    fn header(&mut self) -> Result<Header, CpioError> {
+        let magic: [u8; 6] = self.array()?;
+        match &magic {
+            b"070707" => self.odc(),
+            b"070701" | b"070702" => self.newc(),
+            [b'A', b'A', b'0', b'1', ..] | [b'Y', b'A', b'A', b'1', ..] => {
+                Err(self.damage("this is an Apple Archive, which this program cannot read".into()))
+            }
+            _ => Err(self.damage("no cpio entry (odc or newc) begins here".into())),
+        }
+    }
+
+    /// `070707`, then octal digits: dev, ino, mode, uid, gid, nlink, rdev (6 each), mtime (11), namesize (6), filesize (11).
+    fn odc(&mut self) -> Result<Header, CpioError> {
+        let fields: [u8; 70] = self.array()?;
+        let field = |from: usize, digits: usize| self.number(&fields, from, digits, 8);
+        Ok(Header {
+            device: field(0, 6)?,
+            inode: field(6, 6)?,
+            mode: field(12, 6)? as u32,
+            uid: field(18, 6)? as u32,
+            gid: field(24, 6)? as u32,
+            links: field(30, 6)? as u32,
+            mtime: field(42, 11)?,
+            name: field(53, 6)?,
+            size: field(59, 11)?,
+            align: 1,
+            length: 76,
+        })
+    }
+
+    /// `070701` or `070702`, then 8 hexadecimal digits each: ino, mode, uid, gid, nlink, mtime, filesize, devmajor,
+    /// devminor, rdevmajor, rdevminor, namesize, checksum.
+    fn newc(&mut self) -> Result<Header, CpioError> {
+        let fields: [u8; 104] = self.array()?;
+        let field = |index: usize| self.number(&fields, index * 8, 8, 16);
+        Ok(Header {
+            device: field(7)? << 32 | field(8)?,
+            inode: field(0)?,
+            mode: field(1)? as u32,
+            uid: field(2)? as u32,
+            gid: field(3)? as u32,
+            links: field(4)? as u32,
+            mtime: field(5)?,
+            size: field(6)?,
+            name: field(11)?,
+            align: 4,
+            length: 110,
+        })
+    }
+
+    fn number(&self, fields: &[u8], from: usize, digits: usize, radix: u32) -> Result<u64, CpioError> {
+        let text =
+            fields.get(from..from + digits).and_then(|field| std::str::from_utf8(field).ok()).unwrap_or("");
+        let number = text.trim_matches([' ', '\0']);
+        u64::from_str_radix(number, radix)
+            .map_err(|_| self.damage(format!("{text:?} is not a number in a header")))
+    }
+
+    /// The name with its final zero removed.
+    fn name(&mut self, header: &Header) -> Result<Vec<u8>, CpioError> {
+        if header.name == 0 || header.name > LONGEST_NAME {
+            return Err(self.damage(format!("a name of {} bytes", header.name)));
+        }
+        let mut name = self.bytes(header.name)?;
+        if name.pop() != Some(0) || name.is_empty() || name.contains(&0) {
+            return Err(self.damage("a name that does not end where it should".into()));
+        }
+        self.skip(padding(header.length + header.name, header.align))?;
+        Ok(name)
+    }
+
+    fn target(&mut self) -> Result<PathBuf, CpioError> {
+        if self.left > LONGEST_NAME {
+            return Err(self.damage(format!("a symbolic link to a path of {} bytes", self.left)));
+        }
+        let mut target = self.bytes(self.left)?;
+        self.left = 0;
+        if let Some(end) = target.iter().position(|byte| *byte == 0) {
+            target.truncate(end);
+        }
+        Ok(PathBuf::from(OsString::from_vec(target)))
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], CpioError> {
+        let mut bytes = [0; N];
+        self.source
+            .read_exact(&mut bytes)
+            .map_err(|source| self.failed("it ends or fails inside a header", source))?;
+        self.offset += N as u64;
+        Ok(bytes)
+    }
+
+    /// Exactly `count` bytes; the caller has bounded it.
+    fn bytes(&mut self, count: u64) -> Result<Vec<u8>, CpioError> {
+        let mut bytes = Vec::new();
+        let outcome = self.source.by_ref().take(count).read_to_end(&mut bytes);
+        outcome.map_err(|source| self.failed("the stream fails", source))?;
+        if bytes.len() as u64 != count {
+            return Err(self.damage("it ends inside an entry".into()));
+        }
+        self.offset += count;
+        Ok(bytes)
+    }
+
+    fn skip(&mut self, count: u64) -> Result<(), CpioError> {
+        let outcome = io::copy(&mut self.source.by_ref().take(count), &mut io::sink());
+        let skipped = outcome.map_err(|source| self.failed("the stream fails inside an entry", source))?;
+        self.offset += skipped;
+        if skipped < count {
+            return Err(self.damage("it ends inside an entry".into()));
+        }
+        Ok(())
+    }
+
+    fn damage(&self, reason: String) -> CpioError {
+        CpioError { offset: self.offset, entry: self.last.clone(), reason, source: None }
+    }
+
+    fn failed(&self, reason: &str, source: io::Error) -> CpioError {
+        CpioError { source: Some(source), ..self.damage(reason.to_owned()) }
+    }
+}
+
+impl CpioEntry {
+    /// Inode numbers of odc have 18 bits and are used again in large archives, so they alone prove nothing.
+    fn is_same_file(&self, other: &Self) -> bool {
+        let same_content = self.size == 0 || other.size == 0 || self.size == other.size;
+        let this = (self.mode, self.uid, self.gid, self.mtime, self.links);
+        same_content && this == (other.mode, other.uid, other.gid, other.mtime, other.links)
+    }
+}
+
+/// Bytes from `length` to the next multiple of `align`.
+fn padding(length: u64, align: u64) -> u64 {
+    (align - length % align) % align
+}
+
+/// Reads the body of an archive's current entry, from [`Cpio::body`].
+pub struct Body<'a, R>(&'a mut Cpio<R>);
+
+impl<R: Read> Read for Body<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let wanted = usize::try_from(self.0.left).unwrap_or(usize::MAX).min(buffer.len());
+        let count = self.0.source.read(buffer.get_mut(..wanted).unwrap_or_default())?;
+        if count == 0 && wanted > 0 {
+            return Err(io::Error::new(
+                io::ErrorKind::UnexpectedEof,
+                self.0.damage("it ends inside an entry".into()),
+            ));
+        }
+        self.0.left -= count as u64;
+        self.0.offset += count as u64;
+        Ok(count)
+    }
+}
