@@ -3,7 +3,9 @@
 //! A [`Plan`] can be printed, compared and tested; carrying it out is the engine's business.
 
 pub mod planner;
+pub mod retry;
 pub mod verdict;
 
 pub use planner::{Batch, PhasePlan, Plan, Settled, plan};
+pub use retry::{AttemptFailure, RetrySchedule};
 pub use verdict::{Consequence, Failure, consequence};

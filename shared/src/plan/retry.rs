@@ -1,0 +1,257 @@
+//! The retry schedule of one download: after each failed attempt, how long to wait for the next one, or to give up.
+//!
+//! No clock and no chance in here: the caller passes what failed and its own random number, and does the waiting.
+
+use crate::item::RetryKeys;
+use std::time::Duration;
+
+/// No wait of ours grows beyond this, unless the configured one is longer (R28).
+const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// No server makes us wait longer than this (R29).
+const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// How much of the wait chance may add (R28).
+const JITTER: f64 = 0.1;
+
+/// Why an attempt failed, as far as the next one depends on it (R29).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptFailure {
+    /// Connection error, timeout, truncated body, 408, 425, 429 or 5xx.
+    Transient,
+    /// The same, and the server said when to come back (`Retry-After`).
+    RetryAfter(Duration),
+    /// Any other 4xx: one retry only, because it seldom passes.
+    ClientError,
+    /// The content is complete and not what `hash` says.
+    HashMismatch,
+    /// The same, but only after a partial download was resumed: the kept part may be what is wrong, so the first
+    /// such failure costs no attempt (R125).
+    ResumedHashMismatch,
+    /// Another attempt cannot help: refused redirect, no space, unusable URL.
+    Permanent,
+}
+
+impl AttemptFailure {
+    /// What an HTTP status other than 200 and 206 means, with the `Retry-After` of the answer.
+    #[must_use]
+    pub fn of_status(status: u16, retry_after: Option<Duration>) -> Self {
+        match status {
+            408 | 425 | 429 | 500..=599 => retry_after.map_or(Self::Transient, Self::RetryAfter),
+            400..=499 => Self::ClientError,
+            _ => Self::Permanent,
+        }
+    }
+}
+
+/// Counts the attempts of one download and spaces them out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetrySchedule {
+    attempt: u32,
+    retries_left: u32,
+    /// The wait before the next retry, before cap and jitter.
+    backoff: Duration,
+    longest: Duration,
+    client_error_seen: bool,
+    resumed_mismatch_seen: bool,
+}
+
+impl RetrySchedule {
+    /// The schedule for an item's keys over the settings `MaximumRedownloads` and `RetryDelay` (R27, R28).
+    #[must_use]
+    pub fn new(keys: RetryKeys, redownloads: u32, retry_delay: Duration) -> Self {
+        let wait = keys.wait_seconds.map_or(retry_delay, |seconds| Duration::from_secs(seconds.into()));
+        Self {
+            attempt: 1,
+            retries_left: keys.retries.unwrap_or(redownloads),
+            backoff: wait,
+            longest: wait.max(LONGEST_BACKOFF),
+            client_error_seen: false,
+            resumed_mismatch_seen: false,
+        }
+    }
+
+    /// The attempt under way; counts from 1. A restart that costs no attempt keeps its number.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    /// Whether another attempt is left after this one: policy `Warning` needs to know (R86).
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.retries_left == 0
+    }
+
+    /// The attempt under way failed: how long to wait before the next one, or `None` to give up.
+    ///
+    /// `jitter` is chance, 0 to 1; it lengthens the wait by up to 10 %, so that a fleet does not return in step.
+    #[must_use]
+    pub fn next_wait(&mut self, failure: AttemptFailure, jitter: f64) -> Option<Duration> {
+        if failure == AttemptFailure::ResumedHashMismatch && !self.resumed_mismatch_seen {
+            self.resumed_mismatch_seen = true;
+            return Some(Duration::ZERO);
+        }
+        let pointless = match failure {
+            AttemptFailure::Permanent => true,
+            AttemptFailure::ClientError => std::mem::replace(&mut self.client_error_seen, true),
+            _ => false,
+        };
+        if pointless {
+            self.retries_left = 0;
+        }
+        self.retries_left = self.retries_left.checked_sub(1)?;
+        self.attempt = self.attempt.saturating_add(1);
+        let asked = match failure {
+            AttemptFailure::RetryAfter(wait) => wait.min(LONGEST_RETRY_AFTER),
+            _ => Duration::ZERO,
+        };
+        let wait = self.backoff.max(asked);
+        self.backoff = self.backoff.saturating_mul(2).max(Duration::from_secs(1)).min(self.longest);
+        Some(lengthened(wait, jitter))
+    }
+}
+
+fn lengthened(wait: Duration, jitter: f64) -> Duration {
+    let chance = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
+    let extra = Duration::try_from_secs_f64(wait.as_secs_f64() * chance * JITTER).unwrap_or_default();
+    wait.saturating_add(extra)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn schedule(retries: u32, wait: u32) -> RetrySchedule {
+        let keys = RetryKeys { retries: Some(retries), wait_seconds: Some(wait) };
+        RetrySchedule::new(keys, 9, Duration::from_secs(99))
+    }
+
+    fn waits(mut schedule: RetrySchedule, failures: &[AttemptFailure]) -> Vec<Option<u64>> {
+        failures.iter().map(|f| schedule.next_wait(*f, 0.0).map(|wait| wait.as_secs())).collect()
+    }
+
+    #[test]
+    fn r27_there_is_one_attempt_more_than_retries() {
+        for retries in [0_u32, 1, 3] {
+            let mut schedule = schedule(retries, 0);
+            let mut attempts = 1;
+            while schedule.next_wait(AttemptFailure::HashMismatch, 0.0).is_some() {
+                attempts += 1;
+                assert_eq!(schedule.attempt(), attempts);
+            }
+            assert_eq!(attempts, retries + 1);
+            assert!(schedule.is_last());
+            assert_eq!(schedule.next_wait(AttemptFailure::Transient, 0.0), None, "given up is given up");
+        }
+    }
+
+    #[test]
+    fn r27_r28_settings_hold_where_the_item_says_nothing() {
+        let settings = RetrySchedule::new(RetryKeys::default(), 3, Duration::from_secs(5));
+        assert_eq!(waits(settings, &[AttemptFailure::Transient; 4]), [Some(5), Some(10), Some(20), None]);
+    }
+
+    #[test]
+    fn r28_the_wait_doubles_up_to_a_minute_or_the_configured_value() {
+        let doubled = waits(schedule(6, 5), &[AttemptFailure::Transient; 6]);
+        assert_eq!(doubled, [5, 10, 20, 40, 60, 60].map(Some));
+        assert_eq!(waits(schedule(3, 120), &[AttemptFailure::Transient; 3]), [120, 120, 120].map(Some));
+    }
+
+    #[test]
+    fn r28_a_wait_of_zero_is_an_immediate_retry_and_then_doubles_from_a_second() {
+        let doubled = waits(schedule(9, 0), &[AttemptFailure::Transient; 9]);
+        assert_eq!(doubled, [0, 1, 2, 4, 8, 16, 32, 60, 60].map(Some));
+    }
+
+    #[test]
+    fn r29_a_server_that_says_when_is_heard_for_at_most_five_minutes() {
+        let ask = |seconds| AttemptFailure::RetryAfter(Duration::from_secs(seconds));
+        let heard = waits(schedule(4, 5), &[ask(90), ask(1), ask(86_400), AttemptFailure::Transient]);
+        assert_eq!(heard, [90, 10, 300, 40].map(Some));
+    }
+
+    #[test]
+    fn r29_a_client_error_is_tried_once_more_within_the_budget() {
+        use AttemptFailure::{ClientError, Transient};
+        assert_eq!(waits(schedule(9, 1), &[ClientError, ClientError]), [Some(1), None]);
+        assert_eq!(waits(schedule(9, 1), &[ClientError, Transient, ClientError]), [Some(1), Some(2), None]);
+        assert_eq!(waits(schedule(0, 1), &[ClientError]), [None]);
+    }
+
+    #[test]
+    fn what_cannot_pass_is_not_tried_again() {
+        assert_eq!(
+            waits(schedule(9, 1), &[AttemptFailure::Permanent, AttemptFailure::Transient]),
+            [None, None]
+        );
+    }
+
+    #[test]
+    fn r125_a_mismatch_after_a_resume_is_free_once() {
+        let mut schedule = schedule(1, 5);
+        assert_eq!(schedule.next_wait(AttemptFailure::ResumedHashMismatch, 0.5), Some(Duration::ZERO));
+        assert_eq!(schedule.attempt(), 1);
+        assert!(schedule.next_wait(AttemptFailure::ResumedHashMismatch, 0.5).is_some());
+        assert_eq!(schedule.attempt(), 2);
+        assert_eq!(schedule.next_wait(AttemptFailure::ResumedHashMismatch, 0.5), None);
+    }
+
+    #[test]
+    fn r29_statuses_fall_into_their_classes() {
+        let soon = Some(Duration::from_secs(7));
+        for status in [408, 425, 429, 500, 503, 599] {
+            assert_eq!(AttemptFailure::of_status(status, None), AttemptFailure::Transient, "{status}");
+            assert_eq!(
+                AttemptFailure::of_status(status, soon),
+                AttemptFailure::RetryAfter(Duration::from_secs(7))
+            );
+        }
+        for status in [400, 401, 403, 404, 410, 416] {
+            assert_eq!(AttemptFailure::of_status(status, soon), AttemptFailure::ClientError, "{status}");
+        }
+        for status in [204, 304, 307, 600] {
+            assert_eq!(AttemptFailure::of_status(status, soon), AttemptFailure::Permanent, "{status}");
+        }
+    }
+
+    fn any_failure() -> impl Strategy<Value = AttemptFailure> {
+        prop_oneof![
+            Just(AttemptFailure::Transient),
+            any::<u64>().prop_map(|s| AttemptFailure::RetryAfter(Duration::from_secs(s))),
+            Just(AttemptFailure::ClientError),
+            Just(AttemptFailure::HashMismatch),
+            Just(AttemptFailure::ResumedHashMismatch),
+            Just(AttemptFailure::Permanent),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn no_schedule_outlives_its_budget_or_its_caps(
+            retries in 0_u32..20,
+            wait in any::<u32>(),
+            failures in prop::collection::vec((any_failure(), any::<f64>()), 0..40),
+        ) {
+            let mut schedule = schedule(retries, wait);
+            let longest = Duration::from_secs(u64::from(wait).max(300)).mul_f64(1.1);
+            let mut given = 0;
+            for (failure, jitter) in failures {
+                let before = schedule.attempt();
+                if let Some(wait) = schedule.next_wait(failure, jitter) {
+                    prop_assert!(wait <= longest + Duration::from_millis(1));
+                    given += u32::from(schedule.attempt() > before);
+                }
+            }
+            prop_assert!(given <= retries);
+            prop_assert!(schedule.attempt() <= retries + 1);
+        }
+
+        #[test]
+        fn r28_jitter_adds_at_most_a_tenth(wait in 1_u32..100_000, jitter in 0.0_f64..=1.0) {
+            let exact = Duration::from_secs(wait.into());
+            let given = schedule(1, wait).next_wait(AttemptFailure::Transient, jitter).unwrap();
+            prop_assert!(given >= exact && given <= exact.mul_f64(1.1) + Duration::from_millis(1));
+        }
+    }
+}
