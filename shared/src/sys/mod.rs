@@ -1,3 +1,4 @@
 //! The only effects of this crate: child processes, atomic files, sockets, unpacking.
 
 pub mod child;
+pub mod link;
