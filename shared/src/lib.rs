@@ -21,6 +21,7 @@ pub mod plan;
 
 pub mod event;
 pub mod state;
+pub mod wording;
 
 pub mod ipc;
 

@@ -1,0 +1,162 @@
+//! What happens to one item, in words.
+
+use super::{LogLine, bytes, duration, name, units::one_line};
+use crate::{
+    event::{AcceptedBecause, Category, EventKind, ItemEnd, Level, SkipReason},
+    item::{FailPolicy, ItemKind},
+    state::RunState,
+};
+
+/// The line of an event about one item; `None` for other events.
+pub(super) fn line(kind: &EventKind, state: &RunState) -> Option<LogLine> {
+    let (level, text) = match kind {
+        EventKind::DownloadStarted { id, url, attempt, resumed_at } => {
+            let again = if *attempt > 1 { format!(", attempt {attempt}") } else { String::new() };
+            let resumed = match resumed_at {
+                0 => String::new(),
+                at => format!(", going on after {}", bytes(*at)),
+            };
+            (Level::Info, format!("{}: downloading {url}{again}{resumed}", name(*id, state)))
+        }
+        EventKind::DownloadAttemptFailed { id, attempt, error, retry_in_ms } => {
+            let next = match retry_in_ms {
+                Some(ms) => format!("next attempt in {}", duration(*ms)),
+                None => "no attempt left".to_owned(),
+            };
+            (Level::Warning, format!("{}: attempt {attempt}: {error}; {next}", name(*id, state)))
+        }
+        EventKind::DownloadFinished { id, bytes: length, digest, because, reused } => {
+            let verb = if *reused { "already here" } else { "downloaded" };
+            let (level, rule) = accepted(*because);
+            let length = bytes(*length);
+            (level, format!("{}: {verb}, {length}, sha256 {digest}, {rule}", name(*id, state)))
+        }
+        EventKind::ItemStarted { id } => (Level::Debug, format!("{}: its turn has come", name(*id, state))),
+        EventKind::ItemRunning { id } => {
+            let kind = state.items.get(id).and_then(|item| item.listed.kind);
+            (Level::Info, format!("{}: {}", name(*id, state), working(kind)))
+        }
+        EventKind::ItemFinished { id, end, ms, last_lines } => {
+            let policy = state.items.get(id).map(|item| item.listed.fail_policy).unwrap_or_default();
+            let level = if end.is_failure() { Level::Error } else { Level::Info };
+            let text = format!("{}: {}", name(*id, state), finished(end, *ms, policy));
+            let mut line = LogLine::new(level, Category::Item, text);
+            line.details = last_lines.iter().map(|line| one_line(line)).collect();
+            return Some(line);
+        }
+        _ => return None,
+    };
+    Some(LogLine::new(level, Category::Item, text))
+}
+
+/// What is being done to an item of this kind.
+#[must_use]
+pub fn working(kind: Option<ItemKind>) -> &'static str {
+    match kind {
+        Some(ItemKind::Package) => "installing",
+        Some(ItemKind::RootScript) => "running as root",
+        Some(ItemKind::UserScript) => "running as the user",
+        Some(ItemKind::RootFile | ItemKind::UserFile) => "placing",
+        None => "carrying out",
+    }
+}
+
+/// How an item ended, and after a failure what that means for the run (R94).
+#[must_use]
+pub fn finished(end: &ItemEnd, ms: u64, policy: FailPolicy) -> String {
+    let what = match end {
+        ItemEnd::Done => return format!("done in {}", duration(ms)),
+        ItemEnd::Background => return "started, goes on in the background".to_owned(),
+        ItemEnd::NotStarted => return "not begun, because the run ended".to_owned(),
+        ItemEnd::Skipped(reason) => return skipped(reason),
+        ItemEnd::DownloadFailed(error) => format!("download failed: {error}"),
+        ItemEnd::ExecutionFailed(ended) => format!("failed: {ended}"),
+        ItemEnd::PlacementFailed(error) => format!("could not be placed: {error}"),
+    };
+    let meaning = if tolerates(policy, end) { "tolerated" } else { "ends the run" };
+    format!("{what}; {meaning} ({})", policy.key())
+}
+
+/// Whether the run goes on after `end` under `policy` (R92).
+#[must_use]
+pub fn tolerates(policy: FailPolicy, end: &ItemEnd) -> bool {
+    match policy {
+        FailPolicy::Failable => true,
+        FailPolicy::FailableExecution => {
+            !matches!(end, ItemEnd::DownloadFailed(_) | ItemEnd::PlacementFailed(_))
+        }
+        FailPolicy::FailureIsNotAnOption => !end.is_failure(),
+    }
+}
+
+fn skipped(reason: &SkipReason) -> String {
+    match reason {
+        SkipReason::SkipIf(word) => format!("skipped: not for {word}"),
+        SkipReason::Receipt { installed } => format!("skipped: version {installed} is installed"),
+        SkipReason::DryRun => "not carried out: dry run".to_owned(),
+        SkipReason::Ignored(why) => format!("ignored: {why}"),
+    }
+}
+
+/// The rule of acceptance (R88); what deserves a second look is a warning.
+fn accepted(because: AcceptedBecause) -> (Level, &'static str) {
+    match because {
+        AcceptedBecause::HashEqual => (Level::Info, "as `hash` says"),
+        AcceptedBecause::NoHash => (Level::Warning, "accepted without a `hash`"),
+        AcceptedBecause::TwoDownloadsAgree => {
+            (Level::Warning, "not what `hash` says, but two downloads agree")
+        }
+        AcceptedBecause::FirstMismatch => {
+            (Level::Warning, "not what `hash` says, accepted by HashCheckPolicy")
+        }
+        AcceptedBecause::NotCompared => (Level::Info, "not compared (HashCheckPolicy Ignore)"),
+        AcceptedBecause::Local => (Level::Info, "local file without a `hash`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::sample, *};
+    use crate::exit::Ended;
+
+    #[test]
+    fn r92_a_policy_tolerates_what_the_table_says() {
+        let ends = [
+            ItemEnd::DownloadFailed(String::new()),
+            ItemEnd::PlacementFailed(String::new()),
+            ItemEnd::ExecutionFailed(Ended::Exited(1)),
+        ];
+        let table = [
+            (FailPolicy::Failable, [true, true, true]),
+            (FailPolicy::FailableExecution, [false, false, true]),
+            (FailPolicy::FailureIsNotAnOption, [false, false, false]),
+        ];
+        for (policy, expected) in table {
+            assert_eq!(ends.clone().map(|end| tolerates(policy, &end)), expected, "{policy:?}");
+        }
+    }
+
+    #[test]
+    fn r94_a_tolerated_failure_is_an_error_with_its_code_and_last_lines() {
+        let end = ItemEnd::ExecutionFailed(Ended::Exited(3));
+        let last_lines = vec!["no such\tprinter".to_owned()];
+        let kind = EventKind::ItemFinished { id: sample::id(0), end, ms: 1200, last_lines };
+        let state = sample::told([sample::loaded(&["Printers"]), kind.clone()]);
+        let line = line(&kind, &state).unwrap();
+        assert_eq!(line.level, Level::Error);
+        assert_eq!(line.text, "Printers: failed: exit status 3; tolerated (failable_execution)");
+        assert_eq!(line.details, ["no such printer"]);
+    }
+
+    #[test]
+    fn r88_accepted_content_is_logged_with_its_digest_and_the_rule() {
+        let digest = crate::digest::Digest::of(b"abc");
+        let because = AcceptedBecause::FirstMismatch;
+        let kind =
+            EventKind::DownloadFinished { id: sample::id(0), bytes: 3, digest, because, reused: false };
+        let state = sample::told([sample::loaded(&["App"])]);
+        let line = line(&kind, &state).unwrap();
+        assert_eq!(line.level, Level::Warning);
+        assert!(line.text.contains(&digest.to_string()) && line.text.contains("not what `hash` says"));
+    }
+}

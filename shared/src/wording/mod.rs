@@ -1,0 +1,163 @@
+//! Events in words: the one place where a fact about a run becomes a line for people.
+//!
+//! The daemon's log and `iasctl`'s screen say the same thing because both ask here. No output, no clock.
+
+mod item;
+mod result;
+#[cfg(test)]
+mod sample;
+mod units;
+
+pub use item::{finished, tolerates, working};
+pub use result::{Tally, reason, status_line};
+pub use units::{bytes, duration, exact_moment, moment, one_line};
+
+use crate::{
+    event::{Category, Event, EventKind, Level, PhaseEnd, Progress},
+    exit::ExitCode,
+    item::{ItemId, Phase},
+    state::RunState,
+};
+
+/// A line of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How loud.
+    pub level: Level,
+    /// Where it belongs (R103).
+    pub category: Category,
+    /// The text, on one line.
+    pub text: String,
+    /// Lines that belong below it, such as the last output of a failed item (R94).
+    pub details: Vec<String>,
+}
+
+impl LogLine {
+    fn new(level: Level, category: Category, text: impl AsRef<str>) -> Self {
+        Self { level, category, text: one_line(text.as_ref()), details: Vec::new() }
+    }
+}
+
+/// What `event` has to say, if it is worth a line; `state` already contains it.
+#[must_use]
+pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
+    use Level::{Debug, Error, Info, Warning};
+    let line = match &event.kind {
+        EventKind::RunStarted { run_id, version, dry_run, facts } => {
+            let dry = if *dry_run { "; dry run: nothing will be carried out" } else { "" };
+            let (os, arch) = (&facts.os_version, facts.arch.as_str());
+            LogLine::new(
+                Info,
+                Category::Main,
+                format!("iasd {version} begins run {run_id} on macOS {os}, {arch}{dry}"),
+            )
+        }
+        EventKind::ControlFileLoaded { source, digest, items, errors, warnings } => {
+            let level = if *errors > 0 { Warning } else { Info };
+            let findings = match (errors, warnings) {
+                (0, 0) => String::new(),
+                _ => format!("; {errors} errors, {warnings} warnings in it"),
+            };
+            let text = format!("control file {source}: {} items, sha256 {digest}{findings}", items.len());
+            LogLine::new(level, Category::Main, text)
+        }
+        EventKind::PhaseStarted { phase } => {
+            let items = state.items.keys().filter(|id| id.phase == *phase).count();
+            LogLine::new(Info, category(*phase), format!("{phase} begins: {items} items"))
+        }
+        EventKind::PhaseFinished { phase, end } => {
+            let (level, word) = match end {
+                PhaseEnd::Completed => (Info, "completed"),
+                PhaseEnd::Aborted => (Error, "aborted"),
+                PhaseEnd::Skipped => (Info, "skipped"),
+            };
+            LogLine::new(level, category(*phase), format!("{phase} {word}"))
+        }
+        EventKind::PreflightVerdict { pass: true } => {
+            LogLine::new(Info, Category::Preflight, "preflight passed: nothing else is needed on this Mac")
+        }
+        EventKind::PreflightVerdict { pass: false } => {
+            LogLine::new(Info, Category::Preflight, "preflight did not pass: going on")
+        }
+        EventKind::BackgroundEnded { id, ended } => {
+            let level = if ended.is_success() { Info } else { Warning };
+            LogLine::new(level, Category::Item, format!("{}: background: {ended}", name(*id, state)))
+        }
+        EventKind::Notice { level, category, id, text } => {
+            let item = id.map(|id| format!("{}: ", name(id, state))).unwrap_or_default();
+            LogLine::new(*level, *category, format!("{item}{text}"))
+        }
+        EventKind::Cleanup { what, error: None } => LogLine::new(Debug, Category::Main, what),
+        EventKind::Cleanup { what, error: Some(error) } => {
+            LogLine::new(Warning, Category::Main, format!("{what}: {error}; going on"))
+        }
+        EventKind::RebootRequested => LogLine::new(Info, Category::Main, "restarting in five seconds"),
+        EventKind::RunFinished { exit, summary } => {
+            let level = if *exit == ExitCode::Finished { Info } else { Error };
+            let text = format!("run finished: {summary} (exit status {})", exit.code());
+            LogLine::new(level, Category::Main, text)
+        }
+        kind => return item::line(kind, state).or_else(|| people(kind)),
+    };
+    Some(line)
+}
+
+/// What a piece of news has to say: only output lines are worth a line (R72).
+#[must_use]
+pub fn output(progress: &Progress, state: &RunState) -> Option<LogLine> {
+    let Progress::Output { id, line } = progress else { return None };
+    Some(LogLine::new(Level::Info, Category::Item, format!("{}: {line}", name(*id, state))))
+}
+
+/// An item's display text.
+#[must_use]
+pub fn name(id: ItemId, state: &RunState) -> String {
+    state.items.get(&id).map_or_else(|| id.to_string(), |item| one_line(&item.listed.name))
+}
+
+/// The log category of a phase (R103).
+#[must_use]
+pub fn category(phase: Phase) -> Category {
+    match phase {
+        Phase::Preflight => Category::Preflight,
+        Phase::SetupAssistant => Category::SetupAssistant,
+        Phase::Userland => Category::Userland,
+    }
+}
+
+/// A category's name in the log (R103).
+#[must_use]
+pub fn category_name(category: Category) -> &'static str {
+    match category {
+        Category::Settings => "settings",
+        Category::Main => "main",
+        Category::Item => "item",
+        Category::Preflight => "preflight",
+        Category::SetupAssistant => "setupassistant",
+        Category::Userland => "userland",
+        Category::Xpc => "xpc",
+        Category::DepNotify => "DEPNotify",
+        Category::Agent => "agent",
+    }
+}
+
+/// Lines about the user and the agent; uids, not names: logs leave the Mac (R102).
+fn people(kind: &EventKind) -> Option<LogLine> {
+    let (level, category, text) = match kind {
+        EventKind::WaitingForUser => {
+            (Level::Info, Category::Userland, "waiting for somebody to log in".to_owned())
+        }
+        EventKind::UserPresent { user } => {
+            (Level::Info, Category::Userland, format!("a user is logged in (uid {})", user.uid))
+        }
+        EventKind::WaitingForAgent => (Level::Info, Category::Xpc, "waiting for the agent".to_owned()),
+        EventKind::AgentCheckedIn { uid, pid } => {
+            (Level::Info, Category::Xpc, format!("the agent checked in (uid {uid}, process {pid})"))
+        }
+        EventKind::AgentLost { uid } => {
+            (Level::Warning, Category::Xpc, format!("the agent of uid {uid} went away"))
+        }
+        _ => return None,
+    };
+    Some(LogLine::new(level, category, text))
+}
