@@ -1,9 +1,19 @@
 //! Whoever tells others about a run: reporters listen to the dispatcher's events, and only listen.
 
+mod append;
+pub(crate) mod depnotify;
+mod lines;
+pub(crate) mod log;
+pub(crate) mod ndjson;
+#[cfg(test)]
+mod sample;
+pub(crate) mod status;
+
 use shared::{
     event::{Event, Progress},
     state::RunState,
 };
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Listens to a run.
 ///
@@ -18,4 +28,23 @@ pub(crate) trait Reporter: Send {
 
     /// The run is over: write what is still unwritten.
     fn finish(&mut self) {}
+}
+
+/// What went wrong in reporters, on its way to the log: the log takes it with the next event.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Troubles(Arc<Mutex<Vec<String>>>);
+
+impl Troubles {
+    /// Keeps a trouble; one that is already waiting is not kept twice.
+    pub(crate) fn tell(&self, text: String) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.len() < 64 && !waiting.contains(&text) {
+            waiting.push(text);
+        }
+    }
+
+    /// What has been kept since the last time.
+    pub(crate) fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
 }

@@ -1,4 +1,5 @@
 //! The only effects of this crate: child processes, atomic files, sockets, unpacking.
 
+pub mod atomic;
 pub mod child;
 pub mod link;
