@@ -56,6 +56,12 @@ impl MacPath {
         if path.is_empty() { Err(NotAMacPath::Empty) } else { Ok(Self(path)) }
     }
 
+    /// One of this product's own paths, known to be absolute and normalised.
+    pub(crate) fn of(known: &'static str) -> Self {
+        debug_assert!(Self::new(known).is_ok_and(|path| path.0 == known), "{known} is no Mac path");
+        Self(known.to_owned())
+    }
+
     /// The path as the Mac writes it.
     #[must_use]
     pub fn as_str(&self) -> &str {

@@ -1,5 +1,23 @@
 //! The settings of a run: checked, merged by precedence, each with its origin (R36–R44).
 
+pub mod arguments;
+pub mod document;
+mod draft;
+pub mod duration;
+mod finding;
+pub mod install_path;
+pub mod keys;
+mod merge;
+pub mod profile;
+#[cfg(test)]
+mod tests;
+pub mod value;
+mod xml;
+
+pub use draft::{Draft, REDACTED};
+pub use finding::{Origin, Place, SettingsFinding, Severity, Source};
+pub use merge::{Layer, Merged, Mode, merge};
+
 use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
@@ -114,4 +132,55 @@ pub struct Settings {
     pub no_restart_on_error: bool,
     /// `WithPreflight`.
     pub with_preflight: bool,
+}
+
+impl Default for Settings {
+    /// The built-in defaults of the table in [`keys`].
+    fn default() -> Self {
+        Self {
+            control: None,
+            control_digest: None,
+            http: HttpSettings {
+                credentials: None,
+                headers: Vec::new(),
+                auth_hosts: Vec::new(),
+                follow_redirects: FollowRedirects::Https,
+            },
+            hash_check: HashCheckPolicy::Strict,
+            install_path: MacPath::of("/Library/installapplications"),
+            identifiers: Identifiers {
+                log: "cz.macadmin.ias".to_owned(),
+                daemon: "cz.macadmin.iasd".to_owned(),
+                agent: "cz.macadmin.iasagent".to_owned(),
+                service: "cz.macadmin.ias.xpc".to_owned(),
+            },
+            min_downloads: 1,
+            max_downloads: 4,
+            redownloads: 3,
+            retry_delay: Duration::from_secs(5),
+            wait_for_control_file: Duration::from_secs(86_400),
+            reboot: false,
+            dry_run: false,
+            use_local_control_file: false,
+            wait_for_agent: Some(Duration::from_secs(86_400)),
+            agent_request: None,
+            track_background: false,
+            background_timeout: Duration::from_secs(300),
+            cleanup_on_failure: true,
+            cleanup_on_success: true,
+            keep_failed_files: false,
+            depnotify: DepNotifySettings {
+                enable: false,
+                file: MacPath::of("/var/tmp/depnotify.log"),
+                determinate: true,
+                arguments: Vec::new(),
+            },
+            debug: false,
+            verbose: false,
+            log_file: None,
+            retain_log_files: true,
+            no_restart_on_error: false,
+            with_preflight: false,
+        }
+    }
 }

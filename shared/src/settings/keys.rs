@@ -1,0 +1,438 @@
+//! The table of every settings key; parsing, hints, the command line and the documentation are made from it.
+//!
+//! A flat table, hence long. A new setting is one row here, one field in [`Settings`](super::Settings) and its default there.
+
+use super::{ControlSource, Draft};
+use crate::{
+    digest::Digest,
+    item::{FollowRedirects, HashCheckPolicy, Secret},
+    layout::MacPath,
+};
+use std::time::Duration;
+
+/// The type of a key's value, and where it goes.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    /// True or false.
+    Switch(fn(&mut Draft, bool)),
+    /// An integer between two bounds, both included.
+    Count(u32, u32, fn(&mut Draft, u32)),
+    /// Seconds, or a duration text.
+    Span(fn(&mut Draft, Duration)),
+    /// One line of text; empty means none.
+    Text(fn(&mut Draft, Option<String>)),
+    /// A reverse-DNS name.
+    Identifier(fn(&mut Draft, String)),
+    /// An absolute path on the Mac.
+    Path(fn(&mut Draft, MacPath)),
+    /// An absolute path on the Mac; empty means none.
+    OptionalPath(fn(&mut Draft, Option<MacPath>)),
+    /// The folder that is deleted after a run (R44).
+    InstallPath(fn(&mut Draft, MacPath)),
+    /// An `https`, `http` or `file` URL.
+    Url(fn(&mut Draft, url::Url)),
+    /// 64 hexadecimal digits.
+    Digest(fn(&mut Draft, Digest)),
+    /// A name of R84.
+    HashPolicy(fn(&mut Draft, HashCheckPolicy)),
+    /// `none`, `https`, `all`, or a boolean.
+    Redirects(fn(&mut Draft, FollowRedirects)),
+    /// Names and values.
+    Headers(fn(&mut Draft, Vec<(String, Secret)>)),
+    /// Host names.
+    Hosts(fn(&mut Draft, Vec<String>)),
+    /// A whole control file.
+    ControlFile(fn(&mut Draft, String)),
+}
+
+/// One settings key.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// The canonical name.
+    pub name: &'static str,
+    /// What its value must be.
+    pub kind: Kind,
+    /// The default, as a profile would write it; empty when there is none.
+    pub default: &'static str,
+    /// Names other tools give it, in plists.
+    pub aliases: &'static [&'static str],
+    /// Its option, without the dashes; empty when there is none.
+    pub option: &'static str,
+    /// Options other tools give it.
+    pub other_options: &'static [&'static str],
+    /// Whether its value must not be printed.
+    pub secret: bool,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// A key that nobody else names otherwise; the rows change what differs.
+const PLAIN: Key = Key {
+    name: "",
+    kind: Kind::Switch(|_, _| {}),
+    default: "",
+    aliases: &[],
+    option: "",
+    other_options: &[],
+    secret: false,
+    doc: "",
+};
+
+/// Every key, in the order in which they are documented and printed.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "JSONURL",
+        kind: Kind::Url(|to, url| to.settings.control = Some(ControlSource::Url(url))),
+        option: "jsonurl",
+        doc: "Where the control file is: an `https`, `http` or `file` URL. Required unless `Bootstrap` is given.",
+        ..PLAIN
+    },
+    Key {
+        name: "Bootstrap",
+        kind: Kind::ControlFile(|to, json| to.settings.control = Some(ControlSource::Embedded(json))),
+        aliases: &["bootstrap"],
+        doc: "The control file itself, as a dictionary with the same keys. Excludes `JSONURL` in the same source.",
+        ..PLAIN
+    },
+    Key {
+        name: "JSONHash",
+        kind: Kind::Digest(|to, digest| to.settings.control_digest = Some(digest)),
+        option: "json-hash",
+        doc: "The SHA-256 the control file must have; a file with another one is not used.",
+        ..PLAIN
+    },
+    Key {
+        name: "HTTPAuthUser",
+        kind: Kind::Text(|to, user| to.user = user),
+        option: "http-auth-user",
+        doc: "The user name for servers that ask for one (Basic or Digest).",
+        ..PLAIN
+    },
+    Key {
+        name: "HTTPAuthPassword",
+        kind: Kind::Text(|to, password| to.password = password.map(Secret)),
+        option: "http-auth-password",
+        secret: true,
+        doc: "The password that goes with `HTTPAuthUser`.",
+        ..PLAIN
+    },
+    Key {
+        name: "HTTPHeaders",
+        kind: Kind::Headers(|to, headers| to.headers = headers),
+        secret: true,
+        doc: "Request headers: a dictionary, or an array of dictionaries with `name` and `value`.",
+        ..PLAIN
+    },
+    Key {
+        name: "HeaderAuthorization",
+        kind: Kind::Text(|to, value| to.authorization = value.map(Secret)),
+        option: "header-authorization",
+        other_options: &["headers"],
+        secret: true,
+        doc: "The value of the `Authorization` header, such as `Basic …` or `Bearer …`; wins over one in `HTTPHeaders`.",
+        ..PLAIN
+    },
+    Key {
+        name: "HTTPAuthHosts",
+        kind: Kind::Hosts(|to, hosts| to.hosts = Some(hosts)),
+        option: "http-auth-hosts",
+        doc: "Hosts that may see the user name, password and headers; `*` means all. Without it: the host of `JSONURL`.",
+        ..PLAIN
+    },
+    Key {
+        name: "FollowRedirects",
+        kind: Kind::Redirects(|to, policy| to.settings.http.follow_redirects = policy),
+        default: "https",
+        option: "follow-redirects",
+        doc: "Which redirects are followed: `none`, `https` (those that lead to https) or `all` (but never from https to http). True means `https`, false `none`.",
+        ..PLAIN
+    },
+    Key {
+        name: "HashCheckPolicy",
+        kind: Kind::HashPolicy(|to, policy| to.settings.hash_check = policy),
+        default: "Strict",
+        option: "hash-check-policy",
+        doc: "What a missing or different `hash` means: `Strict` (also `Fail`, `Enforce`), `Warning` (`Warn`), `WarningRequireMatch`, `WarningAcceptFirst`, `Ignore` (`None`, `Off`).",
+        ..PLAIN
+    },
+    Key {
+        name: "InstallPath",
+        kind: Kind::InstallPath(|to, path| to.settings.install_path = path),
+        default: "/Library/installapplications",
+        option: "install-path",
+        other_options: &["iapath", "installpath"],
+        doc: "The working folder. It is deleted after a run, with everything in it, so folders of the system are refused.",
+        ..PLAIN
+    },
+    Key {
+        name: "Identifier",
+        kind: Kind::Identifier(|to, name| to.settings.identifiers.log = name),
+        default: "cz.macadmin.ias",
+        option: "identifier",
+        doc: "The subsystem in the unified log.",
+        ..PLAIN
+    },
+    Key {
+        name: "LaunchDaemonIdentifier",
+        kind: Kind::Identifier(|to, name| to.settings.identifiers.daemon = name),
+        default: "cz.macadmin.iasd",
+        option: "launch-daemon-identifier",
+        other_options: &["ldidentifier"],
+        doc: "The label and file name of the daemon's launchd job, removed after a run.",
+        ..PLAIN
+    },
+    Key {
+        name: "LaunchAgentIdentifier",
+        kind: Kind::Identifier(|to, name| to.settings.identifiers.agent = name),
+        default: "cz.macadmin.iasagent",
+        option: "launch-agent-identifier",
+        other_options: &["laidentifier"],
+        doc: "The label and file name of the agent's launchd job, removed after a run.",
+        ..PLAIN
+    },
+    Key {
+        name: "XPCServiceIdentifier",
+        kind: Kind::Identifier(|to, name| to.settings.identifiers.service = name),
+        default: "cz.macadmin.ias.xpc",
+        option: "xpc-service-identifier",
+        doc: "The Mach service on which the agent finds the daemon; must be the one in the daemon's launchd job.",
+        ..PLAIN
+    },
+    Key {
+        name: "MinDownloadConcurrency",
+        kind: Kind::Count(1, 64, |to, count| to.settings.min_downloads = count),
+        default: "1",
+        option: "min-download-concurrency",
+        doc: "How many downloads run side by side at first; one more is allowed for each that finished.",
+        ..PLAIN
+    },
+    Key {
+        name: "MaxDownloadConcurrency",
+        kind: Kind::Count(1, 64, |to, count| to.settings.max_downloads = count),
+        default: "4",
+        aliases: &["DownloadMaxConcurrency"],
+        option: "max-download-concurrency",
+        other_options: &["download-max-concurrency"],
+        doc: "How many downloads run side by side at most.",
+        ..PLAIN
+    },
+    Key {
+        name: "MaximumRedownloads",
+        kind: Kind::Count(0, 100, |to, count| to.settings.redownloads = count),
+        default: "3",
+        aliases: &["MaxRetries"],
+        option: "maximum-redownloads",
+        other_options: &["max-retries"],
+        doc: "Attempts after the first, for the control file and for items without `retries`.",
+        ..PLAIN
+    },
+    Key {
+        name: "RetryDelay",
+        kind: Kind::Span(|to, span| to.settings.retry_delay = span),
+        default: "5",
+        option: "retry-delay",
+        doc: "The wait before the second attempt; it doubles after each further one.",
+        ..PLAIN
+    },
+    Key {
+        name: "WaitForControlFile",
+        kind: Kind::Span(|to, span| to.settings.wait_for_control_file = span),
+        default: "86400",
+        option: "wait-for-control-file",
+        doc: "How long the network and the server of the control file are waited for before launchd is asked to start the daemon again.",
+        ..PLAIN
+    },
+    Key {
+        name: "Reboot",
+        kind: Kind::Switch(|to, flag| to.settings.reboot = flag),
+        default: "false",
+        option: "reboot",
+        doc: "Restart the Mac after a successful run.",
+        ..PLAIN
+    },
+    Key {
+        name: "DryRun",
+        kind: Kind::Switch(|to, flag| to.settings.dry_run = flag),
+        default: "false",
+        option: "dry-run",
+        doc: "Say what would be done and change nothing; needs no root.",
+        ..PLAIN
+    },
+    Key {
+        name: "SkipJSONValidation",
+        kind: Kind::Switch(|to, flag| to.settings.use_local_control_file = flag),
+        default: "false",
+        aliases: &["SkipValidation"],
+        option: "skip-json-validation",
+        other_options: &["skip-validation"],
+        doc: "Use a control file that is already in `InstallPath` instead of downloading it. It is checked all the same.",
+        ..PLAIN
+    },
+    Key {
+        name: "WaitForAgentTimeout",
+        kind: Kind::Span(|to, span| to.settings.wait_for_agent = never_if_zero(span)),
+        default: "86400",
+        option: "wait-for-agent-timeout",
+        doc: "How long a logged-in user's agent is waited for; 0 waits for ever.",
+        ..PLAIN
+    },
+    Key {
+        name: "AgentRequestTimeout",
+        kind: Kind::Span(|to, span| to.settings.agent_request = never_if_zero(span)),
+        default: "0",
+        option: "agent-request-timeout",
+        doc: "How long one request to the agent may take; 0 sets no limit.",
+        ..PLAIN
+    },
+    Key {
+        name: "TrackBackgroundProcesses",
+        kind: Kind::Switch(|to, flag| to.settings.track_background = flag),
+        default: "false",
+        option: "track-background-processes",
+        doc: "Wait at the end for what items with `donotwait` started.",
+        ..PLAIN
+    },
+    Key {
+        name: "BackgroundTimeout",
+        kind: Kind::Span(|to, span| to.settings.background_timeout = span),
+        default: "300",
+        option: "background-timeout",
+        doc: "How long `TrackBackgroundProcesses` waits.",
+        ..PLAIN
+    },
+    Key {
+        name: "CleanupOnFailure",
+        kind: Kind::Switch(|to, flag| to.settings.cleanup_on_failure = flag),
+        default: "true",
+        option: "cleanup-on-failure",
+        doc: "Remove the installation after a run that a failure policy ended.",
+        ..PLAIN
+    },
+    Key {
+        name: "CleanupOnSuccess",
+        kind: Kind::Switch(|to, flag| to.settings.cleanup_on_success = flag),
+        default: "true",
+        option: "cleanup-on-success",
+        doc: "Remove the installation after a successful run.",
+        ..PLAIN
+    },
+    Key {
+        name: "KeepFailedFiles",
+        kind: Kind::Switch(|to, flag| to.settings.keep_failed_files = flag),
+        default: "false",
+        option: "keep-failed-files",
+        doc: "Keep the files of failed items for inspection.",
+        ..PLAIN
+    },
+    Key {
+        name: "DEPNotifyEnable",
+        kind: Kind::Switch(|to, flag| to.settings.depnotify.enable = flag),
+        default: "false",
+        option: "depnotify-enable",
+        doc: "Write progress for DEPNotify and windows that read its commands.",
+        ..PLAIN
+    },
+    Key {
+        name: "DEPNotifyControlFile",
+        kind: Kind::Path(|to, path| to.settings.depnotify.file = path),
+        default: "/var/tmp/depnotify.log",
+        option: "depnotify-control-file",
+        doc: "The file those lines go to.",
+        ..PLAIN
+    },
+    Key {
+        name: "DEPNotifyDeterminate",
+        kind: Kind::Switch(|to, flag| to.settings.depnotify.determinate = flag),
+        default: "true",
+        option: "depnotify-determinate",
+        doc: "Also write the commands that move the progress bar.",
+        ..PLAIN
+    },
+    Key {
+        name: "Debug",
+        kind: Kind::Switch(|to, flag| to.settings.debug = flag),
+        default: "false",
+        option: "debug",
+        doc: "Log what only a developer needs.",
+        ..PLAIN
+    },
+    Key {
+        name: "Verbose",
+        kind: Kind::Switch(|to, flag| to.settings.verbose = flag),
+        default: "false",
+        option: "verbose",
+        doc: "Log more.",
+        ..PLAIN
+    },
+    Key {
+        name: "LogFilePath",
+        kind: Kind::OptionalPath(|to, path| to.settings.log_file = path),
+        option: "log-file-path",
+        other_options: &["log-file"],
+        doc: "A file that gets the log as well.",
+        ..PLAIN
+    },
+    Key {
+        name: "RetainLogFiles",
+        kind: Kind::Switch(|to, flag| to.settings.retain_log_files = flag),
+        default: "true",
+        option: "retain-log-files",
+        doc: "Keep log files after cleanup.",
+        ..PLAIN
+    },
+    Key {
+        name: "NoRestartOnError",
+        kind: Kind::Switch(|to, flag| to.settings.no_restart_on_error = flag),
+        default: "false",
+        option: "no-restart-on-error",
+        doc: "Exit with 0 after an error, so that launchd does not start the daemon again before the next boot.",
+        ..PLAIN
+    },
+    Key {
+        name: "WithPreflight",
+        kind: Kind::Switch(|to, flag| to.settings.with_preflight = flag),
+        default: "false",
+        option: "with-preflight",
+        doc: "Run preflight in a standalone run as well.",
+        ..PLAIN
+    },
+];
+
+fn never_if_zero(span: Duration) -> Option<Duration> {
+    (!span.is_zero()).then_some(span)
+}
+
+/// The key with this canonical name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+/// Every name a plist may use, canonical ones first.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    KEYS.iter().map(|key| key.name).chain(KEYS.iter().flat_map(|key| key.aliases.iter().copied()))
+}
+
+impl Kind {
+    /// What a value must be, after "expected".
+    #[must_use]
+    pub fn expected(&self) -> String {
+        match self {
+            Self::Switch(_) => "a boolean".to_owned(),
+            Self::Count(least, most, _) => format!("an integer from {least} to {most}"),
+            Self::Span(_) => "seconds or a duration such as 90s or 2h30m, at most 366 days".to_owned(),
+            Self::Text(_) => "a string".to_owned(),
+            Self::Identifier(_) => "a name such as cz.macadmin.iasd".to_owned(),
+            Self::Path(_) | Self::OptionalPath(_) | Self::InstallPath(_) => "an absolute path".to_owned(),
+            Self::Url(_) => "an https, http or file URL".to_owned(),
+            Self::Digest(_) => "64 hexadecimal digits".to_owned(),
+            Self::HashPolicy(_) => {
+                "Strict, Warning, WarningRequireMatch, WarningAcceptFirst or Ignore".to_owned()
+            }
+            Self::Redirects(_) => "none, https, all or a boolean".to_owned(),
+            Self::Headers(_) => "a dictionary, or an array of {name, value}".to_owned(),
+            Self::Hosts(_) => "an array of host names".to_owned(),
+            Self::ControlFile(_) => "a dictionary like a control file".to_owned(),
+        }
+    }
+}

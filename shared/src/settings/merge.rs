@@ -1,0 +1,252 @@
+//! Sources merged by precedence into one [`Settings`], with every finding and the origin of every value (R36, R38, R39).
+
+use super::{
+    Settings,
+    draft::{Draft, Refused},
+    finding::{Origin, Place, SettingsFinding, Severity, Source},
+    keys::{self, KEYS, Key, Kind},
+    value::name_of,
+};
+use crate::hint::nearest;
+use plist::{Dictionary, Value};
+use std::collections::BTreeMap;
+
+/// What one source says, as it was read.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layer {
+    /// Which source.
+    pub source: Source,
+    /// Its keys and values.
+    pub values: Dictionary,
+    /// Where its keys stand, when it is text.
+    pub places: BTreeMap<String, Place>,
+}
+
+impl Layer {
+    /// A source without positions.
+    #[must_use]
+    pub fn new(source: Source, values: Dictionary) -> Self {
+        Self { source, values, places: BTreeMap::new() }
+    }
+
+    fn place(&self, key: &str) -> Option<Place> {
+        self.places.get(key).copied()
+    }
+
+    fn finding(&self, severity: Severity, key: &str, problem: impl Into<String>) -> SettingsFinding {
+        SettingsFinding::new(severity, self.source.clone(), problem).about(key, self.place(key))
+    }
+}
+
+/// Whose nested dictionary applies, in go-installapplications' dialect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Started by launchd, with an agent in the user's session.
+    #[default]
+    Daemon,
+    /// Started by hand, without an agent.
+    Standalone,
+}
+
+impl Mode {
+    /// The name of its dictionary.
+    #[must_use]
+    pub fn key(self) -> &'static str {
+        match self {
+            Self::Daemon => "daemon",
+            Self::Standalone => "standalone",
+        }
+    }
+}
+
+/// All sources together.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// What is in force.
+    pub settings: Settings,
+    /// Every key with its effective value, in the order of the table.
+    pub origins: Vec<Origin>,
+    /// Everything there is to say, source by source.
+    pub findings: Vec<SettingsFinding>,
+}
+
+impl Merged {
+    /// Why no run may begin, if that is so.
+    #[must_use]
+    pub fn fatal(&self) -> Option<&SettingsFinding> {
+        self.findings.iter().find(|finding| finding.severity == Severity::Fatal)
+    }
+}
+
+/// Merges `layers` from weak to strong; among equals the later one is stronger.
+///
+/// Never fails: what cannot be used is reported and left out, key by key (R38). An `InstallPath` that must not be
+/// used is reported as [`Severity::Fatal`] (R44) unless a stronger source replaces it.
+#[must_use]
+pub fn merge(mut layers: Vec<Layer>, mode: Mode) -> Merged {
+    layers.sort_by_key(|layer| rank(&layer.source));
+    let mut merging = Merging::default();
+    for layer in &layers {
+        merging.layer(layer, mode);
+    }
+    merging.finish()
+}
+
+/// Precedence of a source (R36).
+fn rank(source: &Source) -> u8 {
+    match source {
+        Source::Default => 0,
+        Source::Preferences(_) => 1,
+        Source::Managed(_) => 2,
+        Source::File(_) => 3,
+        Source::CommandLine => 4,
+    }
+}
+
+#[derive(Default)]
+struct Merging {
+    draft: Draft,
+    origins: BTreeMap<&'static str, (String, Source)>,
+    findings: Vec<SettingsFinding>,
+    /// The install path in force must not be used.
+    dangerous: Option<SettingsFinding>,
+}
+
+impl Merging {
+    fn layer(&mut self, layer: &Layer, mode: Mode) {
+        let mut values = self.flattened(layer, mode);
+        self.refuse_two_control_files(layer, &mut values);
+        for key in KEYS {
+            self.key(layer, key, &values);
+        }
+    }
+
+    /// The flat keys with `shared`, then the mode's dictionary merged over them; unknown keys are reported.
+    fn flattened<'a>(&mut self, layer: &'a Layer, mode: Mode) -> BTreeMap<&'a str, &'a Value> {
+        let mut values = BTreeMap::new();
+        let mut unknown = BTreeMap::new();
+        let mut sort = |key: &'a String, value: &'a Value| {
+            if keys::names().any(|name| name == key) {
+                values.insert(key.as_str(), value);
+            } else if !is_of_profile(key) {
+                unknown.insert(key.as_str(), ());
+            }
+        };
+        let nested = |key: &str| matches!(key, "shared" | "daemon" | "standalone");
+        layer.values.iter().filter(|(key, _)| !nested(key)).for_each(|(key, value)| sort(key, value));
+        for name in ["shared", mode.key()] {
+            match layer.values.get(name) {
+                Some(Value::Dictionary(inner)) => inner.iter().for_each(|(key, value)| sort(key, value)),
+                Some(other) => {
+                    let problem = format!("expected a dictionary, found {}", name_of(other));
+                    self.findings.push(layer.finding(Severity::Error, name, problem));
+                }
+                None => {}
+            }
+        }
+        for key in unknown.into_keys() {
+            let finding = layer.finding(Severity::Warning, key, "unknown key, ignored");
+            self.findings.push(match nearest(key, keys::names()) {
+                Some(name) => finding.hint(format!("did you mean {name}?")),
+                None => finding,
+            });
+        }
+        values
+    }
+
+    /// `Bootstrap` excludes `JSONURL` in the same source: nobody can know which was meant.
+    fn refuse_two_control_files(&mut self, layer: &Layer, values: &mut BTreeMap<&str, &Value>) {
+        let embedded = ["Bootstrap", "bootstrap"].into_iter().find(|key| values.contains_key(key));
+        let (Some(embedded), true) = (embedded, values.contains_key("JSONURL")) else { return };
+        let problem = format!("{embedded} and JSONURL exclude each other in one source; neither is used");
+        self.findings.push(layer.finding(Severity::Error, embedded, problem).hint("remove one of them"));
+        values.retain(|key, _| !["Bootstrap", "bootstrap", "JSONURL"].contains(key));
+    }
+
+    /// One key of one source: the canonical name first, then its aliases.
+    fn key(&mut self, layer: &Layer, key: &'static Key, values: &BTreeMap<&str, &Value>) {
+        let mut decided = false;
+        for name in std::iter::once(&key.name).chain(key.aliases) {
+            let Some(value) = values.get(name) else { continue };
+            let alias = *name != key.name;
+            if decided {
+                let problem = format!("ignored, because {} is given in the same source", key.name);
+                self.findings.push(layer.finding(Severity::Info, name, problem));
+                continue;
+            }
+            if alias {
+                let problem = format!("read as {}", key.name);
+                self.findings.push(layer.finding(Severity::Info, name, problem));
+            }
+            decided = self.take(layer, key, name, value);
+        }
+    }
+
+    fn take(&mut self, layer: &Layer, key: &'static Key, name: &str, value: &Value) -> bool {
+        let install_path = matches!(key.kind, Kind::InstallPath(_));
+        match self.draft.take(key, value) {
+            Ok(taken) => {
+                self.origins.insert(key.name, (taken.shown, layer.source.clone()));
+                // On the command line everything is text, so a conversion says nothing.
+                if let Some(note) = taken.note.filter(|_| layer.source != Source::CommandLine) {
+                    let hint = format!("expected {}", key.kind.expected());
+                    self.findings.push(layer.finding(Severity::Warning, name, note).hint(hint));
+                }
+                if install_path {
+                    self.dangerous = None;
+                }
+                true
+            }
+            Err(Refused::Unfit(why)) => {
+                let problem = format!("expected {}: {why}; this key is ignored", key.kind.expected());
+                self.findings.push(layer.finding(Severity::Error, name, problem));
+                false
+            }
+            Err(Refused::Dangerous(why)) => {
+                let finding = layer.finding(Severity::Fatal, name, format!("not usable: {why}"));
+                self.dangerous =
+                    Some(finding.hint("use a folder of its own, such as /Library/installapplications"));
+                true
+            }
+        }
+    }
+
+    fn finish(mut self) -> Merged {
+        let embedded = matches!(self.draft.settings.control, Some(super::ControlSource::Embedded(_)));
+        let unused = if embedded { "JSONURL" } else { "Bootstrap" };
+        if self.draft.settings.control.is_some() {
+            self.origins.remove(unused);
+        }
+        let (settings, warnings) = self.draft.finish();
+        for (key, problem) in warnings {
+            let source = self.origins.get(key).map_or(Source::Default, |(_, source)| source.clone());
+            self.findings.push(SettingsFinding::new(Severity::Warning, source, problem).about(key, None));
+        }
+        self.findings.extend(self.dangerous);
+        let mut origins = self.origins;
+        let origin = |key: &'static Key| {
+            let default = if key.default.is_empty() { "-" } else { key.default };
+            let built_in = || (default.to_owned(), Source::Default);
+            let (value, source) = origins.remove(key.name).unwrap_or_else(built_in);
+            Origin { key: key.name, value, source }
+        };
+        Merged { settings, origins: KEYS.iter().map(origin).collect(), findings: self.findings }
+    }
+}
+
+/// Keys a profile's payload carries beside the settings.
+fn is_of_profile(key: &str) -> bool {
+    const OURS: [&str; 10] = [
+        "PayloadContent",
+        "PayloadDescription",
+        "PayloadDisplayName",
+        "PayloadEnabled",
+        "PayloadIdentifier",
+        "PayloadOrganization",
+        "PayloadRemovalDisallowed",
+        "PayloadType",
+        "PayloadUUID",
+        "PayloadVersion",
+    ];
+    OURS.contains(&key)
+}

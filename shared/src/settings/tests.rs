@@ -1,0 +1,361 @@
+//! The rules of merging, held one by one (R36–R39, R44, R84).
+
+use super::{keys::KEYS, *};
+use crate::item::Secret;
+use plist::{Dictionary, Value};
+use proptest::prelude::*;
+
+/// A dictionary from the inside of a plist's `<dict>`.
+fn dictionary(body: &str) -> Dictionary {
+    let text = format!("<plist><dict>{body}</dict></plist>");
+    let read = document::read(text.as_bytes(), &file()).unwrap();
+    read.value.into_dictionary().unwrap()
+}
+
+fn file() -> Source {
+    Source::File("iasd.plist".to_owned())
+}
+
+fn managed() -> Source {
+    Source::Managed("cz.macadmin.iasd".to_owned())
+}
+
+fn one(body: &str) -> Merged {
+    merge(vec![Layer::new(file(), dictionary(body))], Mode::Daemon)
+}
+
+fn origin<'a>(merged: &'a Merged, key: &str) -> &'a Origin {
+    merged.origins.iter().find(|origin| origin.key == key).unwrap()
+}
+
+fn printed(merged: &Merged) -> Vec<String> {
+    merged.findings.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn the_documented_defaults_are_the_built_in_ones() {
+    let defaults: Dictionary = KEYS
+        .iter()
+        .filter(|key| !key.default.is_empty())
+        .map(|key| (key.name.to_owned(), Value::String(key.default.to_owned())))
+        .collect();
+    let merged = merge(vec![Layer::new(Source::CommandLine, defaults)], Mode::Daemon);
+    assert_eq!(printed(&merged), Vec::<String>::new());
+    assert_eq!(merged.settings, Settings::default());
+    assert_eq!(merge(Vec::new(), Mode::Daemon).settings, Settings::default());
+}
+
+#[test]
+fn the_table_names_nothing_twice_and_explains_everything() {
+    let mut names: Vec<_> = keys::names().collect();
+    names.sort_unstable();
+    names.dedup();
+    assert_eq!(names.len(), keys::names().count());
+    for key in KEYS {
+        assert!(key.doc.ends_with('.') && !key.name.is_empty(), "{}", key.name);
+    }
+}
+
+#[test]
+fn every_key_changes_the_settings() {
+    let values = "
+        <key>JSONHash</key><string>ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad</string>
+        <key>HTTPHeaders</key><dict><key>X-A</key><string>b</string></dict>
+        <key>HTTPAuthHosts</key><array><string>H.example</string></array>
+        <key>JSONURL</key><string>https://a.example/b.json</string>
+        <key>Bootstrap</key><dict><key>userland</key><array/></dict>";
+    let values = dictionary(values);
+    for key in KEYS {
+        let value = match (key.kind, values.get(key.name)) {
+            (_, Some(value)) => value.clone(),
+            (keys::Kind::Switch(_), _) => Value::Boolean(key.default == "false"),
+            (keys::Kind::Count(..) | keys::Kind::Span(_), _) => Value::Integer(2.into()),
+            (keys::Kind::HashPolicy(_), _) => Value::String("Ignore".to_owned()),
+            (keys::Kind::Redirects(_), _) => Value::String("all".to_owned()),
+            (keys::Kind::Identifier(_), _) => Value::String("org.example.x".to_owned()),
+            _ => Value::String("/Library/x/y".to_owned()),
+        };
+        // A user name without password is nothing, and the other way round.
+        let pair = ["HTTPAuthUser", "HTTPAuthPassword"];
+        let names = if pair.contains(&key.name) { pair.to_vec() } else { vec![key.name] };
+        let layer = names.into_iter().map(|name| (name.to_owned(), value.clone())).collect();
+        let merged = merge(vec![Layer::new(file(), layer)], Mode::Daemon);
+        assert_eq!(printed(&merged), Vec::<String>::new(), "{}", key.name);
+        assert_ne!(merged.settings, Settings::default(), "{}", key.name);
+        assert_eq!(origin(&merged, key.name).source, file(), "{}", key.name);
+    }
+}
+
+#[test]
+fn r36_the_strongest_source_wins_and_says_so() {
+    let layers = vec![
+        Layer::new(Source::CommandLine, dictionary("<key>MaximumRedownloads</key><string>4</string>")),
+        Layer::new(
+            file(),
+            dictionary("<key>MaximumRedownloads</key><integer>3</integer><key>Debug</key><true/>"),
+        ),
+        Layer::new(
+            managed(),
+            dictionary(
+                "<key>MaximumRedownloads</key><integer>2</integer><key>RetryDelay</key><integer>9</integer>",
+            ),
+        ),
+        Layer::new(
+            Source::Preferences("cz.macadmin.iasd".to_owned()),
+            dictionary("<key>RetryDelay</key><integer>1</integer>"),
+        ),
+    ];
+    let merged = merge(layers, Mode::Daemon);
+    assert_eq!(merged.settings.redownloads, 4);
+    assert_eq!(merged.settings.retry_delay.as_secs(), 9);
+    assert_eq!(origin(&merged, "MaximumRedownloads").to_string(), "MaximumRedownloads = 4 (command line)");
+    assert_eq!(origin(&merged, "Debug").to_string(), "Debug = true (iasd.plist)");
+    assert_eq!(origin(&merged, "RetryDelay").source, managed());
+    assert_eq!(origin(&merged, "Reboot").to_string(), "Reboot = false (built-in default)");
+}
+
+#[test]
+fn r36_nested_dictionaries_of_the_running_mode_go_over_flat_keys() {
+    let body = "<key>MaxRetries</key><integer>1</integer><key>Debug</key><true/>
+        <key>shared</key><dict><key>MaxRetries</key><integer>2</integer><key>RetryDelay</key><string>7s</string></dict>
+        <key>daemon</key><dict><key>MaxRetries</key><integer>5</integer></dict>
+        <key>standalone</key><dict><key>MaxRetries</key><integer>9</integer><key>Nonsense</key><true/></dict>";
+    let daemon = merge(vec![Layer::new(managed(), dictionary(body))], Mode::Daemon);
+    assert_eq!((daemon.settings.redownloads, daemon.settings.retry_delay.as_secs()), (5, 7));
+    assert!(daemon.settings.debug);
+    let standalone = merge(vec![Layer::new(managed(), dictionary(body))], Mode::Standalone);
+    assert_eq!(standalone.settings.redownloads, 9);
+    assert!(printed(&standalone).iter().any(|line| line.contains("Nonsense: unknown key")));
+}
+
+#[test]
+fn r36_secrets_are_never_shown() {
+    let merged =
+        one("<key>HTTPAuthUser</key><string>ada</string><key>HTTPAuthPassword</key><string>s3cret</string>
+         <key>HTTPHeaders</key><dict><key>X-Key</key><string>s3cret</string></dict>
+         <key>HeaderAuthorization</key><string>Bearer s3cret</string>
+         <key>JSONURL</key><string>https://ada:s3cret@a.example/b.json?sig=s3cret</string>");
+    assert!(!format!("{merged:?}").replace("Url(Url {", "").contains("Bearer s3cret"));
+    for origin in &merged.origins {
+        assert!(!origin.to_string().contains("s3cret"), "{origin}");
+    }
+    assert_eq!(origin(&merged, "HTTPAuthPassword").value, REDACTED);
+    assert_eq!(origin(&merged, "JSONURL").value, "https://a.example/b.json?<redacted>");
+    let authorization = ("Authorization".to_owned(), Secret("Bearer s3cret".to_owned()));
+    assert!(merged.settings.http.headers.contains(&authorization));
+    assert_eq!(merged.settings.http.auth_hosts, ["a.example"]);
+}
+
+#[test]
+fn r38_a_wrong_value_costs_only_its_own_key() {
+    let merged =
+        one("<key>MaxDownloadConcurrency</key><integer>65</integer><key>Reboot</key><string>perhaps</string>
+         <key>RetryDelay</key><string>soon</string><key>JSONURL</key><string>ftp://a/b</string>
+         <key>HTTPHeaders</key><array><dict><key>name</key><string>a b</string></dict></array>
+         <key>Debug</key><true/>");
+    assert_eq!(
+        printed(&merged),
+        [
+            "error: iasd.plist: JSONURL: expected an https, http or file URL: found a URL of the kind ftp:; this key is ignored",
+            "error: iasd.plist: HTTPHeaders: expected a dictionary, or an array of {name, value}: the header a b has no string as its value; this key is ignored",
+            "error: iasd.plist: MaxDownloadConcurrency: expected an integer from 1 to 64: found 65; this key is ignored",
+            "error: iasd.plist: RetryDelay: expected seconds or a duration such as 90s or 2h30m, at most 366 days: the text is no such time; this key is ignored",
+            "error: iasd.plist: Reboot: expected a boolean: the text is neither true nor false; this key is ignored",
+        ]
+    );
+    assert_eq!(merged.settings, Settings { debug: true, ..Settings::default() });
+}
+
+#[test]
+fn r38_booleans_and_integers_as_text_are_read_with_a_warning() {
+    let merged = one("<key>Reboot</key><string> Yes </string><key>MaximumRedownloads</key><string>5</string>
+         <key>CleanupOnSuccess</key><integer>0</integer><key>MinDownloadConcurrency</key><real>3.0</real>");
+    assert!(merged.settings.reboot && !merged.settings.cleanup_on_success);
+    assert_eq!((merged.settings.redownloads, merged.settings.min_downloads), (5, 3));
+    assert!(merged.findings.iter().all(|finding| finding.severity == Severity::Warning));
+    assert_eq!(merged.findings.len(), 4);
+    assert!(
+        printed(&merged).contains(
+            &"warning: iasd.plist: Reboot: a string is read as true (expected a boolean)".to_owned()
+        )
+    );
+}
+
+#[test]
+fn r38_a_maximum_below_the_minimum_is_raised() {
+    let merged = one(
+        "<key>MinDownloadConcurrency</key><integer>5</integer><key>MaxDownloadConcurrency</key><integer>3</integer>",
+    );
+    assert_eq!((merged.settings.min_downloads, merged.settings.max_downloads), (5, 5));
+    assert_eq!(
+        printed(&merged),
+        [
+            "warning: iasd.plist: MaxDownloadConcurrency: raised from 3 to 5, the value of MinDownloadConcurrency"
+        ]
+    );
+}
+
+#[test]
+fn r39_an_unknown_key_gets_the_nearest_known_one_as_a_hint() {
+    let merged = one(
+        "<key>jsonUrl</key><string>https://a</string><key>Colour</key><true/><key>PayloadUUID</key><string>x</string>",
+    );
+    assert_eq!(
+        printed(&merged),
+        [
+            "warning: iasd.plist: Colour: unknown key, ignored",
+            "warning: iasd.plist: jsonUrl: unknown key, ignored (did you mean JSONURL?)",
+        ]
+    );
+    assert_eq!(merged.settings.control, None);
+}
+
+#[test]
+fn an_alias_is_read_after_the_canonical_name_of_the_same_source() {
+    let alias = one("<key>MaxRetries</key><integer>7</integer>");
+    assert_eq!(alias.settings.redownloads, 7);
+    assert_eq!(printed(&alias), ["info: iasd.plist: MaxRetries: read as MaximumRedownloads"]);
+    let both =
+        one("<key>MaxRetries</key><integer>7</integer><key>MaximumRedownloads</key><integer>2</integer>");
+    assert_eq!(both.settings.redownloads, 2);
+    assert_eq!(
+        printed(&both),
+        ["info: iasd.plist: MaxRetries: ignored, because MaximumRedownloads is given in the same source"]
+    );
+    let stronger = vec![
+        Layer::new(managed(), dictionary("<key>MaximumRedownloads</key><integer>2</integer>")),
+        Layer::new(file(), dictionary("<key>MaxRetries</key><integer>7</integer>")),
+    ];
+    assert_eq!(merge(stronger, Mode::Daemon).settings.redownloads, 7);
+}
+
+#[test]
+fn bootstrap_and_jsonurl_exclude_each_other_in_one_source_only() {
+    let both = "<key>bootstrap</key><dict/><key>JSONURL</key><string>https://a.example/x</string>";
+    let merged = one(both);
+    assert_eq!(merged.settings.control, None);
+    assert!(printed(&merged)[0].contains("exclude each other"), "{merged:?}");
+
+    let layers = vec![
+        Layer::new(managed(), dictionary("<key>JSONURL</key><string>https://a.example/x</string>")),
+        Layer::new(
+            file(),
+            dictionary(
+                "<key>Bootstrap</key><dict><key>userland</key><array><dict><key>retries</key><integer>2</integer></dict></array></dict>",
+            ),
+        ),
+    ];
+    let merged = merge(layers, Mode::Daemon);
+    let Some(ControlSource::Embedded(json)) = &merged.settings.control else { panic!("{merged:?}") };
+    let json: serde_json::Value = serde_json::from_str(json).unwrap();
+    assert_eq!(json, serde_json::json!({"userland": [{"retries": 2}]}));
+    assert_eq!(origin(&merged, "JSONURL").value, "-");
+}
+
+#[test]
+fn r44_a_dangerous_install_path_ends_it_unless_a_stronger_source_mends_it() {
+    let bad = || Layer::new(managed(), dictionary("<key>InstallPath</key><string>/Users/</string>"));
+    let merged = merge(vec![bad()], Mode::Daemon);
+    assert!(
+        merged.fatal().unwrap().to_string().contains("InstallPath: not usable: /Users belongs to the system")
+    );
+    let good = Layer::new(file(), dictionary("<key>InstallPath</key><string>/Library/ias</string>"));
+    let merged = merge(vec![bad(), good], Mode::Daemon);
+    assert_eq!(merged.fatal(), None);
+    assert_eq!(merged.settings.install_path.as_str(), "/Library/ias");
+    for body in ["<integer>5</integer>", "<string>Library/ias</string>", "<string>/a/../b</string>"] {
+        assert!(one(&format!("<key>InstallPath</key>{body}")).fatal().is_some(), "{body}");
+    }
+}
+
+#[test]
+fn r84_every_name_of_a_hash_policy_works_and_an_unknown_one_is_never_weaker() {
+    use crate::item::HashCheckPolicy as Policy;
+    let known = [
+        ("strict", Policy::Strict),
+        ("FAIL", Policy::Strict),
+        ("Enforce", Policy::Strict),
+        ("Warning", Policy::Warning),
+        ("warn", Policy::Warning),
+        ("WarningRequireMatch", Policy::WarningRequireMatch),
+        ("warningacceptfirst", Policy::WarningAcceptFirst),
+        ("Ignore", Policy::Ignore),
+        ("none", Policy::Ignore),
+        ("Off", Policy::Ignore),
+    ];
+    for (name, policy) in known {
+        let merged = one(&format!("<key>HashCheckPolicy</key><string>{name}</string>"));
+        assert_eq!(merged.settings.hash_check, policy, "{name}");
+    }
+    let layers = vec![
+        Layer::new(managed(), dictionary("<key>HashCheckPolicy</key><string>WarningRequireMatch</string>")),
+        Layer::new(file(), dictionary("<key>HashCheckPolicy</key><string>Lax</string>")),
+    ];
+    let merged = merge(layers, Mode::Daemon);
+    assert_eq!(merged.settings.hash_check, Policy::WarningRequireMatch);
+    assert_eq!(merged.findings[0].severity, Severity::Error);
+    assert_eq!(one("<key>HashCheckPolicy</key><string>Lax</string>").settings.hash_check, Policy::Strict);
+}
+
+#[test]
+fn r90_a_control_file_nobody_vouches_for_is_warned_about_once() {
+    let warned = |body| printed(&one(body)).iter().filter(|line| line.contains("plain http")).count();
+    assert_eq!(warned("<key>JSONURL</key><string>http://a.example/x</string>"), 1);
+    assert_eq!(warned("<key>JSONURL</key><string>http://127.0.0.1:8080/x</string>"), 0);
+    assert_eq!(warned("<key>JSONURL</key><string>https://a.example/x</string>"), 0);
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        any::<bool>().prop_map(Value::Boolean),
+        any::<i64>().prop_map(|number| Value::Integer(number.into())),
+        any::<u64>().prop_map(|number| Value::Integer(number.into())),
+        any::<f64>().prop_map(Value::Real),
+        "\\PC{0,12}|/[a-zA-Z/.]{0,20}|https?://[a-z.]{0,9}/|[0-9]{1,4}[smh]?|true|no".prop_map(Value::String),
+        proptest::collection::vec(any::<u8>(), 0..8).prop_map(Value::Data),
+    ];
+    leaf.prop_recursive(3, 12, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            proptest::collection::vec(("[a-z]{1,5}|name|value", inner), 0..4)
+                .prop_map(|entries| Value::Dictionary(entries.into_iter().collect())),
+        ]
+    })
+}
+
+fn any_key() -> impl Strategy<Value = String> {
+    let known: Vec<&str> = keys::names().chain(["shared", "daemon", "standalone", "Unknown"]).collect();
+    proptest::sample::select(known).prop_map(ToOwned::to_owned)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_values_are_used_or_reported(entries in proptest::collection::vec((any_key(), any_value()), 0..20)) {
+        let merged = merge(vec![Layer::new(file(), entries.into_iter().collect())], Mode::Daemon);
+        prop_assert_eq!(merged.origins.len(), KEYS.len());
+        prop_assert!(merged.settings.max_downloads >= merged.settings.min_downloads);
+        prop_assert!(install_path::refusal(&merged.settings.install_path).is_none());
+    }
+
+    #[test]
+    fn the_order_of_keys_in_a_source_means_nothing(entries in proptest::collection::btree_map(any_key(), any_value(), 0..12)) {
+        let forth: Dictionary = entries.clone().into_iter().collect();
+        let back: Dictionary = entries.into_iter().rev().collect();
+        let merged = |values| format!("{:?}", merge(vec![Layer::new(file(), values)], Mode::Daemon));
+        prop_assert_eq!(merged(forth), merged(back));
+    }
+
+    #[test]
+    fn the_strongest_usable_value_wins(values in proptest::collection::vec(0u32..200, 4)) {
+        let sources = [Source::Preferences("d".to_owned()), managed(), file(), Source::CommandLine];
+        let layers = sources.iter().zip(&values).rev().map(|(source, value)| {
+            let entry = ("MaximumRedownloads".to_owned(), Value::Integer((*value).into()));
+            Layer::new(source.clone(), [entry].into_iter().collect())
+        });
+        let merged = merge(layers.collect(), Mode::Daemon);
+        let expected = values.iter().rev().find(|value| **value <= 100).copied().unwrap_or(3);
+        prop_assert_eq!(merged.settings.redownloads, expected);
+    }
+}
