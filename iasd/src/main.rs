@@ -5,5 +5,6 @@ mod download;
 mod engine;
 mod host;
 mod report;
+mod settings;
 
 fn main() {}
