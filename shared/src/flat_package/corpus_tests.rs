@@ -2,7 +2,9 @@
 
 use super::cpio::{Cpio, Kind};
 use super::payload::Payload;
+use super::selection::Target;
 use super::xar::{EntryId, Xar, XarError};
+use super::{FlatPackage, PackageError};
 use crate::corpus;
 use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
@@ -76,6 +78,50 @@ fn p38_every_package_of_the_corpus_opens_and_every_entry_passes_its_checksums() 
                 let bytes = archive.read_whole(EntryId(index), 1 << 20).unwrap();
                 assert_eq!(bytes.len() as u64, stored.size);
             }
+        }
+    }
+}
+
+/// What the corpus says about one of its files.
+fn expected(path: &Path) -> serde_json::Value {
+    let manifest = path.parent().unwrap().parent().unwrap().join("MANIFEST.json");
+    let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).unwrap()).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    let files = manifest["files"].as_array().unwrap();
+    let file = files.iter().find(|file| file["file"].as_str().unwrap() == format!("pkg/{name}"));
+    file.unwrap()["expected"].clone()
+}
+
+#[test]
+fn r133_p2_every_package_of_the_corpus_says_what_the_corpus_knows_about_it() {
+    for path in corpus::files("pkg") {
+        let expected = expected(&path);
+        let mut package = match FlatPackage::open(File::open(&path).unwrap()) {
+            Ok(package) => package,
+            Err(PackageError::NoDescription) => {
+                assert_eq!(expected["kind"], "xar-other");
+                continue;
+            }
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
+        assert_eq!(package.distribution.is_some(), expected["kind"] == "distribution");
+        assert_eq!(package.archive.digest().unwrap().to_string(), expected["toc_checksum"]);
+        let known = expected["packages"].as_array().unwrap();
+        assert_eq!(package.components.len(), known.len());
+        for (component, known) in package.components.iter().zip(known) {
+            assert_eq!(component.info.identifier, known["identifier"]);
+            assert_eq!(component.info.version, known["version"]);
+            assert_eq!(component.info.install_location.as_deref(), known["install-location"].as_str());
+            assert_eq!(component.info.auth.as_deref(), known["auth"].as_str());
+            assert!(component.payload.is_some() && component.bom.is_some());
+        }
+        assert_eq!(package.installs().len(), known.len(), "all of them install everything by default");
+        assert!(package.installs().iter().all(|target| matches!(target, Target::Component(_))));
+        let signatures = package.signatures();
+        assert_eq!(!signatures.is_empty(), expected["signed"]);
+        for signature in signatures {
+            assert!(signature.present && signature.certificates.len() >= 3);
+            assert!(signature.certificates[0].common_name.is_some(), "{}", path.display());
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::checksum::{Hasher, Style};
 pub use super::entry_reader::EntryReader;
 use super::impostor::{BYTES_NEEDED, Impostor};
+use super::section::Section;
 use super::toc::Toc;
 pub use super::toc::{Encoding, Entry, EntryKind, RawSignature, Stored};
 use super::xml::XmlError;
@@ -193,6 +194,22 @@ impl<R: Read + Seek> Xar<R> {
         let outcome = self.read(id)?.read_to_end(&mut bytes);
         outcome.map_err(|error| XarError::Entry { path, reason: error.to_string() })?;
         Ok(bytes)
+    }
+
+    /// The bytes of an entry that is stored as it is, as a file of its own, after verifying them.
+    ///
+    /// # Errors
+    /// As [`Xar::read`]; also when it is stored in any other way or fails its checksums.
+    pub fn section(&mut self, id: EntryId) -> Result<Section<'_>, XarError> {
+        let entry = self.entry(id).ok_or_else(|| XarError::NoEntry(format!("number {}", id.0)))?;
+        let path = entry.path.clone();
+        let refuse = |reason: String| XarError::Entry { path: path.clone(), reason };
+        let Some(Stored { offset, length, encoding: Encoding::Plain, .. }) = entry.data.clone() else {
+            return Err(refuse("is stored compressed; unpack it and use it by itself".into()));
+        };
+        io::copy(&mut self.read(id)?, &mut io::sink()).map_err(|error| refuse(error.to_string()))?;
+        let start = self.heap.saturating_add(offset);
+        Ok(Section::new(&mut self.source, start, length))
     }
 
     /// The raw bytes at `offset` in the heap, for signatures; at most `size`, which must not exceed 1 MiB.

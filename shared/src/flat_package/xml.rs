@@ -7,8 +7,11 @@ use std::io::BufRead;
 /// Deeper nesting than this is no package's.
 const DEEPEST: usize = 100;
 
-/// More elements than this in one document are no package's.
-const MOST_ELEMENTS: usize = 500_000;
+/// More elements than this are no package's table of contents.
+const MOST_ELEMENTS: usize = 8_000_000;
+
+/// More elements than this are no package's description.
+const MOST_HELD: usize = 50_000;
 
 /// The document cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -52,6 +55,7 @@ pub(super) struct Nodes<B> {
     buffer: Vec<u8>,
     depth: usize,
     elements: usize,
+    most: usize,
 }
 
 impl<B: BufRead> Nodes<B> {
@@ -61,7 +65,7 @@ impl<B: BufRead> Nodes<B> {
         let config = reader.config_mut();
         config.expand_empty_elements = true;
         config.allow_dangling_amp = true;
-        Self { reader, buffer: Vec::new(), depth: 0, elements: 0 }
+        Self { reader, buffer: Vec::new(), depth: 0, elements: 0, most: MOST_ELEMENTS }
     }
 
     /// The next node; `None` at the end of a complete document.
@@ -95,8 +99,8 @@ impl<B: BufRead> Nodes<B> {
         if self.depth > DEEPEST {
             return Err(self.refuse(format!("elements nested more than {DEEPEST} deep")));
         }
-        if self.elements > MOST_ELEMENTS {
-            return Err(self.refuse(format!("more than {MOST_ELEMENTS} elements")));
+        if self.elements > self.most {
+            return Err(self.refuse(format!("more than {} elements", self.most)));
         }
         Ok(node)
     }
@@ -148,6 +152,7 @@ impl Element {
     pub(super) fn parse(document: &[u8]) -> Result<Self, XmlError> {
         let text = decoded(document);
         let mut nodes = Nodes::new(text.as_bytes());
+        nodes.most = MOST_HELD;
         let mut open = vec![Self::default()];
         while let Some(node) = nodes.next()? {
             match node {
