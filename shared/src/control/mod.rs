@@ -1,5 +1,22 @@
 //! The control file: read as found in the wild, checked as a whole, turned into items or into every problem (R1–R35).
 
+mod choice;
+mod content;
+mod entry;
+mod fields;
+mod findings;
+mod keys;
+mod place;
+mod raw;
+mod syntax;
+mod validate;
+mod word;
+
+#[cfg(test)]
+mod tests;
+
+pub use validate::read;
+
 use crate::{
     digest::Digest,
     event::Listed,
@@ -71,7 +88,8 @@ pub struct Context {
 /// An entry of a phase, whatever came of it.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Entry {
-    /// A checked item.
+    /// A checked item. With the policy `Strict` it may still lack the `hash` its download needs (R85): that is an error
+    /// among the findings, but whether the item fails is decided when `skip_if` and its receipt are known.
     Item(Box<Item>),
     /// Unknown type, or a type its phase does not allow: skipped, the run goes on (R12). With the reason.
     Ignored(Listed, String),
