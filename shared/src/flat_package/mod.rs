@@ -6,6 +6,7 @@
 //! Nothing here trusts a name, a length or an offset found in the file, and no payload is ever held in memory.
 
 mod base64;
+pub mod bom;
 pub mod checksum;
 pub mod cpio;
 pub mod distribution;
