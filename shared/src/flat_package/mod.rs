@@ -19,6 +19,7 @@ pub mod section;
 pub mod selection;
 pub mod signature;
 mod toc;
+pub mod write;
 pub mod xar;
 mod xml;
 

@@ -108,7 +108,13 @@ const CRC_TABLE: [u32; 256] = {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::flat_package::{
+        cpio::Cpio,
+        payload::Payload,
+        xar::{EntryId, Xar},
+    };
     use proptest::prelude::*;
+    use std::{collections::BTreeSet, fs::File};
 
     #[test]
     fn checksums_are_those_of_posix_cksum() {
@@ -144,11 +150,31 @@ mod tests {
     #[test]
     fn thousands_of_entries_need_several_levels_and_still_read_the_same() {
         let mut entries = vec![entry(ROOT, Kind::Folder)];
-        for folder in 0..70 {
-            entries.push(entry(&format!("folder{folder:03}"), Kind::Folder));
-            entries.extend((0..1000).map(|n| entry(&format!("folder{folder:03}/file{n:04}"), Kind::File(n))));
-        }
+        entries.extend((0..66_000).map(|n| entry(&format!("{n:05}"), Kind::File(n))));
         assert_eq!(read(&write(&entries).unwrap()).unwrap(), entries);
+    }
+
+    #[test]
+    fn bills_made_by_apple_list_what_their_payload_holds() {
+        for file in crate::corpus::files("pkg") {
+            let Ok(mut xar) = Xar::open(File::open(&file).unwrap()) else { continue };
+            let bills = (0..xar.entries().len()).map(EntryId);
+            let bills: Vec<EntryId> =
+                bills.filter(|id| xar.entry(*id).unwrap().path.ends_with("Bom")).collect();
+            for id in bills {
+                let payload = xar.entry(id).unwrap().path.replace("Bom", "Payload");
+                let bill = read(&xar.read_whole(id, 1 << 20).unwrap()).unwrap();
+                let listed: BTreeSet<String> = bill.into_iter().map(|entry| entry.path).collect();
+                let payload = xar.find(&payload).unwrap();
+                let mut cpio = Cpio::new(Payload::new(xar.read(payload).unwrap()).unwrap());
+                let mut packed = BTreeSet::new();
+                while let Some(entry) = cpio.next_entry().unwrap() {
+                    let path = entry.relative().unwrap().to_str().unwrap().to_owned();
+                    packed.insert(if path.is_empty() { ROOT.to_owned() } else { path });
+                }
+                assert_eq!(listed, packed, "{}", file.display());
+            }
+        }
     }
 
     proptest! {
