@@ -1,50 +1,106 @@
 //! From a URL to bytes that were checked: fetch, store, verify, and the queue that orders them.
+//!
+//! ```text
+//! queue ── a permit ──► series ── attempt ──► fetch ── pieces ──► partial ── whole ──► judge ──► place
+//!   ▲                     │ failed: wait        (http, file)       (digest on the way)   │
+//!   └──── permit back ◄───┘                                                              ▼
+//!                                                                               VerifiedArtifact
+//! ```
+//!
+//! The network is read on the runtime's thread; digests and disk run on a blocking thread for each transfer, with a
+//! short bounded channel between them, so that both go on at the same time and memory stays flat.
 
-use shared::{digest::Digest, event::AcceptedBecause, layout::MacPath};
-use std::{fs::File, sync::Arc};
+mod attempt;
+mod auth;
+mod busy;
+mod control_file;
+mod error;
+mod fetch;
+mod folder;
+mod head;
+mod http;
+mod identity;
+mod local;
+mod pace;
+mod partial;
+mod queue;
+mod ramp;
+mod redirect;
+mod series;
+mod store;
+mod tls;
+mod verify;
 
-/// Content that passed the checks of R88 and R116; only such content is executed or installed.
-///
-/// It has one constructor, in `verify`. The file is held open: what is executed is what was digested (R89).
-#[derive(Debug, Clone)]
-pub(crate) struct VerifiedArtifact {
-    path: MacPath,
-    file: Arc<File>,
-    digest: Digest,
-    bytes: u64,
-    because: AcceptedBecause,
-    reused: bool,
+#[allow(unused_imports, reason = "named by the wiring, which comes next")]
+pub(crate) use self::{
+    error::DownloadError, http::Http, queue::DownloadQueue, store::Store, tls::Network,
+    verify::VerifiedArtifact,
+};
+
+use self::{busy::Busy, fetch::Fetch, folder::StoreError};
+use shared::item::HashCheckPolicy;
+use shared::settings::{HttpSettings, Settings};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+use tokio::sync::Semaphore;
+
+/// How many files that lie there already are digested at the same time.
+const DIGESTS_AT_ONCE: usize = 2;
+
+/// Fetches, checks and places content.
+pub(crate) struct Downloader {
+    fetch: Arc<dyn Fetch>,
+    store: Store,
+    policy: Policy,
+    /// Hosts about which the warning of R118 was given.
+    warned: Mutex<BTreeSet<String>>,
+    digests: Semaphore,
+    busy: Busy,
 }
 
-#[expect(dead_code, reason = "widened with the engine")]
-impl VerifiedArtifact {
-    /// Where it lies on the Mac.
-    pub(crate) fn path(&self) -> &MacPath {
-        &self.path
+/// The settings that matter here.
+#[derive(Debug, Clone)]
+struct Policy {
+    hash_check: HashCheckPolicy,
+    redownloads: u32,
+    retry_delay: Duration,
+    http: HttpSettings,
+}
+
+impl Downloader {
+    /// A downloader over `fetch` into `store`.
+    pub(crate) fn new(fetch: Arc<dyn Fetch>, store: Store, settings: &Settings) -> Self {
+        Self {
+            fetch,
+            store,
+            policy: Policy {
+                hash_check: settings.hash_check,
+                redownloads: settings.redownloads,
+                retry_delay: settings.retry_delay,
+                http: settings.http.clone(),
+            },
+            warned: Mutex::default(),
+            digests: Semaphore::new(DIGESTS_AT_ONCE),
+            busy: Busy::default(),
+        }
     }
 
-    /// The open file whose content was digested.
-    pub(crate) fn file(&self) -> &File {
-        &self.file
-    }
-
-    /// Its SHA-256.
-    pub(crate) fn digest(&self) -> Digest {
-        self.digest
-    }
-
-    /// Its length.
-    pub(crate) fn bytes(&self) -> u64 {
-        self.bytes
-    }
-
-    /// The rule that accepted it.
-    pub(crate) fn because(&self) -> AcceptedBecause {
-        self.because
-    }
-
-    /// Whether it was there already.
-    pub(crate) fn reused(&self) -> bool {
-        self.reused
+    /// Does disk work away from the runtime's thread.
+    async fn on_disk<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        let (store, busy) = (self.store.clone(), self.busy.enter());
+        let done = tokio::task::spawn_blocking(move || {
+            let result = work(&store);
+            drop(busy);
+            result
+        });
+        let gone =
+            |_| StoreError::io("finish work in", &self.store.in_work("."), "the runtime is shutting down");
+        done.await.map_err(gone)?
     }
 }

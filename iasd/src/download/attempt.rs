@@ -1,0 +1,216 @@
+//! One attempt: an answer from the server, its pieces handed to the disk, the whole digested (R123–R125).
+
+use super::{
+    Downloader,
+    error::Cause,
+    fetch::{Body, FetchError, Head, Request, Response, Resume},
+    folder::StoreError,
+    head::{Meaning, meaning},
+    partial::{Note, Partial},
+    store::Content,
+};
+use bytes::Bytes;
+use futures::StreamExt as _;
+use shared::{
+    event::Progress,
+    item::{ItemId, ItemKind},
+};
+use std::time::Duration;
+use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+
+/// Pieces on their way from the network to the disk, for each transfer.
+const IN_FLIGHT: usize = 4;
+/// No more news of progress than this.
+const NEWS_EVERY: Duration = Duration::from_millis(100);
+
+/// What one content is fetched for.
+#[derive(Debug, Clone)]
+pub(crate) struct Job {
+    /// Which item.
+    pub(crate) id: ItemId,
+    /// What it is.
+    pub(crate) kind: ItemKind,
+    /// How to ask for it; without a range.
+    pub(crate) request: Request,
+    /// The name of its parts in the work folder.
+    pub(crate) key: String,
+    /// Whether a `hash` decides in the end.
+    pub(crate) compared: bool,
+}
+
+/// Content that is there as a whole, not judged yet.
+#[derive(Debug)]
+pub(crate) struct Received {
+    /// The file.
+    pub(crate) partial: Partial,
+    /// What it holds.
+    pub(crate) content: Content,
+    /// Whether part of it came from an earlier attempt.
+    pub(crate) resumed: bool,
+    /// What may explain a wrong digest.
+    pub(crate) hint: Option<&'static str>,
+}
+
+/// A failed attempt, and what it leaves for the next one.
+pub(crate) struct Failed {
+    /// Why.
+    pub(crate) cause: Cause,
+    /// What came so far.
+    pub(crate) partial: Option<Partial>,
+}
+
+impl<E: Into<Cause>> From<E> for Failed {
+    fn from(error: E) -> Self {
+        Self { cause: error.into(), partial: None }
+    }
+}
+
+impl Downloader {
+    /// Makes one attempt, going on after `left` if that can be.
+    pub(super) async fn attempt(
+        &self,
+        job: &Job,
+        left: Option<Partial>,
+        news: impl Fn(Progress),
+    ) -> Result<Received, Failed> {
+        let (response, kept) = match left {
+            Some(whole) if whole.is_whole() => {
+                let nothing_more = (futures::stream::empty().boxed(), whole.length());
+                return self.receive(job, whole, nothing_more, news).await;
+            }
+            left => self.ask(job, left).await?,
+        };
+        let hint = hint(&response.head);
+        if let Some(why) = hint.filter(|_| !job.compared && is_suspicious(job.kind, &response.head)) {
+            return Err(Cause::Suspicious(why).into());
+        }
+        let partial = match kept {
+            Some(partial) => partial,
+            None => {
+                let (note, key) = (Note::new(&job.request.url, &response.head), job.key.clone());
+                self.on_disk(move |store| Partial::new(store, &key, note)).await?
+            }
+        };
+        let length = partial.length();
+        let mut received = self.receive(job, partial, (response.body, length), news).await?;
+        received.hint = hint;
+        Ok(received)
+    }
+
+    /// Asks until the answer is the content, or the rest of it: at most twice, the second time for everything.
+    async fn ask(&self, job: &Job, left: Option<Partial>) -> Result<(Response, Option<Partial>), Failed> {
+        let mut left = left;
+        loop {
+            let resume = left.as_ref().and_then(|partial| partial.resume(job.compared));
+            let response = match self.answer(job, resume.clone()).await {
+                Ok(response) => response,
+                Err(cause) => return Err(Failed { cause, partial: left }),
+            };
+            match meaning(&response.head, resume.as_ref()) {
+                Meaning::Whole(_) => return Ok((response, None)),
+                Meaning::Rest(total) if fits(left.as_ref(), total) => return Ok((response, left)),
+                Meaning::Rest(_) | Meaning::StartOver => left = None,
+                Meaning::Failure => {
+                    let Head { status, retry_after, .. } = response.head;
+                    return Err(Failed { cause: Cause::Status { status, retry_after }, partial: left });
+                }
+            }
+        }
+    }
+
+    async fn answer(&self, job: &Job, resume: Option<Resume>) -> Result<Response, Cause> {
+        match job.request.url.scheme() {
+            "http" | "https" => Ok(self.fetch.fetch(Request { resume, ..job.request.clone() }).await?),
+            "file" => self.open_url(&job.request.url).await,
+            _ => Err(Cause::Scheme),
+        }
+    }
+
+    /// Hands the body to a thread that writes and digests it.
+    async fn receive(
+        &self,
+        job: &Job,
+        partial: Partial,
+        (body, length): (Body, Option<u64>),
+        news: impl Fn(Progress),
+    ) -> Result<Received, Failed> {
+        let before = partial.have();
+        let (pieces, writer) = self.write(partial);
+        let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
+        let sent = send(body, pieces, (before, length), tell).await;
+        let (partial, written) = match writer.await {
+            Ok(written) => written,
+            Err(_) => return Err(Cause::Cancelled.into()),
+        };
+        let content = written?;
+        if let Err(error) = sent {
+            return Err(Failed { cause: error.into(), partial: Some(partial) });
+        }
+        match length {
+            Some(announced) if announced != content.bytes => {
+                let cause = Cause::Length { received: content.bytes, announced };
+                // Too many bytes are no beginning of anything.
+                Err(Failed { cause, partial: (content.bytes < announced).then_some(partial) })
+            }
+            _ => Ok(Received { partial, content, resumed: before > 0, hint: None }),
+        }
+    }
+
+    fn write(&self, mut partial: Partial) -> (mpsc::Sender<Bytes>, Writer) {
+        let (pieces, arriving) = mpsc::channel(IN_FLIGHT);
+        let busy = self.busy.enter();
+        let writer = tokio::task::spawn_blocking(move || {
+            let written = partial.receive(arriving);
+            drop(busy);
+            (partial, written)
+        });
+        (pieces, writer)
+    }
+}
+
+type Writer = JoinHandle<(Partial, Result<Content, StoreError>)>;
+
+/// Passes pieces on until the body ends, the writer gives up, or more came than was announced.
+async fn send(
+    mut body: Body,
+    pieces: mpsc::Sender<Bytes>,
+    (before, length): (u64, Option<u64>),
+    tell: impl Fn(u64),
+) -> Result<(), FetchError> {
+    let (mut received, mut told) = (before, None::<Instant>);
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        received = received.saturating_add(piece.len() as u64);
+        let writer_gone = pieces.send(piece).await.is_err();
+        if writer_gone || length.is_some_and(|length| received > length) {
+            break;
+        }
+        if told.is_none_or(|at| at.elapsed() >= NEWS_EVERY) {
+            told = Some(Instant::now());
+            tell(received);
+        }
+    }
+    tell(received);
+    Ok(())
+}
+
+/// A rest belongs to what is there only if both agree about the whole.
+fn fits(left: Option<&Partial>, total: u64) -> bool {
+    left.is_some_and(|partial| partial.length().is_none_or(|length| length == total))
+}
+
+/// What about the answer may explain content that is not the expected one.
+fn hint(head: &Head) -> Option<&'static str> {
+    if head.content_encoding.is_some() {
+        Some("; the server sent it compressed, although that was not asked for")
+    } else if head.content_type.as_deref() == Some("text/html") {
+        Some("; the answer is a web page: is there a captive portal or a login in the way?")
+    } else {
+        None
+    }
+}
+
+/// Whether content that no `hash` vouches for must not be taken for what was wanted.
+fn is_suspicious(kind: ItemKind, head: &Head) -> bool {
+    head.content_encoding.is_some() || !matches!(kind, ItemKind::RootFile | ItemKind::UserFile)
+}

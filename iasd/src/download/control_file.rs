@@ -1,0 +1,174 @@
+//! The control file fetched: one series of attempts, in memory, kept under its local name (R7, R47, R90).
+
+use super::{
+    Downloader,
+    error::{Cause, DownloadError},
+    fetch::{Request, Response, shown},
+    folder::StoreError,
+    head::{Meaning, meaning},
+    series::chance,
+    store::{Existing, Store},
+};
+use crate::engine::recorder::Recorder;
+use futures::StreamExt as _;
+use shared::{
+    digest::Digest,
+    event::{Category, Level},
+    item::{FetchOptions, RetryKeys, Source},
+    layout::MacPath,
+    plan::retry::RetrySchedule,
+};
+use std::io::Read as _;
+use url::Url;
+
+/// R7.
+const USUAL_NAME: &str = "bootstrap.json";
+/// R4.
+const LONGEST: u64 = 16 * 1024 * 1024;
+
+impl Downloader {
+    /// Fetches the control file and keeps it, readable by us only, in `InstallPath`.
+    ///
+    /// The attempts and waits are those of an item without retry keys (R27); going on for hours is the caller's
+    /// business (R47), who asks [`DownloadError::is_transient`]. `digest` (`JSONHash`) is enforced whatever
+    /// `HashCheckPolicy` says (R90).
+    ///
+    /// # Errors
+    /// When every attempt failed, another could not help, or the run is being stopped.
+    pub(crate) async fn control_file(
+        &self,
+        url: &Url,
+        digest: Option<Digest>,
+        recorder: &Recorder,
+    ) -> Result<Vec<u8>, DownloadError> {
+        let request = self.request(&Source { url: url.clone(), options: FetchOptions::default() });
+        let mut schedule =
+            RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay);
+        self.warn_of_http(url, recorder).await;
+        loop {
+            let cause = match self.whole(&request, digest).await {
+                Ok(content) => {
+                    let (target, kept) = (self.store.in_install(local_name(url)), content.clone());
+                    let stored =
+                        self.on_disk(move |store| store.write(&target, 0o600, &kept).map(drop)).await;
+                    let failed = |error| self.control_error(url, schedule.attempt(), Cause::Store(error));
+                    return stored.map(|()| content).map_err(failed);
+                }
+                Err(cause) => cause,
+            };
+            let attempt = schedule.attempt();
+            let Some(wait) = schedule.next_wait(cause.failure(), chance()) else {
+                return Err(self.control_error(url, attempt, cause));
+            };
+            let text = format!("{}: {cause}; asking again in {:.1} s", shown(url), wait.as_secs_f32());
+            recorder.notice(Level::Warning, Category::Main, None, text).await;
+            tokio::time::sleep(wait).await;
+        }
+    }
+
+    /// The control file an earlier run left, under the name of `url` or the usual one (R7, R43).
+    ///
+    /// # Errors
+    /// When there is none, or none that is safe to use (R116).
+    pub(crate) async fn kept_control_file(&self, url: &Url) -> Result<Vec<u8>, DownloadError> {
+        let mut cause = Cause::Missing;
+        for name in [local_name(url), USUAL_NAME] {
+            let path = self.store.in_install(name);
+            match self.on_disk(move |store| read_kept(store, &path)).await {
+                Ok(Some(content)) => return Ok(content),
+                Ok(None) => {}
+                Err(error) => cause = Cause::Store(error),
+            }
+        }
+        Err(DownloadError { what: self.store.in_install(local_name(url)).to_string(), attempts: 0, cause })
+    }
+
+    fn control_error(&self, url: &Url, attempts: u32, cause: Cause) -> DownloadError {
+        DownloadError { what: shown(url), attempts, cause }
+    }
+
+    async fn whole(&self, request: &Request, expected: Option<Digest>) -> Result<Vec<u8>, Cause> {
+        let response = match request.url.scheme() {
+            "http" | "https" => self.fetch.fetch(request.clone()).await?,
+            "file" => self.open_url(&request.url).await?,
+            _ => return Err(Cause::Scheme),
+        };
+        if meaning(&response.head, None) == Meaning::Failure {
+            let (status, retry_after) = (response.head.status, response.head.retry_after);
+            return Err(Cause::Status { status, retry_after });
+        }
+        let content = collect(response).await?;
+        let (found, bytes) = (Digest::of(&content), content.len() as u64);
+        match expected {
+            Some(expected) if expected != found => {
+                Err(Cause::Mismatch { expected, found, bytes, hint: None, resumed: false })
+            }
+            _ => Ok(content),
+        }
+    }
+}
+
+fn read_kept(store: &Store, path: &MacPath) -> Result<Option<Vec<u8>>, StoreError> {
+    let opened = match store.existing(path)? {
+        Existing::Usable(opened) => opened,
+        Existing::Unusable(error) => return Err(error),
+        Existing::Absent => return Ok(None),
+    };
+    let mut content = Vec::new();
+    let read = (&*opened.file).take(LONGEST + 1).read_to_end(&mut content);
+    match read {
+        Ok(_) if content.len() as u64 <= LONGEST => Ok(Some(content)),
+        Ok(_) => Err(StoreError::io("use", path, "it is longer than 16 MiB")),
+        Err(error) => Err(StoreError::io("read", path, error)),
+    }
+}
+
+async fn collect(response: Response) -> Result<Vec<u8>, Cause> {
+    if response.head.length.is_some_and(|length| length > LONGEST) {
+        return Err(Cause::TooLong(LONGEST));
+    }
+    let (mut content, mut body) = (Vec::new(), response.body);
+    while let Some(piece) = body.next().await {
+        content.extend_from_slice(&piece?);
+        if content.len() as u64 > LONGEST {
+            return Err(Cause::TooLong(LONGEST));
+        }
+    }
+    match response.head.length {
+        Some(announced) if announced != content.len() as u64 => {
+            Err(Cause::Length { received: content.len() as u64, announced })
+        }
+        _ => Ok(content),
+    }
+}
+
+/// The name under which the control file of `url` is kept: the last component of its path, if that is a safe one (R7).
+fn local_name(url: &Url) -> &str {
+    let last = url.path().rsplit('/').next().unwrap_or_default();
+    let safe = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+');
+    if last.starts_with('.') || last.is_empty() || last.len() > 200 || !last.chars().all(safe) {
+        USUAL_NAME
+    } else {
+        last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r7_the_local_name_is_a_safe_last_component() {
+        for (url, name) in [
+            ("https://a.example/ias/mac.json?x=1", "mac.json"),
+            ("https://a.example/", "bootstrap.json"),
+            ("https://a.example/x/", "bootstrap.json"),
+            ("https://a.example/..%2fpasswd", "bootstrap.json"),
+            ("https://a.example/.work", "bootstrap.json"),
+            ("https://a.example/a%20b.json", "bootstrap.json"),
+            ("file:///private/tmp/seed.json", "seed.json"),
+        ] {
+            assert_eq!(local_name(&Url::parse(url).unwrap()), name, "{url}");
+        }
+    }
+}

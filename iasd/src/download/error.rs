@@ -1,0 +1,128 @@
+//! Why some content could not be had, and whether trying again could help.
+
+use super::{fetch::FetchError, folder::StoreError};
+use shared::{digest::Digest, plan::retry::AttemptFailure};
+use std::time::Duration;
+
+/// The content of an item, or the control file, could not be had.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{what}: {cause}{}", tries(*.attempts))]
+pub(crate) struct DownloadError {
+    /// The URL without credentials and query, or the path of a local file.
+    pub(crate) what: String,
+    /// How many attempts were made; 0 when it did not come to one.
+    pub(crate) attempts: u32,
+    /// Why the last one failed.
+    pub(crate) cause: Cause,
+}
+
+impl DownloadError {
+    /// Whether the same could succeed later without anybody mending something (R47).
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self.cause.failure(), AttemptFailure::Transient | AttemptFailure::RetryAfter(_))
+    }
+
+    /// Whether the run was stopped rather than the download failed.
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.cause == Cause::Cancelled
+    }
+}
+
+fn tries(attempts: u32) -> String {
+    if attempts > 1 { format!(" (after {attempts} attempts)") } else { String::new() }
+}
+
+/// Why one attempt failed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Cause {
+    /// No answer, or no whole body.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// A final status other than 200 (R124).
+    #[error("the server answered {}", status_text(*.status))]
+    Status {
+        /// Which.
+        status: u16,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// The server announced more bytes than came, or fewer.
+    #[error("{received} bytes came, {announced} were announced")]
+    Length {
+        /// What came.
+        received: u64,
+        /// What should have come.
+        announced: u64,
+    },
+    /// The content is not what `hash` says.
+    #[error("its SHA-256 is {found} ({bytes} bytes), expected {expected}{}", .hint.unwrap_or_default())]
+    Mismatch {
+        /// What `hash` says.
+        expected: Digest,
+        /// What came.
+        found: Digest,
+        /// How many bytes came.
+        bytes: u64,
+        /// What may explain it.
+        hint: Option<&'static str>,
+        /// Whether part of the content came from an earlier attempt (R125).
+        resumed: bool,
+    },
+    /// The policy wants a `hash` (R85).
+    #[error("it has no hash, and HashCheckPolicy is Strict")]
+    NoHash,
+    /// Nothing proves that the content is the right one, and it looks wrong.
+    #[error("{0}")]
+    Suspicious(&'static str),
+    /// More than a control file may have (R4).
+    #[error("it is longer than {0} bytes")]
+    TooLong(u64),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// An item without `url` whose file is not there (R32).
+    #[error("there is no such file, and the item has no url")]
+    Missing,
+    /// A URL this stage cannot fetch.
+    #[error("it is not an https, http or file URL")]
+    Scheme,
+    /// The run was stopped.
+    #[error("the run was stopped")]
+    Cancelled,
+}
+
+impl Cause {
+    /// What the retry schedule must know (R29).
+    pub(crate) fn failure(&self) -> AttemptFailure {
+        match self {
+            Self::Fetch(FetchError::Redirect { .. } | FetchError::Cleartext(_) | FetchError::Request(_)) => {
+                AttemptFailure::Permanent
+            }
+            Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
+            Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
+            Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
+            Self::Mismatch { .. } => AttemptFailure::HashMismatch,
+            Self::NoHash
+            | Self::TooLong(_)
+            | Self::Store(_)
+            | Self::Missing
+            | Self::Scheme
+            | Self::Cancelled => AttemptFailure::Permanent,
+        }
+    }
+}
+
+/// A status with its name, where people may not know it by heart.
+fn status_text(status: u16) -> String {
+    let name = match status {
+        401 => " (it wants other credentials)",
+        403 => " (access denied)",
+        404 => " (not found)",
+        407 => " (the proxy wants credentials)",
+        416 => " (it does not have that range)",
+        429 => " (too many requests)",
+        503 => " (it is overloaded or down)",
+        _ => "",
+    };
+    format!("{status}{name}")
+}

@@ -1,0 +1,182 @@
+//! Content that lies on this Mac: `file` URLs (R118), files that already serve (R87), items without `url` (R32, R33).
+
+use super::{
+    Downloader,
+    error::{Cause, DownloadError},
+    fetch::{FetchError, Head, Response},
+    folder::StoreError,
+    partial::key,
+    store::{Content, Existing, Opened, PIECE, mode_of},
+    verify::{Verdict, VerifiedArtifact, digest, judge_existing, judge_local},
+};
+use crate::engine::recorder::Recorder;
+use bytes::Bytes;
+use futures::{StreamExt as _, stream};
+use shared::{
+    event::EventKind,
+    item::{HashCheckPolicy, Item, ItemKind, Source},
+    layout::MacPath,
+};
+use std::os::unix::fs::FileExt as _;
+use url::Url;
+
+/// What lies where content is to be.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// Nothing that could serve.
+    Nothing,
+    /// A file that serves if its digest is right.
+    Candidate(Opened),
+}
+
+impl Downloader {
+    /// The content of an item without `url`: to be asked for when the item is about to run (R32).
+    ///
+    /// # Errors
+    /// When the file is missing, fails R115 or R116, or is not what `hash` says.
+    pub(crate) async fn local(
+        &self,
+        item: &Item,
+        recorder: &Recorder,
+    ) -> Result<VerifiedArtifact, DownloadError> {
+        let failed = |cause| DownloadError { what: item.file.to_string(), attempts: 0, cause };
+        let artifact = self.local_content(item).await.map_err(failed)?;
+        finished(item, &artifact, recorder).await.map_err(failed)?;
+        Ok(artifact)
+    }
+
+    async fn local_content(&self, item: &Item) -> Result<VerifiedArtifact, Cause> {
+        let (file, mode) = (item.file.clone(), mode_of(item.kind));
+        let opened = match self.on_disk(move |store| store.existing(&file)).await? {
+            Existing::Usable(opened) => opened,
+            Existing::Unusable(error) => return Err(error.into()),
+            Existing::Absent => return Err(Cause::Missing),
+        };
+        let content = self.digest(opened.clone()).await?;
+        match (judge_local(self.policy.hash_check, item.hash, content), item.hash) {
+            (Verdict::Accepted(accepted), _) => {
+                let artifact = self.on_disk(move |store| {
+                    store.own(&opened.file, mode, &opened.path)?;
+                    VerifiedArtifact::new(opened, content, accepted, true)
+                });
+                Ok(artifact.await?)
+            }
+            (_, Some(expected)) => Err(Cause::Mismatch {
+                expected,
+                found: content.digest,
+                bytes: content.bytes,
+                hint: None,
+                resumed: false,
+            }),
+            (_, None) => Err(Cause::NoHash),
+        }
+    }
+
+    /// Looks at what lies where the content of an item is to be; reads none of it.
+    ///
+    /// # Errors
+    /// When its folder is unsafe (R115): found here, before anything is downloaded.
+    pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
+        let target = self.target(item, &key(&source.url, &item.file));
+        let useful = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
+        Ok(match self.on_disk(move |store| store.existing(&target)).await? {
+            Existing::Usable(opened) if useful => Found::Candidate(opened),
+            _ => Found::Nothing,
+        })
+    }
+
+    /// The content that is there already, if it serves (R87); costs no attempt and no permit (R30, R55).
+    pub(super) async fn already_there(
+        &self,
+        item: &Item,
+        found: Found,
+        recorder: &Recorder,
+    ) -> Result<Option<VerifiedArtifact>, DownloadError> {
+        let Found::Candidate(opened) = found else { return Ok(None) };
+        let failed = |cause| DownloadError { what: item.file.to_string(), attempts: 0, cause };
+        let content = self.digest(opened.clone()).await.map_err(|error| failed(error.into()))?;
+        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content) else {
+            return Ok(None);
+        };
+        let mode = mode_of(item.kind);
+        let artifact = self.on_disk(move |store| {
+            store.own(&opened.file, mode, &opened.path)?;
+            VerifiedArtifact::new(opened, content, accepted, true)
+        });
+        let artifact = artifact.await.map_err(|error| failed(error.into()))?;
+        finished(item, &artifact, recorder).await.map_err(failed)?;
+        Ok(Some(artifact))
+    }
+
+    async fn digest(&self, opened: Opened) -> Result<Content, StoreError> {
+        // Never closed, so this only waits for its turn.
+        let _turn = self.digests.acquire().await;
+        self.on_disk(move |_| digest(&opened)).await
+    }
+
+    /// Opens a `file` URL as if a server had answered (R118).
+    pub(super) async fn open_url(&self, url: &Url) -> Result<Response, Cause> {
+        let path = url.to_file_path().ok().and_then(|path| MacPath::new(path.to_str()?).ok());
+        let path = path.ok_or(Cause::Scheme)?;
+        let (opened, length) = self
+            .on_disk(move |store| match store.existing(&path)? {
+                Existing::Usable(opened) => {
+                    let length =
+                        opened.file.metadata().map_err(|error| StoreError::io("look at", &path, error))?;
+                    Ok((opened, length.len()))
+                }
+                Existing::Unusable(error) => Err(error),
+                Existing::Absent => Err(StoreError::io("open", &path, "there is no such file")),
+            })
+            .await?;
+        let head = Head { status: 200, length: Some(length), ..Head::default() };
+        Ok(Response { url: url.clone(), head, body: pieces(opened).boxed() })
+    }
+
+    /// Where an item's content is put: a `userfile` waits in the work folder for the agent (R108, R113).
+    pub(super) fn target(&self, item: &Item, key: &str) -> MacPath {
+        match item.kind {
+            ItemKind::UserFile => self.store.in_work(&format!("{key}.user")),
+            _ => item.file.clone(),
+        }
+    }
+}
+
+/// Tells that the content of an item is there.
+pub(super) async fn finished(
+    item: &Item,
+    artifact: &VerifiedArtifact,
+    recorder: &Recorder,
+) -> Result<(), Cause> {
+    let fact = EventKind::DownloadFinished {
+        id: item.id,
+        bytes: artifact.bytes(),
+        digest: artifact.digest(),
+        because: artifact.because(),
+        reused: artifact.reused(),
+    };
+    recorder.record(fact).await.map_err(|_| Cause::Cancelled)
+}
+
+fn pieces(opened: Opened) -> impl stream::Stream<Item = Result<Bytes, FetchError>> + Send {
+    stream::unfold(Some(0), move |at| {
+        let opened = opened.clone();
+        async move {
+            let at = at?;
+            let read = tokio::task::spawn_blocking(move || {
+                let mut piece = vec![0; PIECE];
+                let count = opened.file.read_at(&mut piece, at)?;
+                piece.truncate(count);
+                Ok::<_, std::io::Error>(piece)
+            });
+            match read.await.map_err(std::io::Error::other).and_then(|piece| piece) {
+                Ok(piece) if piece.is_empty() => None,
+                Ok(piece) => {
+                    let next = at + piece.len() as u64;
+                    Some((Ok(Bytes::from(piece)), Some(next)))
+                }
+                Err(error) => Some((Err(FetchError::Broken(error.to_string())), None)),
+            }
+        }
+    })
+}

@@ -1,0 +1,201 @@
+//! A download that is not whole yet: its bytes, and beside them a note of what they are the beginning of (R114, R125).
+//!
+//! Both lie in the private work folder under a name made of URL and target. The note is written before the first byte;
+//! without a readable one the bytes count for nothing. Neither needs a flush: a resumed file is digested as a whole.
+
+use super::{
+    fetch::{Head, Resume},
+    folder::{Folder, StoreError, kind, stat},
+    store::{Content, Opened, Store, create_anew, read_pieces, remove},
+};
+use bytes::Bytes;
+use rustix::{
+    fd::AsFd as _,
+    fs::{FileType, Mode, OFlags},
+};
+use serde::{Deserialize, Serialize};
+use shared::{
+    digest::{Digest, Digester},
+    layout::MacPath,
+};
+use std::{
+    fs::File,
+    io::{Read as _, Seek as _, Write as _},
+};
+use tokio::sync::mpsc;
+use url::Url;
+
+/// A note longer than this is not ours.
+const LONGEST_NOTE: u64 = 64 * 1024;
+
+/// What the bytes are the beginning of.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Note {
+    url: String,
+    etag: Option<String>,
+    last_modified: Option<String>,
+    length: Option<u64>,
+}
+
+impl Note {
+    /// What an answer with the whole content says about what was asked for under `url`.
+    pub(crate) fn new(url: &Url, head: &Head) -> Self {
+        Self {
+            url: url.to_string(),
+            etag: head.etag.clone(),
+            last_modified: head.last_modified.clone(),
+            length: head.length,
+        }
+    }
+
+    /// What proves that the server still has the same content: a strong ETag, else a date, else nothing (P14).
+    ///
+    /// A date has seconds only, so it is enough only where a `hash` is `compared` in the end.
+    fn validator(&self, compared: bool) -> Option<&str> {
+        let strong = self.etag.as_deref().filter(|etag| etag.starts_with('"'));
+        strong.or(self.last_modified.as_deref().filter(|_| compared))
+    }
+}
+
+/// The name under which the parts of one content lie in the work folder.
+pub(crate) fn key(url: &Url, target: &MacPath) -> String {
+    let mut text = Digest::of(format!("{url}\0{target}").as_bytes()).to_string();
+    text.truncate(32);
+    text
+}
+
+/// A file being received.
+#[derive(Debug)]
+pub(crate) struct Partial {
+    work: Folder,
+    key: String,
+    path: MacPath,
+    file: File,
+    have: u64,
+    note: Note,
+}
+
+impl Partial {
+    /// What an earlier attempt left for `url` under `key`, if it can be gone on with.
+    ///
+    /// # Errors
+    /// When the work folder cannot be used.
+    pub(crate) fn left_over(store: &Store, key: &str, url: &Url) -> Result<Option<Self>, StoreError> {
+        let work = store.work()?;
+        let path = store.in_work(&part_name(key));
+        let Some(file) = open_own(&work, &part_name(key), &path, store.owner()) else { return Ok(None) };
+        let Some(note) = read_note(&work, key, &path, store.owner()) else { return Ok(None) };
+        let have = stat(file.as_fd(), &path)?.st_size.try_into().unwrap_or(0);
+        let fits = note.url == url.as_str() && note.length.is_none_or(|length| have <= length);
+        Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, file, have, note }))
+    }
+
+    /// A new, empty one for the content that `note` speaks of; replaces what is there.
+    ///
+    /// # Errors
+    /// When the work folder cannot be used or has no room for `length` (R117).
+    pub(crate) fn new(store: &Store, key: &str, note: Note) -> Result<Self, StoreError> {
+        let work = store.work()?;
+        let path = store.in_work(&part_name(key));
+        remove(&work, &note_name(key), &path)?;
+        let file = create_anew(&work, &part_name(key), &path)?;
+        if let Some(length) = note.length {
+            store.reserve(&work, length)?;
+        }
+        let text = serde_json::to_vec(&note).map_err(|error| StoreError::io("describe", &path, error))?;
+        create_anew(&work, &note_name(key), &path)?
+            .write_all(&text)
+            .map_err(|error| StoreError::io("describe", &path, error))?;
+        Ok(Self { work, key: key.to_owned(), path, file, have: 0, note })
+    }
+
+    /// How many bytes are there.
+    pub(crate) fn have(&self) -> u64 {
+        self.have
+    }
+
+    /// The length of the whole, as far as the server said.
+    pub(crate) fn length(&self) -> Option<u64> {
+        self.note.length
+    }
+
+    /// How to ask for the rest; `None` when that would not be safe, or nothing is missing.
+    pub(crate) fn resume(&self, compared: bool) -> Option<Resume> {
+        let validator = self.note.validator(compared)?.to_owned();
+        (self.have > 0 && self.note.length != Some(self.have))
+            .then_some(Resume { from: self.have, validator })
+    }
+
+    /// Whether all bytes are there already.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.note.length == Some(self.have)
+    }
+
+    /// Takes pieces until their sender is done or gone, and digests the whole file on the way.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn receive(&mut self, mut pieces: mpsc::Receiver<Bytes>) -> Result<Content, StoreError> {
+        let failed = |error: std::io::Error| StoreError::io("write", &self.path, error);
+        let mut digester = Digester::default();
+        self.file.rewind().map_err(failed)?;
+        self.have = read_pieces(&mut self.file, |piece| {
+            digester.update(piece);
+            Ok(())
+        })
+        .map_err(failed)?;
+        while let Some(piece) = pieces.blocking_recv() {
+            self.file.write_all(&piece).map_err(failed)?;
+            digester.update(&piece);
+            self.have += piece.len() as u64;
+        }
+        Ok(Content { digest: digester.finish(), bytes: self.have })
+    }
+
+    /// Puts the whole file in place.
+    ///
+    /// # Errors
+    /// As [`Store::place`].
+    pub(crate) fn place(
+        self,
+        store: &Store,
+        content: Content,
+        target: (&MacPath, u32),
+    ) -> Result<Opened, StoreError> {
+        let placed = store.place((&self.work, &part_name(&self.key), self.file), content, target)?;
+        remove(&self.work, &note_name(&self.key), &self.path)?;
+        Ok(placed)
+    }
+
+    /// Throws it away.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn discard(self) -> Result<(), StoreError> {
+        remove(&self.work, &note_name(&self.key), &self.path)?;
+        remove(&self.work, &part_name(&self.key), &self.path)
+    }
+}
+
+fn part_name(key: &str) -> String {
+    format!("{key}.part")
+}
+
+fn note_name(key: &str) -> String {
+    format!("{key}.json")
+}
+
+/// Opens a file that we made; anything else is as good as absent.
+fn open_own(work: &Folder, name: &str, path: &MacPath, owner: u32) -> Option<File> {
+    let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::openat(work, name, flags, Mode::empty()).ok()?);
+    let stat = stat(file.as_fd(), path).ok()?;
+    let ours = kind(&stat) == FileType::RegularFile && stat.st_nlink == 1 && stat.st_uid == owner;
+    (ours && stat.st_mode & 0o077 == 0).then_some(file)
+}
+
+fn read_note(work: &Folder, key: &str, path: &MacPath, owner: u32) -> Option<Note> {
+    let mut text = Vec::new();
+    open_own(work, &note_name(key), path, owner)?.take(LONGEST_NOTE).read_to_end(&mut text).ok()?;
+    serde_json::from_slice(&text).ok()
+}

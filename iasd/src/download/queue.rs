@@ -1,0 +1,253 @@
+//! Many downloads at once: a few running, the others in file order, what execution waits for first (R34, R54, R55).
+
+use super::{
+    Downloader,
+    error::{Cause, DownloadError},
+    fetch::shown,
+    local::Found,
+    ramp::{Ramp, Slots},
+    series::Step,
+    verify::VerifiedArtifact,
+};
+use crate::engine::recorder::{Recorder, Stopped};
+use shared::{
+    event::EventKind,
+    item::{Item, ItemId, Source},
+};
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::{
+    sync::{oneshot, watch},
+    task::{AbortHandle, JoinSet},
+};
+
+type Outcome = Result<VerifiedArtifact, Arc<DownloadError>>;
+
+/// The downloads of a set of items.
+pub(crate) struct DownloadQueue {
+    gate: Arc<Gate>,
+    places: HashMap<ItemId, usize>,
+    outcomes: Vec<watch::Receiver<Option<Outcome>>>,
+    work: AbortHandle,
+    downloader: Arc<Downloader>,
+}
+
+/// One content and everybody who wants it; the first asks for it (R34).
+struct Ticket {
+    item: Item,
+    source: Source,
+    sharers: Vec<ItemId>,
+    outcome: watch::Sender<Option<Outcome>>,
+}
+
+impl DownloadQueue {
+    /// Begins to download `items`, in this order, with `min` to `max` transfers at once. Items without `url` are left
+    /// out.
+    pub(crate) fn start(
+        downloader: Arc<Downloader>,
+        items: Vec<Item>,
+        (min, max): (u32, u32),
+        recorder: Recorder,
+    ) -> Self {
+        let (tickets, places) = tickets(items);
+        let outcomes = tickets.iter().map(|ticket| ticket.outcome.subscribe()).collect();
+        let gate = Arc::new(Gate(Mutex::new(Slots::new(Ramp::new(min, max)))));
+        let worker = Worker { gate: Arc::clone(&gate), downloader: Arc::clone(&downloader), recorder };
+        let work = tokio::spawn(worker.run(tickets)).abort_handle();
+        Self { gate, places, outcomes, work, downloader }
+    }
+
+    /// Whether the item is one of this queue's.
+    pub(crate) fn has(&self, id: ItemId) -> bool {
+        self.places.contains_key(&id)
+    }
+
+    /// Waits for the content of one item, which from now on comes first (R55).
+    ///
+    /// # Errors
+    /// When it could not be had, or the queue was cancelled.
+    pub(crate) async fn take(&self, id: ItemId) -> Outcome {
+        let nothing = || DownloadError { what: id.to_string(), attempts: 0, cause: Cause::Cancelled };
+        let Some(place) = self.places.get(&id) else { return Err(Arc::new(nothing())) };
+        self.gate.hurry(*place);
+        let Some(mut outcome) = self.outcomes.get(*place).cloned() else { return Err(Arc::new(nothing())) };
+        match outcome.wait_for(Option::is_some).await {
+            Ok(result) => result.clone().unwrap_or_else(|| Err(Arc::new(nothing()))),
+            Err(_) => Err(Arc::new(nothing())),
+        }
+    }
+
+    /// Stops what is in flight (R92); what came so far stays for a later run.
+    pub(crate) fn cancel(&self) {
+        self.work.abort();
+    }
+
+    /// Waits, after [`Self::cancel`], until nothing touches the disk any more.
+    pub(crate) async fn settled(&self) {
+        self.downloader.busy.idle().await;
+    }
+}
+
+impl Drop for DownloadQueue {
+    fn drop(&mut self) {
+        self.cancel();
+    }
+}
+
+fn tickets(items: Vec<Item>) -> (Vec<Ticket>, HashMap<ItemId, usize>) {
+    let (mut tickets, mut places, mut known) = (Vec::<Ticket>::new(), HashMap::new(), HashMap::new());
+    for item in items {
+        let Some(source) = item.source.clone() else { continue };
+        let same = (item.file.clone(), source.url.clone(), item.hash, item.kind);
+        let place = *known.entry(same).or_insert(tickets.len());
+        places.insert(item.id, place);
+        match tickets.get_mut(place) {
+            Some(ticket) => ticket.sharers.push(item.id),
+            None => {
+                let outcome = watch::Sender::new(None);
+                tickets.push(Ticket { item, source, sharers: Vec::new(), outcome });
+            }
+        }
+    }
+    (tickets, places)
+}
+
+/// The permits, and who waits for one.
+struct Gate(Mutex<Slots<oneshot::Sender<Permit>>>);
+
+/// One transfer may run while this is held.
+struct Permit(Option<Arc<Gate>>);
+
+impl Gate {
+    fn with<T>(&self, act: impl FnOnce(&mut Slots<oneshot::Sender<Permit>>) -> T) -> T {
+        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn request(self: &Arc<Self>, place: usize) -> oneshot::Receiver<Permit> {
+        let (waiter, permit) = oneshot::channel();
+        self.with(|slots| slots.wait(place, waiter));
+        self.grant();
+        permit
+    }
+
+    fn hurry(&self, place: usize) {
+        self.with(|slots| slots.hurry(place));
+    }
+
+    fn grant(self: &Arc<Self>) {
+        while let Some(waiter) = self.with(Slots::next) {
+            if let Err(mut unwanted) = waiter.send(Permit(Some(Arc::clone(self)))) {
+                // Whoever wanted it has gone; taken apart here, because dropping it would come back to this loop.
+                unwanted.0 = None;
+                self.with(Slots::release);
+            }
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(gate) = self.0.take() {
+            gate.with(Slots::release);
+            gate.grant();
+        }
+    }
+}
+
+#[derive(Clone)]
+struct Worker {
+    gate: Arc<Gate>,
+    downloader: Arc<Downloader>,
+    recorder: Recorder,
+}
+
+impl Worker {
+    /// Looks at what is there in file order, so that permits are asked for in that order, and runs everything else
+    /// side by side. Dropped, it drops all of it.
+    async fn run(self, tickets: Vec<Ticket>) {
+        let mut running = JoinSet::new();
+        for (place, ticket) in tickets.into_iter().enumerate() {
+            let found = self.downloader.look(&ticket.item, &ticket.source).await;
+            let permit = matches!(found, Ok(Found::Nothing)).then(|| self.gate.request(place));
+            running.spawn(self.clone().one(place, ticket, (found, permit)));
+            // Lets those that have a permit begin while we look on.
+            tokio::task::yield_now().await;
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn one(
+        self,
+        place: usize,
+        ticket: Ticket,
+        (found, permit): (Result<Found, Cause>, Option<oneshot::Receiver<Permit>>),
+    ) {
+        let result = match found {
+            Err(cause) => self.refused(&ticket, cause).await,
+            Ok(found) => self.content(place, &ticket, (found, permit)).await,
+        };
+        let result = result.map_err(Arc::new);
+        // A stopped run needs no news.
+        let _ = self.tell_sharers(&ticket, &result).await;
+        ticket.outcome.send_replace(Some(result));
+    }
+
+    async fn content(
+        &self,
+        place: usize,
+        ticket: &Ticket,
+        (found, mut permit): (Found, Option<oneshot::Receiver<Permit>>),
+    ) -> Result<VerifiedArtifact, DownloadError> {
+        let served = self.downloader.already_there(&ticket.item, found, &self.recorder).await?;
+        if let Some(artifact) = served {
+            return Ok(artifact);
+        }
+        let mut series = self.downloader.series(&ticket.item, &ticket.source);
+        loop {
+            let turn = permit.take().unwrap_or_else(|| self.gate.request(place)).await;
+            let step = series.step(&self.recorder).await;
+            if !matches!(step, Ok(Step::Wait(_))) {
+                self.gate.with(Slots::finish);
+            }
+            drop(turn);
+            match step? {
+                Step::Done(artifact) => return Ok(artifact),
+                Step::Wait(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    async fn refused(&self, ticket: &Ticket, cause: Cause) -> Result<VerifiedArtifact, DownloadError> {
+        let error = DownloadError { what: shown(&ticket.source.url), attempts: 0, cause };
+        let _ = self.recorder.record(failure(ticket.item.id, &error)).await;
+        Err(error)
+    }
+
+    async fn tell_sharers(&self, ticket: &Ticket, result: &Outcome) -> Result<(), Stopped> {
+        for id in &ticket.sharers {
+            let fact = match result {
+                Ok(artifact) => EventKind::DownloadFinished {
+                    id: *id,
+                    bytes: artifact.bytes(),
+                    digest: artifact.digest(),
+                    because: artifact.because(),
+                    reused: true,
+                },
+                Err(error) => failure(*id, error),
+            };
+            self.recorder.record(fact).await?;
+        }
+        Ok(())
+    }
+}
+
+fn failure(id: ItemId, error: &DownloadError) -> EventKind {
+    EventKind::DownloadAttemptFailed {
+        id,
+        attempt: error.attempts.max(1),
+        error: error.to_string(),
+        retry_in_ms: None,
+    }
+}

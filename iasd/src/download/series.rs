@@ -1,0 +1,229 @@
+//! The attempts for one item, until its content is accepted or the budget is used up (R27–R30).
+
+use super::{
+    Downloader,
+    attempt::{Failed, Job, Received},
+    error::{Cause, DownloadError},
+    fetch::{Request, is_loopback, shown},
+    identity::identity,
+    local::finished,
+    partial::{Partial, key},
+    store::{Content, mode_of},
+    verify::{Verdict, VerifiedArtifact, judge},
+};
+use crate::engine::recorder::Recorder;
+use shared::{
+    event::{Category, EventKind, Level},
+    item::{HashCheckPolicy, Item, Source},
+    layout::MacPath,
+    plan::retry::RetrySchedule,
+};
+use std::{
+    hash::{BuildHasher as _, Hasher as _, RandomState},
+    sync::PoisonError,
+    time::Duration,
+};
+use url::Url;
+
+/// R123.
+const CONNECT: Duration = Duration::from_secs(30);
+/// R123.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What came of one attempt.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// The content is in its place.
+    Done(VerifiedArtifact),
+    /// It failed; the next attempt begins after this time.
+    Wait(Duration),
+}
+
+/// The attempts for one item.
+pub(crate) struct Series<'a> {
+    downloader: &'a Downloader,
+    item: &'a Item,
+    job: Job,
+    target: MacPath,
+    schedule: RetrySchedule,
+    budget: u32,
+    previous: Option<Content>,
+    partial: Option<Partial>,
+    fresh: bool,
+}
+
+impl Downloader {
+    /// Gets the content of an item: what lies there, or what its `url` gives, within its budget of attempts.
+    ///
+    /// Dropping the future stops it; what came so far is kept and gone on with later.
+    ///
+    /// # Errors
+    /// When every attempt failed, another could not help, or the run is being stopped.
+    pub(crate) async fn obtain(
+        &self,
+        item: &Item,
+        recorder: &Recorder,
+    ) -> Result<VerifiedArtifact, DownloadError> {
+        let Some(source) = &item.source else { return self.local(item, recorder).await };
+        let found = self.look(item, source).await.map_err(|cause| DownloadError {
+            what: shown(&source.url),
+            attempts: 0,
+            cause,
+        })?;
+        if let Some(artifact) = self.already_there(item, found, recorder).await? {
+            return Ok(artifact);
+        }
+        let mut series = self.series(item, source);
+        loop {
+            match series.step(recorder).await? {
+                Step::Done(artifact) => return Ok(artifact),
+                Step::Wait(wait) => tokio::time::sleep(wait).await,
+            }
+        }
+    }
+
+    /// The attempts for an item, none made yet.
+    pub(super) fn series<'a>(&'a self, item: &'a Item, source: &Source) -> Series<'a> {
+        let policy = &self.policy;
+        let key = key(&source.url, &item.file);
+        let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay);
+        Series {
+            downloader: self,
+            item,
+            target: self.target(item, &key),
+            job: Job {
+                id: item.id,
+                kind: item.kind,
+                request: self.request(source),
+                key,
+                compared: item.hash.is_some() && policy.hash_check != HashCheckPolicy::Ignore,
+            },
+            schedule,
+            budget: item.retry.retries.unwrap_or(policy.redownloads).saturating_add(1),
+            previous: None,
+            partial: None,
+            fresh: true,
+        }
+    }
+
+    /// How to ask for `source`.
+    pub(super) fn request(&self, source: &Source) -> Request {
+        let (http, options) = (&self.policy.http, &source.options);
+        Request {
+            url: source.url.clone(),
+            identity: identity(&source.url, http, options),
+            resume: None,
+            follow: options.follow_redirects.unwrap_or(http.follow_redirects),
+            connect: options.connection_timeout.unwrap_or(CONNECT),
+            idle: options.connection_timeout.unwrap_or(IDLE),
+            ignore_system_proxy: options.ignore_system_proxy,
+            tls13_only: options.tls13_only,
+        }
+    }
+
+    /// Warns once for each host that is asked over plain http (R118).
+    pub(super) async fn warn_of_http(&self, url: &Url, recorder: &Recorder) {
+        let host = url.host_str().unwrap_or_default();
+        if url.scheme() != "http" || is_loopback(url) {
+            return;
+        }
+        let first = self.warned.lock().unwrap_or_else(PoisonError::into_inner).insert(host.to_owned());
+        if first {
+            let text =
+                format!("{host} is asked over http: anybody on the way can read and change what it sends");
+            recorder.notice(Level::Warning, Category::Main, None, text).await;
+        }
+    }
+}
+
+impl Series<'_> {
+    /// Makes the next attempt and tells about it.
+    ///
+    /// # Errors
+    /// When it failed and was the last one, or the run is being stopped.
+    pub(super) async fn step(&mut self, recorder: &Recorder) -> Result<Step, DownloadError> {
+        self.downloader.warn_of_http(&self.job.request.url, recorder).await;
+        let result = self.attempt(recorder).await;
+        let attempt = self.schedule.attempt();
+        let cause = match result {
+            Ok(artifact) => {
+                finished(self.item, &artifact, recorder).await.map_err(|cause| self.failed(cause))?;
+                return Ok(Step::Done(artifact));
+            }
+            Err(Cause::Cancelled) => return Err(self.failed(Cause::Cancelled)),
+            Err(cause) => cause,
+        };
+        let wait = self.schedule.next_wait(cause.failure(), chance());
+        let fact = EventKind::DownloadAttemptFailed {
+            id: self.item.id,
+            attempt,
+            error: format!("{}: {cause}", shown(&self.job.request.url)),
+            retry_in_ms: wait.map(|wait| wait.as_millis().try_into().unwrap_or(u64::MAX)),
+        };
+        recorder.record(fact).await.map_err(|_| self.failed(Cause::Cancelled))?;
+        wait.map(Step::Wait).ok_or_else(|| self.failed(cause))
+    }
+
+    fn failed(&self, cause: Cause) -> DownloadError {
+        DownloadError { what: shown(&self.job.request.url), attempts: self.schedule.attempt(), cause }
+    }
+
+    async fn attempt(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
+        let left = self.left_over().await?;
+        let resume = left.as_ref().and_then(|partial| partial.resume(self.job.compared));
+        let fact = EventKind::DownloadStarted {
+            id: self.item.id,
+            url: shown(&self.job.request.url),
+            attempt: self.schedule.attempt(),
+            resumed_at: resume.map_or(0, |resume| resume.from),
+        };
+        recorder.record(fact).await.map_err(|_| Cause::Cancelled)?;
+        match self.downloader.attempt(&self.job, left, |news| recorder.progress(news)).await {
+            Ok(received) => self.judge(received).await,
+            Err(Failed { cause, partial }) => {
+                self.partial = partial;
+                Err(cause)
+            }
+        }
+    }
+
+    /// What came in the attempt before, or in an earlier run.
+    ///
+    /// What an earlier run left counts only where a `hash` decides: a power cut may have eaten its end.
+    async fn left_over(&mut self) -> Result<Option<Partial>, Cause> {
+        if !std::mem::take(&mut self.fresh) || !self.job.compared {
+            return Ok(self.partial.take());
+        }
+        let (key, url) = (self.job.key.clone(), self.job.request.url.clone());
+        Ok(self.downloader.on_disk(move |store| Partial::left_over(store, &key, &url)).await?)
+    }
+
+    async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
+        let Received { partial, content, resumed, hint } = received;
+        let verdict =
+            judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
+        let cause = match (verdict, self.item.hash) {
+            (Verdict::Accepted(accepted), _) => {
+                let (target, mode) = (self.target.clone(), mode_of(self.item.kind));
+                let placed = self.downloader.on_disk(move |store| {
+                    let opened = partial.place(store, content, (&target, mode))?;
+                    VerifiedArtifact::new(opened, content, accepted, false)
+                });
+                return Ok(placed.await?);
+            }
+            (_, None) => Cause::NoHash,
+            (_, Some(expected)) => {
+                Cause::Mismatch { expected, found: content.digest, bytes: content.bytes, hint, resumed }
+            }
+        };
+        // Put together from two answers it proves nothing about what the server has now.
+        self.previous = (!resumed).then_some(content).or(self.previous);
+        self.downloader.on_disk(move |_| partial.discard()).await?;
+        Err(cause)
+    }
+}
+
+/// A number from 0 to 1, to keep a fleet from returning in step (R28).
+pub(super) fn chance() -> f64 {
+    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
+}

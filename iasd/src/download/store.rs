@@ -1,0 +1,310 @@
+//! Where content lies: existing files that may be used (R116), new ones put in place whole (R113, R114).
+
+use super::folder::{Folder, Missing, StoreError, kind, stat};
+use rustix::{
+    fd::AsFd as _,
+    fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid},
+    io::Errno,
+};
+use shared::{
+    digest::{Digest, Digester},
+    item::ItemKind,
+    layout::{MacPath, WORK_FOLDER},
+};
+use std::{
+    fs::File,
+    io::{Read as _, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+/// How much is read or copied at once.
+pub(crate) const PIECE: usize = 256 * 1024;
+
+/// The part of the Mac this stage writes to.
+#[derive(Debug, Clone)]
+pub(crate) struct Store {
+    root: PathBuf,
+    install: MacPath,
+    work: MacPath,
+    owner: u32,
+}
+
+/// An open file in an open, safe folder.
+#[derive(Debug, Clone)]
+pub(crate) struct Opened {
+    /// Where it lies.
+    pub(crate) path: MacPath,
+    /// Its folder.
+    pub(crate) folder: Arc<Folder>,
+    /// The file, open for reading only.
+    pub(crate) file: Arc<File>,
+}
+
+/// What lies at a path.
+#[derive(Debug)]
+pub(crate) enum Existing {
+    /// Nothing.
+    Absent,
+    /// A file that passes R116.
+    Usable(Opened),
+    /// Something else, and why it is not usable.
+    Unusable(StoreError),
+}
+
+/// What some content is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Content {
+    /// Its SHA-256.
+    pub(crate) digest: Digest,
+    /// Its length.
+    pub(crate) bytes: u64,
+}
+
+impl Store {
+    /// The store of one Mac: `root` is its `/`, `owner` the uid that owns what root owns there.
+    pub(crate) fn new(root: PathBuf, install_path: &MacPath, owner: u32) -> Self {
+        // A constant without `..` or NUL can be joined to anything.
+        let work = install_path.join(WORK_FOLDER).unwrap_or_else(|_| install_path.clone());
+        Self { root, install: install_path.clone(), work, owner }
+    }
+
+    /// Who must own what is used.
+    pub(crate) fn owner(&self) -> u32 {
+        self.owner
+    }
+
+    /// Opens the private folder for downloads, and makes it if need be (R114).
+    ///
+    /// # Errors
+    /// When it is unsafe or cannot be made.
+    pub(crate) fn work(&self) -> Result<Folder, StoreError> {
+        let folder = self.folder(&self.work)?;
+        folder.set_mode(0o700)?;
+        Ok(folder)
+    }
+
+    /// Where in the work folder something called `name` lies.
+    pub(crate) fn in_work(&self, name: &str) -> MacPath {
+        self.work.join(name).unwrap_or_else(|_| self.work.clone())
+    }
+
+    /// Where in `InstallPath` something called `name` lies.
+    pub(crate) fn in_install(&self, name: &str) -> MacPath {
+        self.install.join(name).unwrap_or_else(|_| self.install.clone())
+    }
+
+    fn folder(&self, path: &MacPath) -> Result<Folder, StoreError> {
+        let opened = Folder::open(&self.root, path, self.owner, Missing::Create)?;
+        opened.ok_or_else(|| StoreError::io("make the folder", path, "it vanished"))
+    }
+
+    /// Looks at what lies at `path`. Never makes a folder.
+    ///
+    /// # Errors
+    /// When the folder it should lie in is unsafe (R115).
+    pub(crate) fn existing(&self, path: &MacPath) -> Result<Existing, StoreError> {
+        let Some(parent) = path.parent() else {
+            return Err(StoreError::Unsafe {
+                path: path.clone(),
+                why: "files do not belong into the root folder",
+            });
+        };
+        match Folder::open(&self.root, &parent, self.owner, Missing::Leave)? {
+            None => Ok(Existing::Absent),
+            Some(folder) => Ok(open_usable(Arc::new(folder), path, self.owner)),
+        }
+    }
+
+    /// Checks that a transfer of `length` bytes finds room for it and a tenth more, in the work folder (R117).
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn reserve(&self, work: &Folder, length: u64) -> Result<(), StoreError> {
+        let needed = length.saturating_add(length / 10);
+        let free = work.free_bytes()?;
+        if free >= needed {
+            return Ok(());
+        }
+        Err(StoreError::Space { path: self.work.clone(), needed, free })
+    }
+
+    /// Moves the finished file `name` of the work folder to `target` with `mode`, replacing what lies there.
+    ///
+    /// The file is flushed first: plain `fsync`, because its digest is checked again before any later run uses it.
+    ///
+    /// # Errors
+    /// When the target's folder is unsafe, or the system refuses.
+    pub(crate) fn place(
+        &self,
+        (work, name, file): (&Folder, &str, File),
+        content: Content,
+        (target, mode): (&MacPath, u32),
+    ) -> Result<Opened, StoreError> {
+        let Some(parent) = target.parent() else {
+            return Err(StoreError::Unsafe {
+                path: target.clone(),
+                why: "files do not belong into the root folder",
+            });
+        };
+        let folder = self.folder(&parent)?;
+        self.own(&file, mode, target)?;
+        let failed = |errno| StoreError::io("place", target, errno);
+        rustix::fs::fsync(&file).map_err(failed)?;
+        match rustix::fs::renameat(work, name, &folder, target.file_name()) {
+            Ok(()) => {}
+            Err(Errno::XDEV) => self.copy((work, name), content, (&folder, target, mode))?,
+            Err(errno) => return Err(failed(errno)),
+        }
+        // Whoever executes it must not find it open for writing.
+        drop(file);
+        match open_usable(Arc::new(folder), target, self.owner) {
+            Existing::Usable(opened) => Ok(opened),
+            Existing::Unusable(error) => Err(error),
+            Existing::Absent => Err(StoreError::io("place", target, "it vanished")),
+        }
+    }
+
+    /// Across volumes: a copy under a temporary name beside the target, flushed, then renamed (R114).
+    fn copy(
+        &self,
+        (work, name): (&Folder, &str),
+        content: Content,
+        (folder, target, mode): (&Folder, &MacPath, u32),
+    ) -> Result<(), StoreError> {
+        let free = folder.free_bytes()?;
+        if free < content.bytes {
+            return Err(StoreError::Space { path: folder.path().clone(), needed: content.bytes, free });
+        }
+        let failed = |why: std::io::Error| StoreError::io("copy to", target, why);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let source =
+            rustix::fs::openat(work, name, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
+        let temporary = format!(".{name}");
+        let mut copy = create_new(folder, &temporary, target)?;
+        let mut digester = Digester::default();
+        let result = read_pieces(&mut File::from(source), |piece| {
+            digester.update(piece);
+            copy.write_all(piece)
+        })
+        .map_err(failed)
+        .and_then(|_| {
+            if digester.finish() != content.digest {
+                return Err(StoreError::io("copy to", target, "the content changed on the way"));
+            }
+            self.own(&copy, mode, target)?;
+            rustix::fs::fsync(&copy).map_err(|errno| failed(errno.into()))?;
+            rustix::fs::renameat(folder, &temporary, folder, target.file_name())
+                .map_err(|errno| failed(errno.into()))
+        });
+        let leftover = if result.is_ok() { (work, name) } else { (folder, temporary.as_str()) };
+        let _ = rustix::fs::unlinkat(leftover.0, leftover.1, AtFlags::empty());
+        result
+    }
+
+    /// Gives an open file its owner and mode (R113).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn own(&self, file: &File, mode: u32, path: &MacPath) -> Result<(), StoreError> {
+        let failed = |errno| StoreError::io("set owner and mode of", path, errno);
+        if self.owner == 0 {
+            // On a Mac a new file takes its folder's group; what root owns belongs to wheel.
+            rustix::fs::fchown(file, Some(Uid::ROOT), Some(Gid::ROOT)).map_err(failed)?;
+        }
+        rustix::fs::fchmod(file, Mode::from_bits_truncate(mode as _)).map_err(failed)
+    }
+
+    /// Writes a small file whole: under a temporary name in the work folder, flushed, then renamed.
+    ///
+    /// # Errors
+    /// When a folder is unsafe, or the system refuses.
+    pub(crate) fn write(&self, target: &MacPath, mode: u32, content: &[u8]) -> Result<Opened, StoreError> {
+        let work = self.work()?;
+        let name = format!("{}.new", target.file_name());
+        let mut file = create_anew(&work, &name, target)?;
+        file.write_all(content).map_err(|why| StoreError::io("write", target, why))?;
+        let content = Content { digest: Digest::of(content), bytes: content.len() as u64 };
+        self.place((&work, &name, file), content, (target, mode))
+    }
+}
+
+/// The mode under which an item's content lies (R113).
+///
+/// A `userfile` waits in the work folder: the agent writes it where the user wants it.
+pub(crate) fn mode_of(kind: ItemKind) -> u32 {
+    match kind {
+        ItemKind::Package | ItemKind::UserFile => 0o600,
+        ItemKind::RootScript => 0o700,
+        ItemKind::UserScript => 0o755,
+        ItemKind::RootFile => 0o644,
+    }
+}
+
+fn open_usable(folder: Arc<Folder>, path: &MacPath, owner: u32) -> Existing {
+    // Without O_NONBLOCK a named pipe would hold us up for ever.
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    let unsafe_because = |why| Existing::Unusable(StoreError::Unsafe { path: path.clone(), why });
+    let file = match rustix::fs::openat(&*folder, path.file_name(), flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(Errno::NOENT) => return Existing::Absent,
+        Err(Errno::LOOP) => return unsafe_because("it is a symbolic link"),
+        Err(errno) => return Existing::Unusable(StoreError::io("open", path, errno)),
+    };
+    let stat = match stat(file.as_fd(), path) {
+        Ok(stat) => stat,
+        Err(error) => return Existing::Unusable(error),
+    };
+    if kind(&stat) != FileType::RegularFile {
+        unsafe_because("it is not a regular file")
+    } else if stat.st_nlink != 1 {
+        unsafe_because("it has other names (hard links)")
+    } else if stat.st_uid != owner {
+        unsafe_because("it belongs to somebody else")
+    } else if stat.st_mode & 0o022 != 0 {
+        unsafe_because("it is writable by its group or by everybody")
+    } else {
+        Existing::Usable(Opened { path: path.clone(), folder, file: Arc::new(file) })
+    }
+}
+
+/// Creates `name`, which must not exist, for reading and writing by us alone (R114).
+pub(crate) fn create_new(folder: &Folder, name: &str, path: &MacPath) -> Result<File, StoreError> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(folder, name, flags, Mode::from_bits_truncate(0o600))
+        .map(File::from)
+        .map_err(|errno| StoreError::io("create", path, errno))
+}
+
+/// Removes what a killed run left under `name`, then creates it.
+pub(crate) fn create_anew(folder: &Folder, name: &str, path: &MacPath) -> Result<File, StoreError> {
+    remove(folder, name, path)?;
+    create_new(folder, name, path)
+}
+
+/// Removes `name`, if it is there.
+pub(crate) fn remove(folder: &Folder, name: &str, path: &MacPath) -> Result<(), StoreError> {
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(errno) => Err(StoreError::io("remove", path, errno)),
+    }
+}
+
+/// Reads to the end, piece by piece; gives the number of bytes.
+pub(crate) fn read_pieces(
+    from: &mut File,
+    mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<u64> {
+    let (mut piece, mut bytes) = (vec![0; PIECE], 0);
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return Ok(bytes),
+            Ok(count) => {
+                take(piece.get(..count).unwrap_or_default())?;
+                bytes += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
