@@ -7,9 +7,14 @@ pub mod digest;
 pub mod exit;
 pub mod facts;
 pub mod hint;
-pub mod item;
 pub mod layout;
 pub mod version;
+
+pub mod item;
+
+pub mod event;
+pub mod state;
+pub mod wording;
 
 pub mod settings;
 
@@ -18,10 +23,6 @@ pub mod control;
 pub mod flat_package;
 
 pub mod plan;
-
-pub mod event;
-pub mod state;
-pub mod wording;
 
 pub mod ipc;
 

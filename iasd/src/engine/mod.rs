@@ -1,3 +1,121 @@
-//! The main loop of a run.
+//! The main loop of a run, on one screen: control file, plan, preflight, setupassistant, userland.
+//!
+//! The engine decides nothing that `shared::plan` can decide, changes no state (the dispatcher does), and touches
+//! the world only through [`Host`], [`Contents`] and [`AgentLink`].
 
+mod background;
+mod control;
+pub(crate) mod dispatcher;
+mod ending;
+pub(crate) mod needs;
+mod phase;
+mod preflight;
+mod presence;
 pub(crate) mod recorder;
+mod step;
+mod stop;
+
+pub(crate) use background::Background;
+pub(crate) use ending::Ending;
+
+use crate::{cleanup::Leftover, download::VerifiedArtifact, host::Host};
+use needs::{AgentLink, Contents};
+use recorder::Recorder;
+use shared::{
+    control::{ControlFile, Entry},
+    item::{Item, ItemKind, Phase},
+    layout::MacPath,
+    plan::{Plan, plan},
+    settings::Settings,
+};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// Carries one control file to its end.
+pub(crate) struct Engine {
+    pub(crate) host: Arc<dyn Host>,
+    pub(crate) contents: Arc<dyn Contents>,
+    pub(crate) agents: Arc<dyn AgentLink>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) recorder: Recorder,
+    pub(crate) background: Background,
+    /// One package at a time: macOS allows no more (R59).
+    pub(crate) package_lane: Arc<Mutex<()>>,
+    /// What items brought, for cleanup.
+    pub(crate) leftovers: std::sync::Mutex<Vec<Leftover>>,
+}
+
+impl Engine {
+    /// Runs until there is a reason to end.
+    pub(crate) async fn run(&self) -> Ending {
+        let ending = self.phases().await.unwrap_or_else(|early| early);
+        self.contents.cancel();
+        ending
+    }
+
+    async fn phases(&self) -> Result<Ending, Ending> {
+        let control = self.control_file().await?;
+        let plan = self.plan(&control).await?;
+        refuse_malformed(&plan)?;
+
+        if self.preflight(plan.phase(Phase::Preflight)).await? {
+            return Ok(Ending::PreflightPassed);
+        }
+
+        // Preflight scripts may have changed this Mac, so the rest is planned from what it is now.
+        let plan = self.plan(&control).await?;
+        let (setup_assistant, userland) = (plan.phase(Phase::SetupAssistant), plan.phase(Phase::Userland));
+        self.contents.start(setup_assistant.items().chain(userland.items()).cloned().collect());
+
+        self.phase(setup_assistant).await?;
+        if !userland.is_empty() {
+            self.wait_for_user(userland.needs_agent()).await?;
+        }
+        self.phase(userland).await?;
+        Ok(Ending::Completed)
+    }
+
+    /// Plans from the facts of this moment.
+    async fn plan(&self, control: &ControlFile) -> Result<Plan, Ending> {
+        let receipts = control.entries().filter_map(|entry| match entry {
+            Entry::Item(item) => item.receipt.as_ref().map(|receipt| receipt.package_id.clone()),
+            Entry::Ignored(..) | Entry::Malformed(..) => None,
+        });
+        let ids: Vec<String> = receipts.collect();
+        let facts = self.host.facts(&ids).await.map_err(|error| Ending::Temporary(error.to_string()))?;
+        Ok(plan(control, &facts, self.settings.hash_check))
+    }
+}
+
+impl Engine {
+    /// The files items brought that are not meant to stay (R82): packages and scripts.
+    pub(crate) fn leftovers(&self) -> Vec<Leftover> {
+        self.lock_leftovers().clone()
+    }
+
+    fn remember(&self, item: &Item, content: &VerifiedArtifact) {
+        if matches!(item.kind, ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript) {
+            let created = item.source.is_some() && !content.reused();
+            self.lock_leftovers().push(Leftover { path: item.file.clone(), failed: false, created });
+        }
+    }
+
+    fn mark_failed(&self, file: &MacPath) {
+        for leftover in self.lock_leftovers().iter_mut().filter(|leftover| leftover.path == *file) {
+            leftover.failed = true;
+        }
+    }
+
+    fn lock_leftovers(&self) -> std::sync::MutexGuard<'_, Vec<Leftover>> {
+        self.leftovers.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Malformed items end the run before anything is executed, unless their policy tolerates it (R6, R15).
+fn refuse_malformed(plan: &Plan) -> Result<(), Ending> {
+    let refused: Vec<String> = plan
+        .forbidding()
+        .map(|settled| format!("{} \"{}\": {}", settled.listed.id, settled.listed.name, settled.end))
+        .collect();
+    if refused.is_empty() { Ok(()) } else { Err(Ending::ControlFile(refused.join("; "))) }
+}

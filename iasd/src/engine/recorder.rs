@@ -54,6 +54,12 @@ impl Recorder {
         let _ = self.record(fact).await;
     }
 
+    /// Passes on a line of output; waits while the dispatcher is behind, so that no line is lost (R72).
+    pub(crate) async fn output(&self, id: ItemId, line: String) {
+        // A stopped run has no log left to write to.
+        let _ = self.0.send(Message::Progress(Progress::Output { id, line })).await;
+    }
+
     /// Passes on news that may be lost; never waits.
     pub(crate) fn progress(&self, progress: Progress) {
         // Full or gone: a later piece of news replaces this one.

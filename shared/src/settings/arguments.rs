@@ -40,6 +40,8 @@ pub struct Arguments {
     pub root: Option<PathBuf>,
     /// `--scenario`: what happens in a simulated Mac.
     pub scenario: Option<PathBuf>,
+    /// `--events`: every event and all progress go there as NDJSON; `-` is standard output.
+    pub events: Option<PathBuf>,
     /// `--mode`.
     pub mode: Mode,
     /// `--profile-domain`: a preference domain to read as well, stronger than our own (R37).
@@ -61,6 +63,7 @@ impl Arguments {
             config: None,
             root: None,
             scenario: None,
+            events: None,
             mode: Mode::default(),
             domain: None,
             settings: Dictionary::new(),
@@ -104,6 +107,7 @@ enum Meaning {
     Config,
     Root,
     Scenario,
+    Events,
     DepNotify,
     UserScript,
     ChooseMode,
@@ -115,10 +119,11 @@ enum Meaning {
 }
 
 /// Options that are no settings.
-const OTHERS: [(&str, Meaning); 11] = [
+const OTHERS: [(&str, Meaning); 12] = [
     ("config", Meaning::Config),
     ("root", Meaning::Root),
     ("scenario", Meaning::Scenario),
+    ("events", Meaning::Events),
     ("depnotify", Meaning::DepNotify),
     ("userscript", Meaning::UserScript),
     ("mode", Meaning::ChooseMode),
@@ -266,6 +271,7 @@ impl Parser {
             Meaning::Setting(key) => self.setting(option, key, inline)?,
             Meaning::Config => self.to.config = Some(self.path(option, inline)?),
             Meaning::Root => self.to.root = Some(self.path(option, inline)?),
+            Meaning::Events => self.to.events = Some(self.path(option, inline)?),
             Meaning::Scenario => self.to.scenario = Some(self.path(option, inline)?),
             Meaning::Domain => self.domain(option, inline)?,
             Meaning::ChooseMode => self.mode(option, inline)?,

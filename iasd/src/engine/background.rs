@@ -1,0 +1,133 @@
+//! Processes nobody waits for (R65–R69): they are watched, and settled where the settings or a package ask for it.
+
+use super::{Ending, Engine, recorder::Recorder};
+use crate::host::Running;
+use shared::{
+    event::{Category, EventKind, Level},
+    exit::Ended,
+    item::{FailPolicy, Item, ItemId, ItemKind},
+    layout::MacPath,
+    plan::{Consequence, verdict},
+};
+use std::{
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+use tokio::{
+    sync::OwnedMutexGuard,
+    task::JoinHandle,
+    time::{Instant, timeout, timeout_at},
+};
+
+/// How long a stopped process may take: 10 s to SIGKILL (R69), and a little.
+const AFTER_STOP: Duration = Duration::from_secs(12);
+/// A package must not vanish under the installer, so it gets a multiple of `BackgroundTimeout` (R68).
+const PACKAGE_PATIENCE: u32 = 4;
+
+struct Watched {
+    id: ItemId,
+    name: String,
+    kind: ItemKind,
+    file: MacPath,
+    fail_policy: FailPolicy,
+    ended: JoinHandle<Ended>,
+    stop: Option<Box<dyn FnOnce() + Send>>,
+}
+
+/// The background processes of a run.
+#[derive(Default)]
+pub(crate) struct Background(Mutex<Vec<Watched>>);
+
+impl Background {
+    /// Watches a started process; `lane` is kept until it ends.
+    pub(super) fn watch(
+        &self,
+        item: &Item,
+        running: Running,
+        lane: Option<OwnedMutexGuard<()>>,
+        recorder: &Recorder,
+    ) {
+        let (id, recorder) = (item.id, recorder.clone());
+        let ended = tokio::spawn(async move {
+            let ended = running.ended.await;
+            drop(lane);
+            // A run that is over has nobody to tell.
+            let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;
+            ended
+        });
+        let watched = Watched {
+            id,
+            name: item.name.clone(),
+            kind: item.kind,
+            file: item.file.clone(),
+            fail_policy: item.fail_policy,
+            ended,
+            stop: Some(running.stop),
+        };
+        self.list().push(watched);
+    }
+
+    /// The program files of processes that still run (R67).
+    pub(crate) fn files_in_use(&self) -> Vec<MacPath> {
+        let running = |watched: &&Watched| !watched.ended.is_finished();
+        self.list().iter().filter(running).map(|watched| watched.file.clone()).collect()
+    }
+
+    /// Waits for background packages, whatever the settings say (R68).
+    pub(crate) async fn packages_ended(&self, background_timeout: Duration) {
+        let deadline = Instant::now() + background_timeout * PACKAGE_PATIENCE;
+        for mut watched in self.take(|watched| watched.kind == ItemKind::Package) {
+            // Too late: the installer is left alone, killing it would leave half a package.
+            let _ = timeout_at(deadline, &mut watched.ended).await;
+        }
+    }
+
+    fn take(&self, wanted: impl FnMut(&mut Watched) -> bool) -> Vec<Watched> {
+        self.list().extract_if(.., wanted).collect()
+    }
+
+    fn list(&self) -> MutexGuard<'_, Vec<Watched>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Engine {
+    /// At the end of a phase with `TrackBackgroundProcesses`: waits, stops what does not end, judges (R69).
+    pub(super) async fn settle_background(&self, with_agent: bool) -> Result<(), Ending> {
+        let patience = self.settings.background_timeout;
+        let deadline = Instant::now() + patience;
+        let mut failures = Vec::new();
+        for mut watched in self.background.take(|_| true) {
+            let ended = match timeout_at(deadline, &mut watched.ended).await {
+                Ok(ended) => ended,
+                Err(_) => stop(&mut watched).await,
+            };
+            let ended = ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned()));
+            if ended.is_success() {
+                continue;
+            }
+            let text = format!("{} \"{}\" in the background: {ended}", watched.id, watched.name);
+            self.recorder.notice(Level::Error, Category::Item, Some(watched.id), text.clone()).await;
+            if verdict::after_background(&ended, watched.fail_policy) == Consequence::Abort {
+                failures.push(text);
+            }
+        }
+        if with_agent {
+            for failure in self.agents.settle_background(patience).await {
+                self.recorder.notice(Level::Error, Category::Agent, None, failure).await;
+            }
+        }
+        if failures.is_empty() { Ok(()) } else { Err(Ending::Aborted(failures.join("; "))) }
+    }
+}
+
+async fn stop(watched: &mut Watched) -> Result<Ended, tokio::task::JoinError> {
+    if let Some(stop) = watched.stop.take() {
+        stop();
+    }
+    match timeout(AFTER_STOP, &mut watched.ended).await {
+        Ok(Ok(_)) => Ok(Ended::TimedOut),
+        Ok(Err(error)) => Err(error),
+        Err(_) => Ok(Ended::Lost("it did not end when it was killed".to_owned())),
+    }
+}

@@ -1,0 +1,110 @@
+//! Obtaining the control file: embedded, left by an earlier run, or fetched with patience (R43, R47).
+
+use super::{Ending, Engine, needs::Unavailable};
+use shared::{
+    control::{self, Context, ControlFile, Finding, Severity},
+    digest::Digest,
+    event::{Category, EventKind, Level},
+    settings::ControlSource,
+};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The first wait after a series of attempts failed; it doubles up to [`LONGEST_WAIT`] (R47).
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
+
+impl Engine {
+    /// The checked control file; every problem in it has been reported.
+    pub(super) async fn control_file(&self) -> Result<ControlFile, Ending> {
+        let (bytes, source, name) = self.control_bytes().await?;
+        let context = Context {
+            install_path: self.settings.install_path.clone(),
+            hash_check: self.settings.hash_check,
+        };
+        let reading = control::read(&bytes, &name, &context);
+        for finding in &reading.findings {
+            let level = match finding.severity {
+                Severity::Warning => Level::Warning,
+                Severity::Error => Level::Error,
+            };
+            self.recorder.notice(level, Category::Main, finding.item, finding.to_string()).await;
+        }
+        let count = |severity| reading.findings.iter().filter(|finding| finding.severity == severity).count();
+        let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
+        let Some(file) = reading.control else {
+            let first = reading.findings.iter().find(|finding| finding.severity == Severity::Error);
+            return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::to_string)));
+        };
+        let loaded = EventKind::ControlFileLoaded {
+            source,
+            digest: Digest::of(&bytes),
+            items: file.entries().map(control::Entry::listed).collect(),
+            errors: u32::try_from(errors).unwrap_or(u32::MAX),
+            warnings: u32::try_from(warnings).unwrap_or(u32::MAX),
+        };
+        self.recorder.record(loaded).await?;
+        Ok(file)
+    }
+
+    /// The bytes, where they came from, and what to call them in messages.
+    async fn control_bytes(&self) -> Result<(Vec<u8>, String, String), Ending> {
+        let url = match &self.settings.control {
+            Some(ControlSource::Embedded(text)) => {
+                return Ok((text.clone().into_bytes(), "Bootstrap".to_owned(), "Bootstrap".to_owned()));
+            }
+            Some(ControlSource::Url(url)) => url,
+            None => return Err(Ending::ControlFile("neither JSONURL nor Bootstrap is set".to_owned())),
+        };
+        let (source, name) = (without_secrets(url), file_name(url));
+        if self.settings.use_local_control_file {
+            if let Some(bytes) = self.contents.existing_control_file(url).await {
+                let text = format!("using the control file an earlier run left (SkipJSONValidation): {name}");
+                self.recorder.notice(Level::Info, Category::Main, None, text).await;
+                return Ok((bytes, source, name));
+            }
+        }
+        Ok((self.fetch_patiently(url).await?, source, name))
+    }
+
+    /// Starts over while the network or the server may recover, for `WaitForControlFile` at most.
+    async fn fetch_patiently(&self, url: &url::Url) -> Result<Vec<u8>, Ending> {
+        let deadline = Instant::now() + self.settings.wait_for_control_file;
+        let mut wait = FIRST_WAIT;
+        loop {
+            let error = match self.contents.control_file(url, self.settings.control_digest).await {
+                Ok(bytes) => return Ok(bytes),
+                Err(error) => error,
+            };
+            let ends = Instant::now() + wait >= deadline;
+            if let Some(ending) = give_up(&error, ends) {
+                return Err(ending);
+            }
+            let text = format!("{error}; trying again in {} s", wait.as_secs());
+            self.recorder.notice(Level::Warning, Category::Main, None, text).await;
+            tokio::time::sleep(wait).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+}
+
+/// Never a self-removal because of the network (R47): launchd starts us again.
+fn give_up(error: &Unavailable, time_is_over: bool) -> Option<Ending> {
+    (time_is_over || !error.transient).then(|| Ending::Temporary(format!("control file: {error}")))
+}
+
+/// A URL as it may be logged: no user, no query, no fragment.
+fn without_secrets(url: &url::Url) -> String {
+    let mut shown = url.clone();
+    shown.set_query(None);
+    shown.set_fragment(None);
+    // Both fail only for URLs that cannot hold a user at all.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    shown.to_string()
+}
+
+fn file_name(url: &url::Url) -> String {
+    let last = url.path().rsplit('/').next().unwrap_or_default();
+    if last.is_empty() { "bootstrap.json".to_owned() } else { last.to_owned() }
+}

@@ -1,0 +1,109 @@
+//! What the engine needs of the stages around it: content that was checked, and an agent that runs user items.
+//!
+//! The engine knows these traits and [`Host`](crate::host::Host); `wiring` alone names what is behind them.
+
+use crate::{download::VerifiedArtifact, host::Line};
+use futures::future::BoxFuture;
+use shared::{
+    digest::Digest,
+    exit::Ended,
+    item::{Item, ItemId},
+    layout::MacPath,
+};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// Content could not be had: why, and whether waiting may help (R47).
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("{reason}")]
+pub(crate) struct Unavailable {
+    /// What was tried, where, and what went wrong.
+    pub(crate) reason: String,
+    /// The network or the server may recover by itself.
+    pub(crate) transient: bool,
+}
+
+/// The download stage.
+pub(crate) trait Contents: Send + Sync {
+    /// Fetches the control file in one series of attempts (R27), checks `digest`, and stores it (R7, R90).
+    fn control_file<'a>(
+        &'a self,
+        url: &'a url::Url,
+        digest: Option<Digest>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
+
+    /// The control file an earlier run left, if it is trustworthy (R43).
+    fn existing_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Option<Vec<u8>>>;
+
+    /// Begins to download these items, in this order, and resets the ramp (R54, R55).
+    fn start(&self, items: Vec<Item>);
+
+    /// Waits for the content of one item; from now on it comes first (R55).
+    fn take(&self, id: ItemId) -> BoxFuture<'_, Result<VerifiedArtifact, Unavailable>>;
+
+    /// Checks the content of an item without `url`, just before it runs (R32, R33).
+    fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>>;
+
+    /// Checks that the content is still what was verified, right before it is used (R89).
+    fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>>;
+
+    /// Ends every transfer.
+    fn cancel(&self);
+}
+
+/// The agent that checked in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AgentInfo {
+    /// The uid under which it appears to us; compare with `Host::uid_seen_for`.
+    pub(crate) uid: u32,
+}
+
+/// A user script to run.
+#[derive(Debug)]
+pub(crate) struct UserScript<'a> {
+    /// Which item.
+    pub(crate) id: ItemId,
+    /// Its name, for the agent's log.
+    pub(crate) name: &'a str,
+    /// Its content.
+    pub(crate) script: &'a VerifiedArtifact,
+    /// Answer as soon as it has started.
+    pub(crate) donotwait: bool,
+    /// Kill it after this time.
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// The request was not carried out and may be repeated with another agent.
+#[derive(Debug, thiserror::Error)]
+#[error("the agent did not take the request: {0}")]
+pub(crate) struct NotTaken(pub(crate) String);
+
+/// The link to the agent.
+pub(crate) trait AgentLink: Send + Sync {
+    /// Which verified agent is there; changes as agents come and go.
+    fn connected(&self) -> watch::Receiver<Option<AgentInfo>>;
+
+    /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64).
+    fn run_script<'a>(
+        &'a self,
+        script: UserScript<'a>,
+        lines: mpsc::Sender<Line>,
+    ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
+
+    /// Writes a file with the user's rights (R113, R115).
+    fn place_file<'a>(
+        &'a self,
+        id: ItemId,
+        content: &'a VerifiedArtifact,
+        path: &'a MacPath,
+    ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
+
+    /// Waits for background scripts of the agent, then ends them; gives the failures (R69).
+    fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Vec<String>>;
+
+    /// Asks the agent to end, and waits this long for it (R81).
+    fn shutdown(&self, wait: Duration) -> BoxFuture<'_, ()>;
+
+    /// The users whose agents were here (R81).
+    fn uids_seen(&self) -> Vec<u32>;
+}

@@ -1,0 +1,40 @@
+//! Preflight: all scripts at once, and one verdict when all have ended (R48–R53).
+
+use super::{Ending, Engine, stop::Stop};
+use futures::future::try_join_all;
+use shared::{
+    event::{EventKind, ItemEnd, PhaseEnd},
+    item::{FailPolicy, Phase},
+    plan::{PhasePlan, verdict, verdict::PreflightVerdict},
+};
+
+impl Engine {
+    /// Whether this Mac needs nothing.
+    pub(super) async fn preflight(&self, plan: &PhasePlan) -> Result<bool, Ending> {
+        let phase = Phase::Preflight;
+        if plan.settled.is_empty() && plan.is_empty() {
+            self.recorder.record(EventKind::PhaseFinished { phase, end: PhaseEnd::Skipped }).await?;
+            return Ok(false);
+        }
+        self.recorder.record(EventKind::PhaseStarted { phase }).await?;
+        self.settle(plan).await?;
+        self.contents.start(plan.items().cloned().collect());
+        // A failing script does not keep the others from running: the verdict is taken after all ended.
+        let stop = Stop::new();
+        let ended = try_join_all(plan.items().map(|item| self.carry_out(item, &stop))).await?;
+
+        let settled = plan.settled.iter().map(|settled| (&settled.end, settled.listed.fail_policy));
+        let ran = ended.iter().zip(plan.items()).map(|(end, item)| (end, item.fail_policy));
+        let ends: Vec<(&ItemEnd, FailPolicy)> = settled.chain(ran).collect();
+        let verdict = verdict::preflight(ends);
+        let pass = verdict == PreflightVerdict::Pass;
+        self.recorder.record(EventKind::PreflightVerdict { pass }).await?;
+        let end = if verdict == PreflightVerdict::Abort { PhaseEnd::Aborted } else { PhaseEnd::Completed };
+        self.recorder.record(EventKind::PhaseFinished { phase, end }).await?;
+        match verdict {
+            PreflightVerdict::Pass => Ok(true),
+            PreflightVerdict::Continue => Ok(false),
+            PreflightVerdict::Abort => Err(self.aborted(plan.items().zip(&ended))),
+        }
+    }
+}

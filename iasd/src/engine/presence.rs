@@ -1,0 +1,73 @@
+//! Waiting for a real user, and for that user's agent (R61–R64).
+
+use super::{Ending, Engine};
+use shared::{event::EventKind, facts::ConsoleUser};
+use tokio::time::{Instant, timeout_at};
+
+impl Engine {
+    /// Waits until userland may begin; both waits share one deadline, counted from now (R63).
+    pub(super) async fn wait_for_user(&self, agent_needed: bool) -> Result<(), Ending> {
+        if self.settings.dry_run {
+            return Ok(());
+        }
+        let deadline = self.presence_deadline();
+        self.user_present(deadline).await?;
+        if agent_needed { self.agent_present(deadline).await } else { Ok(()) }
+    }
+
+    /// Before a user item: an agent that went away is waited for again, with a fresh deadline (R64).
+    pub(super) async fn agent_still_present(&self) -> Result<(), Ending> {
+        self.agent_present(self.presence_deadline()).await
+    }
+
+    fn presence_deadline(&self) -> Option<Instant> {
+        self.settings.wait_for_agent.map(|wait| Instant::now() + wait)
+    }
+
+    async fn user_present(&self, deadline: Option<Instant>) -> Result<ConsoleUser, Ending> {
+        let mut console = self.host.console_user();
+        let real = |user: &Option<ConsoleUser>| user.as_ref().is_some_and(ConsoleUser::is_real);
+        if !real(&console.borrow_and_update()) {
+            self.recorder.record(EventKind::WaitingForUser).await?;
+        }
+        let waited = or_late(deadline, console.wait_for(real)).await;
+        let found = match waited {
+            Some(Ok(user)) => user.clone(),
+            Some(Err(_)) => None,
+            None => return Err(Ending::Temporary("nobody logged in within WaitForAgentTimeout".to_owned())),
+        };
+        let Some(user) = found else {
+            return Err(Ending::Temporary("the console user can no longer be observed".to_owned()));
+        };
+        self.recorder.record(EventKind::UserPresent { user: user.clone() }).await?;
+        Ok(user)
+    }
+
+    async fn agent_present(&self, deadline: Option<Instant>) -> Result<(), Ending> {
+        let mut agents = self.agents.connected();
+        let console = self.host.console_user();
+        let of_this_user = |agent: Option<super::needs::AgentInfo>| {
+            let user = console.borrow().clone().filter(ConsoleUser::is_real);
+            user.zip(agent).is_some_and(|(user, agent)| self.host.uid_seen_for(&user) == agent.uid)
+        };
+        let present = of_this_user(*agents.borrow_and_update());
+        if present {
+            return Ok(());
+        }
+        self.recorder.record(EventKind::WaitingForAgent).await?;
+        let waited = or_late(deadline, agents.wait_for(|agent| of_this_user(*agent))).await;
+        match waited {
+            Some(Ok(_)) => Ok(()),
+            Some(Err(_)) => Err(Ending::Temporary("the agent link was closed".to_owned())),
+            None => Err(Ending::Temporary("no agent checked in within WaitForAgentTimeout".to_owned())),
+        }
+    }
+}
+
+/// `None` when the deadline came first.
+async fn or_late<T>(deadline: Option<Instant>, wait: impl Future<Output = T>) -> Option<T> {
+    match deadline {
+        Some(deadline) => timeout_at(deadline, wait).await.ok(),
+        None => Some(wait.await),
+    }
+}

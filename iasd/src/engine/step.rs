@@ -1,0 +1,251 @@
+//! One item, from its turn to its end: content, last checks, effect.
+
+use super::{
+    Ending, Engine,
+    needs::{Unavailable, UserScript},
+    recorder::Recorder,
+    stop::Stop,
+};
+use crate::{
+    download::VerifiedArtifact,
+    host::{HostError, Launch, Line, Output, Running},
+};
+use shared::{
+    event::{Category, EventKind, ItemEnd, Level, Progress, SkipReason},
+    exit::Ended,
+    item::{Item, ItemId, ItemKind, Phase},
+    layout::MacPath,
+    plan::{planner, verdict},
+};
+use std::{collections::VecDeque, time::Instant};
+use tokio::sync::{OwnedMutexGuard, mpsc};
+
+/// How many of the last output lines a failure shows (R94).
+const LAST_LINES: usize = 20;
+/// Lines on their way from a process to the log.
+const LINES_IN_FLIGHT: usize = 64;
+
+type LastLines = VecDeque<String>;
+
+impl Engine {
+    /// Carries out one item and reports it.
+    pub(super) async fn carry_out(&self, item: &Item, stop: &Stop) -> Result<ItemEnd, Ending> {
+        let begun = Instant::now();
+        self.recorder.record(EventKind::ItemStarted { id: item.id }).await?;
+        let mut last = LastLines::new();
+        let end = self.work(item, stop, &mut last).await?;
+        if end.is_failure() {
+            self.mark_failed(&item.file);
+        }
+        let fact = EventKind::ItemFinished {
+            id: item.id,
+            end: end.clone(),
+            ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
+            last_lines: if end.is_failure() { last.into() } else { Vec::new() },
+        };
+        self.recorder.record(fact).await?;
+        Ok(end)
+    }
+
+    async fn work(&self, item: &Item, stop: &Stop, last: &mut LastLines) -> Result<ItemEnd, Ending> {
+        let content = tokio::select! {
+            biased;
+            () = stop.raised() => return Ok(ItemEnd::NotStarted),
+            content = self.content(item) => content,
+        };
+        let content = match content {
+            Ok(content) => content,
+            Err(error) => return Ok(ItemEnd::DownloadFailed(error.reason)),
+        };
+        self.remember(item, &content);
+        if let Some(reason) = self.unneeded(item).await {
+            return Ok(ItemEnd::Skipped(reason));
+        }
+        if let Err(changed) = self.contents.confirm(&content).await {
+            return Ok(ItemEnd::DownloadFailed(changed.reason));
+        }
+        match item.kind {
+            ItemKind::Package => self.package(item, &content, stop, last).await,
+            ItemKind::RootScript => self.root_script(item, &content, last).await,
+            ItemKind::UserScript => self.user_script(item, &content, last).await,
+            // The download stage put it in place under its final name (R13, R114).
+            ItemKind::RootFile => Ok(ItemEnd::Done),
+            ItemKind::UserFile => self.user_file(item, &content).await,
+        }
+    }
+
+    async fn content(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
+        match item.source {
+            Some(_) => self.contents.take(item.id).await,
+            None => self.contents.local(item).await,
+        }
+    }
+
+    /// The receipt may have appeared meanwhile: another item may have installed it (R21). A dry run ends here (R74).
+    async fn unneeded(&self, item: &Item) -> Option<SkipReason> {
+        if let Some(receipt) = item.receipt.as_ref().filter(|_| item.kind == ItemKind::Package) {
+            let installed = self.host.receipt(&receipt.package_id).await.unwrap_or(None);
+            if let Some(reason) = planner::satisfied(item, installed.as_deref()) {
+                return Some(reason);
+            }
+        }
+        self.settings.dry_run.then_some(SkipReason::DryRun)
+    }
+
+    async fn package(
+        &self,
+        item: &Item,
+        content: &VerifiedArtifact,
+        stop: &Stop,
+        last: &mut LastLines,
+    ) -> Result<ItemEnd, Ending> {
+        let lane = self.package_lane.clone().lock_owned().await;
+        if stop.is_raised() {
+            return Ok(ItemEnd::NotStarted);
+        }
+        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
+        let launch = Launch { timeout: item.timeout, output: Output::Lines(sender) };
+        let started = self.host.install(content, launch).await;
+        Ok(self.follow(item, started, lines, Some(lane), last).await)
+    }
+
+    async fn root_script(
+        &self,
+        item: &Item,
+        content: &VerifiedArtifact,
+        last: &mut LastLines,
+    ) -> Result<ItemEnd, Ending> {
+        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
+        // Preflight waits for every script, whatever `donotwait` says (R52); the checker said so already.
+        let output = match background_log(item) {
+            Some(path) => Output::LogFile(path),
+            None => Output::Lines(sender),
+        };
+        let started = self.host.run_script(content, Launch { timeout: item.timeout, output }).await;
+        Ok(self.follow(item, started, lines, None, last).await)
+    }
+
+    /// Waits for a started effect, or hands it to the background.
+    async fn follow(
+        &self,
+        item: &Item,
+        started: Result<Running, HostError>,
+        lines: mpsc::Receiver<Line>,
+        lane: Option<OwnedMutexGuard<()>>,
+        last: &mut LastLines,
+    ) -> ItemEnd {
+        let running = match started {
+            Ok(running) => running,
+            Err(error) => return verdict::failed(item.kind, Ended::NotStarted(error.to_string())),
+        };
+        if waits_for_nobody(item) {
+            self.background.watch(item, running, lane, &self.recorder);
+            tokio::spawn(relay(self.recorder.clone(), item.id, lines));
+            return ItemEnd::Background;
+        }
+        let guard = StopOnDrop(Some(running.stop));
+        let (ended, ()) = futures::join!(running.ended, self.read(item, lines, last));
+        guard.disarm();
+        if ended.is_success() { ItemEnd::Done } else { verdict::failed(item.kind, ended) }
+    }
+
+    async fn read(&self, item: &Item, mut lines: mpsc::Receiver<Line>, last: &mut LastLines) {
+        while let Some(line) = lines.recv().await {
+            match line {
+                Line::Percent(percent) => {
+                    self.recorder.progress(Progress::Installed { id: item.id, percent })
+                }
+                Line::Output(line) => {
+                    if last.len() == LAST_LINES {
+                        last.pop_front();
+                    }
+                    last.push_back(line.clone());
+                    self.recorder.output(item.id, line).await;
+                }
+            }
+        }
+    }
+
+    async fn user_script(
+        &self,
+        item: &Item,
+        content: &VerifiedArtifact,
+        last: &mut LastLines,
+    ) -> Result<ItemEnd, Ending> {
+        loop {
+            self.agent_still_present().await?;
+            self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+            let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
+            let script = UserScript {
+                id: item.id,
+                name: &item.name,
+                script: content,
+                donotwait: item.donotwait,
+                timeout: item.timeout,
+            };
+            let run = self.agents.run_script(script, sender);
+            let (ended, ()) = futures::join!(run, self.read(item, lines, last));
+            match ended {
+                Ok(ended) if !ended.is_success() => return Ok(verdict::failed(item.kind, ended)),
+                Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
+                Ok(_) => return Ok(ItemEnd::Done),
+                // It had not started, so it may be repeated (R64).
+                Err(not_taken) => self.warn(item, not_taken.to_string()).await,
+            }
+        }
+    }
+
+    async fn user_file(&self, item: &Item, content: &VerifiedArtifact) -> Result<ItemEnd, Ending> {
+        loop {
+            self.agent_still_present().await?;
+            self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+            match self.agents.place_file(item.id, content, &item.file).await {
+                Ok(ended) if ended.is_success() => return Ok(ItemEnd::Done),
+                Ok(ended) => return Ok(verdict::failed(item.kind, ended)),
+                Err(not_taken) => self.warn(item, not_taken.to_string()).await,
+            }
+        }
+    }
+
+    async fn warn(&self, item: &Item, text: String) {
+        self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), text).await;
+    }
+}
+
+fn waits_for_nobody(item: &Item) -> bool {
+    item.donotwait && item.id.phase != Phase::Preflight
+}
+
+/// A background script outlives the run, so its output goes to a file of its own (R66).
+fn background_log(item: &Item) -> Option<MacPath> {
+    let name = format!("/private/var/log/ias/{}-{}.log", item.id.phase, item.id.index);
+    waits_for_nobody(item).then(|| MacPath::new(&name).ok()).flatten()
+}
+
+/// Passes on what a background package says, until it ends.
+async fn relay(recorder: Recorder, id: ItemId, mut lines: mpsc::Receiver<Line>) {
+    while let Some(line) = lines.recv().await {
+        if let Line::Output(line) = line {
+            recorder.output(id, line).await;
+        }
+    }
+}
+
+/// Ends a foreground process when the run is stopped in the middle of it.
+struct StopOnDrop(Option<Box<dyn FnOnce() + Send>>);
+
+impl StopOnDrop {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stop) = self.0.take() {
+            stop();
+        }
+    }
+}
