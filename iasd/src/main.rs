@@ -9,4 +9,12 @@ mod lock;
 mod report;
 mod settings;
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // Becomes another program: first, while there is one thread.
+    if shared::sys::sandbox::is_helper() {
+        return shared::sys::sandbox::enter_and_exec();
+    }
+    ExitCode::SUCCESS
+}

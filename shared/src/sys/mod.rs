@@ -4,3 +4,4 @@ pub mod atomic;
 pub mod child;
 pub mod link;
 pub mod packing;
+pub mod sandbox;

@@ -7,7 +7,7 @@
 mod account;
 mod lines;
 mod output;
-mod reason;
+pub mod reason;
 mod supervise;
 
 pub use account::Account;
@@ -19,9 +19,10 @@ use std::{
     ffi::OsString,
     fs::File,
     io,
-    os::unix::process::CommandExt,
+    os::{fd::OwnedFd, unix::process::CommandExt},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    sync::Arc,
     time::Duration,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -39,6 +40,8 @@ pub struct Program {
     pub folder: PathBuf,
     /// The user and group to become; needs root. Supplementary groups are dropped.
     pub identity: Option<(u32, u32)>,
+    /// Standard input; `/dev/null` unless given.
+    pub stdin: Option<Arc<OwnedFd>>,
 }
 
 impl Program {
@@ -51,17 +54,26 @@ impl Program {
             environment: Vec::new(),
             folder: PathBuf::from("/"),
             identity: None,
+            stdin: None,
         }
     }
 
-    fn command(&self) -> Command {
+    /// What starts it; a child so started is not looked after.
+    ///
+    /// # Errors
+    /// When standard input cannot be passed on.
+    pub fn command(&self) -> io::Result<Command> {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
-        command.current_dir(&self.folder).stdin(Stdio::null()).process_group(0);
+        command.current_dir(&self.folder).process_group(0);
+        command.stdin(match &self.stdin {
+            Some(stdin) => stdin.try_clone()?.into(),
+            None => Stdio::null(),
+        });
         if let Some((uid, gid)) = self.identity {
             command.uid(uid).gid(gid);
         }
-        command
+        Ok(command)
     }
 }
 
@@ -168,7 +180,7 @@ fn not_started(program: &Program, error: &io::Error) -> Ended {
 const BUSY: (u32, Duration) = (50, Duration::from_millis(20));
 
 async fn spawn(program: &Program, (out, err): (Stdio, Stdio)) -> io::Result<tokio::process::Child> {
-    let mut command = program.command();
+    let mut command = program.command()?;
     command.stdout(out).stderr(err);
     let mut command = tokio::process::Command::from(command);
     for _ in 0..BUSY.0 {

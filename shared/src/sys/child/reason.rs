@@ -19,7 +19,8 @@ pub fn script(path: &Path, head: &[u8]) -> Program {
 }
 
 /// Turns the error of an exec into a reason; reads the head of the file to name a missing interpreter.
-pub(super) fn of(program: &Path, error: &io::Error) -> String {
+#[must_use]
+pub fn of(program: &Path, error: &io::Error) -> String {
     let mut head = Vec::new();
     // What cannot be read is explained by the first error alone.
     let _ = File::open(program).and_then(|file| file.take(HEAD).read_to_end(&mut head));
