@@ -12,9 +12,12 @@ mod settings;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    // Becomes another program: first, while there is one thread.
+    // Both become another program: first, while there is one thread.
     if shared::sys::sandbox::is_helper() {
         return shared::sys::sandbox::enter_and_exec();
+    }
+    if host::simulated::shim::is_wanted() {
+        return host::simulated::shim::answer();
     }
     ExitCode::SUCCESS
 }

@@ -1,3 +1,205 @@
 //! The simulated world: a Mac-shaped folder in which an enrolment really happens.
+//!
+//! Beside the root lies a side folder (`ROOT.sim`): what the stand-ins for Mac programs know and record
+//! (`inside/`), the programs the Mac has (`programs/`), the agent's output, and a request to restart.
 
+mod accounts;
+mod host;
+mod inside;
+mod launchd;
+mod programs;
+mod runner;
+pub(crate) mod scenario;
 pub(crate) mod script;
+mod session;
+mod shape;
+pub(crate) mod shim;
+#[cfg(test)]
+mod tests;
+
+use self::{
+    inside::Inside,
+    launchd::{Launchd, Retire},
+    runner::Runner,
+    scenario::Scenario,
+    session::LoginWindow,
+    shape::ShapeError,
+};
+use cap_std::fs::Dir;
+use shared::{
+    facts::ConsoleUser,
+    sys::sandbox::{Bind, Ids, Sandbox, SandboxError, ids_available, probe},
+};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{mpsc, watch};
+
+/// A Mac that is a folder.
+pub(crate) struct SimulatedHost {
+    root: PathBuf,
+    dir: Arc<Dir>,
+    side: PathBuf,
+    scenario: Scenario,
+    runner: Runner,
+    ids: Ids,
+    users: watch::Receiver<Option<ConsoleUser>>,
+    retire: mpsc::Sender<Retire>,
+    notices: Notices,
+    processes: Mutex<Option<(LoginWindow, Launchd)>>,
+}
+
+/// The simulated Mac cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WorldError {
+    /// The folder cannot be one.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// The scenario makes no sense.
+    #[error(transparent)]
+    Scenario(#[from] scenario::ScenarioError),
+    /// Scripts cannot be kept in the folder.
+    #[error(transparent)]
+    Sandbox(#[from] SandboxError),
+    /// The side folder cannot be written.
+    #[error("the side folder {0} of the simulated Mac cannot be written: {1}")]
+    Side(PathBuf, io::Error),
+}
+
+/// Lines for the run's log, from where there is no recorder.
+#[derive(Debug, Clone)]
+pub(crate) struct Notices(mpsc::UnboundedSender<String>);
+
+impl Notices {
+    fn tell(&self, text: String) {
+        // Nobody listens any more: then nobody wants to know.
+        let _ = self.0.send(text);
+    }
+}
+
+impl SimulatedHost {
+    /// Makes `root` a simulated Mac, or opens the one that is there.
+    ///
+    /// Nothing happens on it before [`Self::boot`]. Lines worth logging come through the receiver.
+    ///
+    /// # Errors
+    /// When the folder cannot be a Mac, the scenario makes no sense, or the kernel allows no sandbox.
+    pub(crate) fn new(
+        root: &Path,
+        scenario: Scenario,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<String>), WorldError> {
+        let this =
+            std::env::current_exe().map_err(|error| WorldError::Side("of this program".into(), error))?;
+        Self::with_helper(root, scenario, &this)
+    }
+
+    fn with_helper(
+        root: &Path,
+        scenario: Scenario,
+        this: &Path,
+    ) -> Result<(Self, mpsc::UnboundedReceiver<String>), WorldError> {
+        scenario.check()?;
+        let dir = Arc::new(shape::shape(root, &scenario)?);
+        let root = root.canonicalize().map_err(|error| ShapeError::Io(root.display().to_string(), error))?;
+        let side = scenario.side_folder.clone().unwrap_or_else(|| beside(&root));
+        let ids = ids_available(scenario.user.as_ref().map_or(501, |user| user.uid));
+        let in_side = |error| WorldError::Side(side.clone(), error);
+        let started = first_start(&side).map_err(in_side)?;
+        let side = side.canonicalize().map_err(in_side)?;
+        let (tell, notices) = mpsc::unbounded_channel();
+        let tell = Notices(tell);
+        Inside::make_folder(&side).map_err(|error| WorldError::Side(side.clone(), error))?;
+        let layout = programs::lay_out(&side, this).map_err(|error| WorldError::Side(side.clone(), error))?;
+        let inside = Inside::new(&scenario, ids, layout.behind);
+        inside.publish(&side).map_err(|error| WorldError::Side(side.clone(), error))?;
+        let agent = agent_program(&scenario, this);
+        let sandbox = if scenario.sandbox {
+            layout.notices.into_iter().for_each(|notice| tell.tell(notice));
+            let mut binds = layout.binds;
+            binds.extend(agent.clone().map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
+            let host_name = scenario.computer.name.clone();
+            let network = scenario.scripts_may_use_network;
+            let sandbox =
+                Sandbox { helper: this.to_owned(), root: root.clone(), binds, network, host_name, ids };
+            probe(&sandbox)?;
+            Some(Arc::new(sandbox))
+        } else {
+            tell.tell(WITHOUT_SANDBOX.into());
+            None
+        };
+        let runner = Runner { sandbox, root: root.clone() };
+        let (console, users) = watch::channel(None);
+        let (retire, retired) = mpsc::channel(1);
+        let login = LoginWindow {
+            root: dir.clone(),
+            side: side.clone(),
+            person: scenario.user.clone(),
+            started,
+            inside,
+            tell: console,
+            notices: tell.clone(),
+        };
+        let mut conduct = scenario.agent.clone();
+        conduct.program = agent;
+        let launchd = Launchd {
+            runner: runner.clone(),
+            conduct,
+            daemon_uid: (ids == Ids::All).then(|| rustix::process::geteuid().as_raw()),
+            log: side.join("agent.log"),
+            users: users.clone(),
+            retire: retired,
+            notices: tell.clone(),
+        };
+        let processes = Mutex::new(Some((login, launchd)));
+        let host = Self { root, dir, side, scenario, runner, ids, users, retire, notices: tell, processes };
+        Ok((host, notices))
+    }
+
+    /// Lets the scenario begin: the person comes and goes, the agent is kept running. Needs a runtime; does nothing
+    /// the second time.
+    pub(crate) fn boot(&self) {
+        let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
+        if let Some((login, launchd)) = processes {
+            tokio::spawn(login.open());
+            tokio::spawn(launchd.tend());
+        }
+    }
+
+    /// The scenario it follows.
+    pub(crate) fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+}
+
+const WITHOUT_SANDBOX: &str = "without a sandbox, scripts run on this computer itself, with its own programs, and can \
+    change it; only IAS_ROOT in their environment tells them where the simulated Mac is";
+
+/// The side folder of `root` unless the scenario names another.
+fn beside(root: &Path) -> PathBuf {
+    let mut path = root.as_os_str().to_owned();
+    path.push(".sim");
+    path.into()
+}
+
+/// When the Mac was first started; makes the side folder.
+fn first_start(side: &Path) -> io::Result<SystemTime> {
+    fs::create_dir_all(side)?;
+    let file = side.join("first-start");
+    let read = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+    if let Some(millis) = read {
+        return Ok(UNIX_EPOCH + Duration::from_millis(millis));
+    }
+    let now = SystemTime::now();
+    let millis = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    fs::write(file, format!("{millis}\n"))?;
+    Ok(now)
+}
+
+/// The agent: what the scenario says, or beside `this`; `None` when there is none.
+fn agent_program(scenario: &Scenario, this: &Path) -> Option<PathBuf> {
+    let beside = this.parent().map(|folder| folder.join("iasagent"));
+    scenario.agent.program.clone().or(beside)?.canonicalize().ok()
+}

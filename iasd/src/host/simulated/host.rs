@@ -1,0 +1,164 @@
+//! The simulated Mac as a [`Host`].
+
+use super::{SimulatedHost, session::uid_seen};
+use crate::{
+    download::VerifiedArtifact,
+    host::{Host, HostError, Launch, Retired, Running},
+};
+use futures::future::BoxFuture;
+use shared::{
+    facts::{ConsoleUser, Facts},
+    layout::{AGENT_SOCKET, LAUNCH_AGENTS, LAUNCH_DAEMONS},
+    settings::Identifiers,
+    sys::child::{Account, script},
+};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt, MetadataExt},
+    path::{Path, PathBuf},
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+use tokio::sync::{oneshot, watch};
+
+/// How long the end of the agent is waited for.
+const RETIRE_PATIENCE: Duration = Duration::from_secs(5);
+
+impl Host for SimulatedHost {
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn trusted_owner(&self) -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
+
+    fn is_privileged(&self) -> bool {
+        true
+    }
+
+    fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>> {
+        Box::pin(async move {
+            let mut facts = Facts {
+                arch: self.scenario.arch,
+                os_version: self.scenario.os_version.clone(),
+                receipts: self.scenario.installed.clone(),
+            };
+            for id in package_ids {
+                if let Some(version) = self.receipt(id).await? {
+                    facts.receipts.insert(id.clone(), version);
+                }
+            }
+            Ok(facts)
+        })
+    }
+
+    fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {
+        Box::pin(async move { Ok(self.scenario.installed.get(package_id).cloned()) })
+    }
+
+    fn install<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        _launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            Err(HostError {
+                what: format!("install {}", package.path()),
+                why: "packages cannot be installed yet".into(),
+            })
+        })
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        artifact: &'a VerifiedArtifact,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            let failed = |error: io::Error| HostError {
+                what: format!("run {}", artifact.path()),
+                why: error.to_string(),
+            };
+            let path = artifact.path();
+            same_file(artifact.file(), &self.dir.open(path.relative()).map_err(failed)?.into_std())
+                .map_err(failed)?;
+            let mut head = [0; 512];
+            let length = artifact.file().read_at(&mut head, 0).map_err(failed)?;
+            let head = head.get(..length).unwrap_or_default();
+            let mut program = script(Path::new(path.as_str()), head);
+            program.environment = Account::root().environment();
+            Ok(self.runner.launch(&self.dir, program, launch).await)
+        })
+    }
+
+    fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>> {
+        self.users.clone()
+    }
+
+    fn agent_socket(&self) -> Option<PathBuf> {
+        Some(self.root.join(AGENT_SOCKET.trim_start_matches('/')))
+    }
+
+    fn uid_seen_for(&self, user: &ConsoleUser) -> u32 {
+        uid_seen(self.ids, user.uid)
+    }
+
+    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>> {
+        Box::pin(async move {
+            let mut retired = vec![self.end_agent(&jobs.agent, uids).await];
+            for (folder, label) in [(LAUNCH_AGENTS, &jobs.agent), (LAUNCH_DAEMONS, &jobs.daemon)] {
+                retired.push(self.remove(&format!("{folder}/{label}.plist")));
+            }
+            retired
+        })
+    }
+
+    fn retire_daemon<'a>(&'a self, jobs: &'a Identifiers) -> BoxFuture<'a, Retired> {
+        // There is no job: whoever started this process sees it end.
+        Box::pin(async move { Retired { what: format!("system/{}", jobs.daemon), error: None } })
+    }
+
+    fn schedule_reboot(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(async move {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+            let text = format!("{{\"at_ms\": {now}, \"delay_seconds\": 5}}\n");
+            std::fs::write(self.side.join("reboot.json"), text)
+                .map_err(|error| HostError { what: "schedule a restart".into(), why: error.to_string() })
+        })
+    }
+}
+
+impl SimulatedHost {
+    async fn end_agent(&self, label: &str, uids: &[u32]) -> Retired {
+        let sessions: Vec<String> = uids.iter().map(|uid| format!("gui/{uid}/{label}")).collect();
+        let what = if sessions.is_empty() { label.to_owned() } else { sessions.join(", ") };
+        let (reply, ended) = oneshot::channel();
+        if self.retire.send(reply).await.is_err() {
+            // Its keeper has ended: it was retired before.
+            return Retired { what, error: None };
+        }
+        let error = match tokio::time::timeout(RETIRE_PATIENCE, ended).await {
+            Ok(_) => None,
+            Err(_) => Some("it has not ended yet".into()),
+        };
+        Retired { what, error }
+    }
+
+    fn remove(&self, path: &str) -> Retired {
+        let error = match self.dir.remove_file(path.trim_start_matches('/')) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error.to_string()),
+            _ => None,
+        };
+        Retired { what: path.to_owned(), error }
+    }
+}
+
+/// What is executed by its path must be what was digested (R89).
+fn same_file(verified: &File, found: &File) -> io::Result<()> {
+    let (verified, found) = (verified.metadata()?, found.metadata()?);
+    if (verified.dev(), verified.ino()) == (found.dev(), found.ino()) {
+        return Ok(());
+    }
+    Err(io::Error::other("the file was replaced after it was checked"))
+}

@@ -1,0 +1,176 @@
+//! The part of launchd a rehearsal needs: keeps the agent running in the session of whoever is at the screen.
+//!
+//! ```text
+//!   nobody ──login──► waiting (late) ──► running ──exit──► throttled ──► running …
+//!      ▲                                    │ crashing: killed after a while
+//!      └────────── logout, retired ─────────┘ SIGTERM, then SIGKILL
+//! ```
+
+use super::{
+    accounts::STAFF,
+    inside::Inside,
+    runner::Runner,
+    scenario::{AgentConduct, AgentMode, seconds},
+};
+use shared::{
+    exit::Ended,
+    facts::ConsoleUser,
+    layout::AGENT_SOCKET,
+    sys::child::{self, Account, Child, Limits, Program},
+};
+use std::{fs::File, io, path::PathBuf};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::sleep,
+};
+
+/// Asks that the agent be ended for good; answered when it is.
+pub(super) type Retire = oneshot::Sender<()>;
+
+/// What keeps the agent.
+pub(super) struct Launchd {
+    /// What runs it.
+    pub(super) runner: Runner,
+    /// How it behaves.
+    pub(super) conduct: AgentConduct,
+    /// The daemon's uid as the agent sees it, when that is not the user's own.
+    pub(super) daemon_uid: Option<u32>,
+    /// Where its output goes.
+    pub(super) log: PathBuf,
+    /// Who is at the screen.
+    pub(super) users: watch::Receiver<Option<ConsoleUser>>,
+    /// Requests to end it for good.
+    pub(super) retire: mpsc::Receiver<Retire>,
+    /// Where trouble is told.
+    pub(super) notices: super::Notices,
+}
+
+/// Why the agent is not kept any longer.
+enum Over {
+    /// The user went.
+    Logout,
+    /// Its job was removed.
+    Retired(Option<Retire>),
+}
+
+impl Launchd {
+    /// Keeps the agent until its job is removed.
+    pub(super) async fn tend(mut self) {
+        let mut crashes = 0;
+        loop {
+            let user = self.users.borrow_and_update().clone();
+            let over = match user {
+                Some(user) if self.conduct.mode != AgentMode::Absent => {
+                    self.session(&user, &mut crashes).await
+                }
+                _ => self.until_over().await,
+            };
+            if let Over::Retired(reply) = over {
+                // Whoever asked may have gone.
+                let _ = reply.map(|reply| reply.send(()));
+                return;
+            }
+        }
+    }
+
+    /// Waits for a change of user, or the removal of the job.
+    async fn until_over(&mut self) -> Over {
+        tokio::select! {
+            retire = self.retire.recv() => Over::Retired(retire),
+            changed = self.users.changed() => match changed {
+                Ok(()) => Over::Logout,
+                Err(_) => Over::Retired(self.retire.recv().await),
+            },
+        }
+    }
+
+    async fn session(&mut self, user: &ConsoleUser, crashes: &mut u32) -> Over {
+        if self.conduct.mode == AgentMode::Late {
+            let delay = seconds(self.conduct.delay);
+            tokio::select! {
+                () = sleep(delay) => {}
+                over = self.until_over() => return over,
+            }
+        }
+        loop {
+            let child = match self.start(user).await {
+                Ok(child) => child,
+                Err(ended) => {
+                    self.notices.tell(format!("the agent: {ended}"));
+                    return self.until_over().await;
+                }
+            };
+            let (finished, stop) = child.split();
+            tokio::pin!(finished);
+            let crash = self.crash_due(*crashes);
+            tokio::select! {
+                _ = &mut finished => {}
+                () = crash_after(crash) => {
+                    *crashes += 1;
+                    stop.stop();
+                    finished.await;
+                }
+                over = self.until_over() => {
+                    stop.stop();
+                    finished.await;
+                    return over;
+                }
+            }
+            let throttle = seconds(self.conduct.throttle);
+            tokio::select! {
+                () = sleep(throttle) => {}
+                over = self.until_over() => return over,
+            }
+        }
+    }
+
+    fn crash_due(&self, crashes: u32) -> Option<f64> {
+        let more = self.conduct.crashes.is_none_or(|all| crashes < all);
+        (self.conduct.mode == AgentMode::Crashing && more).then_some(self.conduct.crash_after)
+    }
+
+    async fn start(&self, user: &ConsoleUser) -> Result<Child, Ended> {
+        let log = open_log(&self.log).map_err(|error| Ended::NotStarted(error.to_string()))?;
+        let limits = Limits { kill_after: std::time::Duration::from_secs(2), ..Limits::default() };
+        self.runner.start(self.program(user), child::Output::File(log), limits).await
+    }
+
+    fn program(&self, user: &ConsoleUser) -> Program {
+        let account = Account {
+            name: user.name.clone(),
+            home: format!("/Users/{}", user.name).into(),
+            shell: "/bin/zsh".into(),
+            temporary: "/private/tmp".into(),
+        };
+        let daemon_uid = self.daemon_uid.unwrap_or(user.uid);
+        let (path, socket) = match (&self.runner.sandbox, &self.conduct.program) {
+            (None, Some(program)) => {
+                let socket = self.runner.root.join(AGENT_SOCKET.trim_start_matches('/'));
+                (program.clone(), socket)
+            }
+            _ => (Inside::AGENT.into(), AGENT_SOCKET.into()),
+        };
+        Program {
+            arguments: vec![
+                "--socket".into(),
+                socket.into(),
+                "--daemon-uid".into(),
+                daemon_uid.to_string().into(),
+            ],
+            environment: account.environment(),
+            identity: Some((user.uid, STAFF)),
+            ..Program::new(&path)
+        }
+    }
+}
+
+async fn crash_after(time: Option<f64>) {
+    match time {
+        Some(time) => sleep(seconds(time)).await,
+        None => std::future::pending().await,
+    }
+}
+
+fn open_log(path: &PathBuf) -> io::Result<File> {
+    File::options().create(true).append(true).open(path)
+}
