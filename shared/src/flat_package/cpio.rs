@@ -180,6 +180,11 @@ impl<R: Read> Cpio<R> {
         self.entry(&header).map(Some)
     }
 
+    /// The stream the archive is read from.
+    pub fn stream(&self) -> &R {
+        &self.source
+    }
+
     /// The bytes of the current entry that have not been read yet.
     pub fn body(&mut self) -> Body<'_, R> {
         Body(self)

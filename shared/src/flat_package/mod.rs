@@ -147,32 +147,6 @@ impl<R: Read + Seek> FlatPackage<R> {
         Ok(Self { archive, distribution, components, selections })
     }
 
-    /// Id and version, from the component that stands first in the archive (R133); `None` without components.
-    #[must_use]
-    pub fn identity(&self) -> Option<Identity> {
-        let (first, others) = self.components.split_first()?;
-        let pair =
-            |component: &Component| (component.info.identifier.clone(), component.info.version.clone());
-        let (identifier, version) = pair(first);
-        Some(Identity { identifier, version, others: others.iter().map(pair).collect() })
-    }
-
-    /// What is installed when nobody chooses, in order, each target once. A condition that depends on a script
-    /// counts as fulfilled.
-    #[must_use]
-    pub fn installs(&self) -> Vec<&Target> {
-        let mut targets: Vec<&Target> = Vec::new();
-        for selection in self.selections.iter().filter(|selection| selection.selected.holds()) {
-            if !targets.contains(&&selection.target) {
-                targets.push(&selection.target);
-            }
-        }
-        match self.distribution {
-            Some(_) => targets,
-            None => vec![&Target::Component(0)],
-        }
-    }
-
     /// Opens the cpio archive in `entry`: a component's `payload` or `scripts`. Its bytes are verified when its last
     /// entry has been read.
     ///
@@ -197,6 +171,34 @@ impl<R: Read + Seek> FlatPackage<R> {
     pub fn signatures(&mut self) -> Vec<Signature> {
         let raw = self.archive.signatures().to_vec();
         raw.iter().map(|raw| Signature::read(&mut self.archive, raw)).collect()
+    }
+}
+
+impl<R> FlatPackage<R> {
+    /// Id and version, from the component that stands first in the archive (R133); `None` without components.
+    #[must_use]
+    pub fn identity(&self) -> Option<Identity> {
+        let (first, others) = self.components.split_first()?;
+        let pair =
+            |component: &Component| (component.info.identifier.clone(), component.info.version.clone());
+        let (identifier, version) = pair(first);
+        Some(Identity { identifier, version, others: others.iter().map(pair).collect() })
+    }
+
+    /// What is installed when nobody chooses, in order, each target once. A condition that depends on a script
+    /// counts as fulfilled.
+    #[must_use]
+    pub fn installs(&self) -> Vec<&Target> {
+        let mut targets: Vec<&Target> = Vec::new();
+        for selection in self.selections.iter().filter(|selection| selection.selected.holds()) {
+            if !targets.contains(&&selection.target) {
+                targets.push(&selection.target);
+            }
+        }
+        match self.distribution {
+            Some(_) => targets,
+            None => vec![&Target::Component(0)],
+        }
     }
 }
 

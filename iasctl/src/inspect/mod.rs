@@ -1,0 +1,101 @@
+//! `iasctl inspect`: what is inside a flat package, with every byte read and checked.
+
+mod advice;
+mod report;
+mod survey;
+mod text;
+
+use report::Report;
+use shared::digest::{Digest, Digester};
+use std::fs::File;
+use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use survey::{Wanted, survey};
+
+/// What `inspect` is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// Packages to look into
+    #[arg(required = true, value_name = "PKG")]
+    packages: Vec<PathBuf>,
+    /// List the files they install
+    #[arg(long)]
+    files: bool,
+    /// Show the text of their scripts
+    #[arg(long)]
+    scripts: bool,
+    /// Print an array of reports instead of text; docs/inspect.md describes them
+    #[arg(long)]
+    json: bool,
+}
+
+/// Carries it out: 0 when every file is a package whose every byte fits, else 1.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let wanted = Wanted { files: arguments.files, scripts: arguments.scripts };
+    let reports: Vec<Report> = arguments.packages.iter().map(|path| inspect(path, wanted)).collect();
+    let printed = if arguments.json { print_json(&reports) } else { print_text(&reports) };
+    match printed {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            eprintln!("iasctl inspect: cannot write the result: {error}");
+            ExitCode::FAILURE
+        }
+        _ if reports.iter().all(|report| report.ok) => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
+}
+
+fn print_json(reports: &[Report]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    serde_json::to_writer_pretty(&mut out, reports)?;
+    writeln!(out)
+}
+
+fn print_text(reports: &[Report]) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    for (index, report) in reports.iter().enumerate() {
+        let gap = if index > 0 { "\n" } else { "" };
+        write!(out, "{gap}{}", text::Text(report))?;
+    }
+    Ok(())
+}
+
+fn inspect(path: &Path, wanted: Wanted) -> Report {
+    let file = path.display().to_string();
+    let opened = File::open(path).and_then(|mut source| {
+        if source.metadata()?.is_dir() {
+            let text = "it is a folder; an old bundle-style package must be rebuilt as a flat one";
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, text));
+        }
+        let (digest, size) = digest(&mut source)?;
+        Ok((source, digest, size))
+    });
+    match opened {
+        Ok((source, digest, size)) => {
+            Report { sha256: Some(digest), ..survey(file, BufReader::new(source), size, wanted) }
+        }
+        Err(error) => Report {
+            file,
+            size: 0,
+            sha256: None,
+            ok: false,
+            errors: vec![format!("cannot be read: {error}")],
+            warnings: Vec::new(),
+            package: None,
+        },
+    }
+}
+
+fn digest(source: &mut File) -> io::Result<(Digest, u64)> {
+    let (mut digester, mut size) = (Digester::default(), 0);
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = source.read(&mut buffer)?;
+        if count == 0 {
+            source.rewind()?;
+            return Ok((digester.finish(), size));
+        }
+        digester.update(buffer.get(..count).unwrap_or_default());
+        size += count as u64;
+    }
+}
