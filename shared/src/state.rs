@@ -8,8 +8,8 @@
 
 use crate::{
     event::{Event, EventKind, ItemEnd, Listed, Progress},
-    exit::ExitCode,
-    item::{ItemId, Phase},
+    exit::{Ended, ExitCode},
+    item::{FailPolicy, ItemId, Phase},
 };
 use std::collections::BTreeMap;
 
@@ -65,6 +65,20 @@ pub struct ItemStatus {
     pub bytes: BytesState,
     /// How long it took, once over.
     pub ms: u64,
+}
+
+impl ItemStatus {
+    /// Its end, when that was a failure.
+    ///
+    /// A preflight script that ran and said no has answered, not failed (R49), unless its policy ends the run (R51).
+    #[must_use]
+    pub fn failure(&self) -> Option<&ItemEnd> {
+        let ItemState::Ended(end) = &self.state else { return None };
+        let answered = self.listed.id.phase == Phase::Preflight
+            && self.listed.fail_policy != FailPolicy::FailureIsNotAnOption
+            && matches!(end, ItemEnd::ExecutionFailed(Ended::Exited(_)));
+        (end.is_failure() && !answered).then_some(end)
+    }
 }
 
 /// A run, as far as its events tell.
@@ -154,10 +168,7 @@ impl RunState {
 
     /// Items that failed, with their ends, in file order.
     pub fn failures(&self) -> impl Iterator<Item = (&ItemStatus, &ItemEnd)> {
-        self.items.values().filter_map(|item| match &item.state {
-            ItemState::Ended(end) if end.is_failure() => Some((item, end)),
-            _ => None,
-        })
+        self.items.values().filter_map(|item| item.failure().map(|end| (item, end)))
     }
 
     /// How many items are over.

@@ -121,7 +121,7 @@ mod tests {
         let troubles = Troubles::default();
         let mut log = Log::to_file(root.path(), &path, least, me, troubles.clone()).unwrap();
         troubles.tell("DEPNotify is not told".to_owned());
-        sample::tell(&mut log, sample::v4());
+        sample::tell(&mut log, sample::failing());
         log.finish();
         let path = path.under(root.path());
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
@@ -131,14 +131,14 @@ mod tests {
     #[test]
     fn r102_the_last_line_is_the_status_line() {
         let log = logged(Level::Info);
-        let expected = "2026-03-01T10:15:38Z failed 2 installed, 0 current, 1 failed, 0 skipped: A exit status 1, run 7f3a";
+        let expected = "2026-03-01T10:15:38Z failed 2 installed, 0 current, 1 failed, 0 skipped: C exit status 3, run 7f3a";
         assert_eq!(log.lines().last().unwrap(), expected);
     }
 
     #[test]
     fn r94_a_failure_stands_with_its_last_lines_and_troubles_of_others_are_warnings() {
         let log = logged(Level::Info);
-        let error = "2026-03-01T10:15:32.500Z error   item           A: failed: exit status 1; \
+        let error = "2026-03-01T10:15:37.500Z error   item           C: failed: exit status 3; \
                      tolerated (failable_execution)\n    | last words\n";
         assert!(log.contains(error), "{log}");
         assert!(log.contains(" warning main           DEPNotify is not told\n"), "{log}");

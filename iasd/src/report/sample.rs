@@ -88,6 +88,13 @@ pub(super) fn v4() -> Vec<EventKind> {
     ]
 }
 
+/// The run of V4, but that C fails.
+pub(super) fn failing() -> Vec<EventKind> {
+    let failed = finished(V4_IDS[2], ItemEnd::ExecutionFailed(Ended::Exited(3)));
+    let is_c = |kind: &EventKind| matches!(kind, EventKind::ItemFinished { id, .. } if *id == V4_IDS[2]);
+    v4().into_iter().map(|kind| if is_c(&kind) { failed.clone() } else { kind }).collect()
+}
+
 /// A run of one user script with this name.
 pub(super) fn named(name: &str) -> Vec<EventKind> {
     let id = V4_IDS[2];

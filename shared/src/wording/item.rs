@@ -4,7 +4,7 @@ use super::{LogLine, bytes, duration, name, units::one_line};
 use crate::{
     event::{AcceptedBecause, Category, EventKind, ItemEnd, Level, SkipReason},
     item::{FailPolicy, ItemKind},
-    state::RunState,
+    state::{ItemStatus, RunState},
 };
 
 /// The line of an event about one item; `None` for other events.
@@ -36,12 +36,15 @@ pub(super) fn line(kind: &EventKind, state: &RunState) -> Option<LogLine> {
             let kind = state.items.get(id).and_then(|item| item.listed.kind);
             (Level::Info, format!("{}: {}", name(*id, state), working(kind)))
         }
-        EventKind::ItemFinished { id, end, ms, last_lines } => {
-            let policy = state.items.get(id).map(|item| item.listed.fail_policy).unwrap_or_default();
-            let level = if end.is_failure() { Level::Error } else { Level::Info };
-            let text = format!("{}: {}", name(*id, state), finished(end, *ms, policy));
+        EventKind::ItemFinished { id, end, last_lines, .. } => {
+            let item = state.items.get(id)?;
+            let failed = item.failure().is_some();
+            let level = if failed { Level::Error } else { Level::Info };
+            let text = format!("{}: {}", name(*id, state), finished(item, end));
             let mut line = LogLine::new(level, Category::Item, text);
-            line.details = last_lines.iter().map(|line| one_line(line)).collect();
+            if failed {
+                line.details = last_lines.iter().map(|line| one_line(line)).collect();
+            }
             return Some(line);
         }
         _ => return None,
@@ -61,11 +64,14 @@ pub fn working(kind: Option<ItemKind>) -> &'static str {
     }
 }
 
-/// How an item ended, and after a failure what that means for the run (R94).
+/// How `item` came to `end`, and after a failure what that means for the run (R94).
 #[must_use]
-pub fn finished(end: &ItemEnd, ms: u64, policy: FailPolicy) -> String {
+pub fn finished(item: &ItemStatus, end: &ItemEnd) -> String {
     let what = match end {
-        ItemEnd::Done => return format!("done in {}", duration(ms)),
+        ItemEnd::Done => return format!("done in {}", duration(item.ms)),
+        ItemEnd::ExecutionFailed(ended) if item.failure().is_none() => {
+            return format!("{ended}: there is work to do");
+        }
         ItemEnd::Background => return "started, goes on in the background".to_owned(),
         ItemEnd::NotStarted => return "not begun, because the run ended".to_owned(),
         ItemEnd::Skipped(reason) => return skipped(reason),
@@ -73,6 +79,7 @@ pub fn finished(end: &ItemEnd, ms: u64, policy: FailPolicy) -> String {
         ItemEnd::ExecutionFailed(ended) => format!("failed: {ended}"),
         ItemEnd::PlacementFailed(error) => format!("could not be placed: {error}"),
     };
+    let policy = item.listed.fail_policy;
     let meaning = if tolerates(policy, end) { "tolerated" } else { "ends the run" };
     format!("{what}; {meaning} ({})", policy.key())
 }
@@ -158,5 +165,20 @@ mod tests {
         let line = line(&kind, &state).unwrap();
         assert_eq!(line.level, Level::Warning);
         assert!(line.text.contains(&digest.to_string()) && line.text.contains("not what `hash` says"));
+    }
+
+    #[test]
+    fn r49_a_preflight_script_that_says_no_has_not_failed() {
+        let id = crate::item::ItemId { phase: crate::item::Phase::Preflight, index: 0 };
+        let mut loaded = sample::loaded(&["Enrolled before?"]);
+        let EventKind::ControlFileLoaded { items, .. } = &mut loaded else { unreachable!() };
+        items[0].id = id;
+        let end = ItemEnd::ExecutionFailed(Ended::Exited(1));
+        let kind = EventKind::ItemFinished { id, end, ms: 9, last_lines: vec!["no".to_owned()] };
+        let state = sample::told([loaded, kind.clone()]);
+        let line = line(&kind, &state).unwrap();
+        assert_eq!(line.text, "Enrolled before?: exit status 1: there is work to do");
+        assert_eq!((line.level, line.details.len()), (Level::Info, 0));
+        assert_eq!(state.failures().count(), 0);
     }
 }

@@ -32,11 +32,12 @@ impl Tally {
         let mut tally = Self::default();
         for item in state.items.values() {
             match &item.state {
-                ItemState::Ended(ItemEnd::Done | ItemEnd::Background) => tally.done += 1,
                 ItemState::Ended(ItemEnd::Skipped(SkipReason::Receipt { .. })) => tally.current += 1,
                 ItemState::Ended(ItemEnd::Skipped(_)) => tally.skipped += 1,
-                ItemState::Ended(end) if end.is_failure() => tally.failed += 1,
-                _ => tally.open += 1,
+                ItemState::Ended(ItemEnd::NotStarted) => tally.open += 1,
+                ItemState::Ended(_) if item.failure().is_some() => tally.failed += 1,
+                ItemState::Ended(_) => tally.done += 1,
+                ItemState::Pending | ItemState::Started | ItemState::Running => tally.open += 1,
             }
         }
         tally

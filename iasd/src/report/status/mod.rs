@@ -54,7 +54,7 @@ impl Reporter for Status {
         if let EventKind::RunStarted { version, .. } = &event.kind {
             self.version.clone_from(version);
         }
-        let report = self.phases.apply(&event.kind).then(|| self.phases.report(&self.version, state));
+        let report = self.phases.apply(&event.kind, state).then(|| self.phases.report(&self.version, state));
         let snapshot = Snapshot::of(&self.version, state);
         self.mailbox.put(|files| {
             files.status = serde_json::to_vec_pretty(&snapshot).ok();
@@ -144,7 +144,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let troubles = Troubles::default();
         let mut reporter = Status::new(folder.path().to_owned(), troubles.clone());
-        let state = sample::tell(&mut reporter, sample::v4());
+        let state = sample::tell(&mut reporter, sample::failing());
         reporter.finish();
         assert!(troubles.take().is_empty());
         let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
@@ -152,13 +152,15 @@ mod tests {
         let status: Value = serde_json::from_str(&read("status.json")).unwrap();
         assert_eq!(status["state"], "failed");
         assert_eq!(status["exit_code"], 0);
-        assert_eq!(status["failures"][0]["reason"], "exit status 1");
+        assert_eq!(status["failures"][0]["reason"], "exit status 3");
         let report: Value = serde_json::from_str(&read("report.json")).unwrap();
-        let a = &report["phases"]["preflight"]["items"][0];
-        assert_eq!((&a["name"], &a["state"], &a["code"]), (&json!("A"), &json!("Failed"), &json!(1)));
-        assert_eq!(a["seconds"], 1.5);
+        let item = |phase: &str| report["phases"][phase]["items"][0].clone();
+        let (answered, failed) = (item("preflight"), item("userland"));
+        assert_eq!(answered["state"], "Completed");
+        assert_eq!((&answered["code"], &answered["seconds"]), (&json!(1), &json!(1.5)));
+        assert_eq!((&failed["state"], &failed["code"]), (&json!("Failed"), &json!(3)));
         assert_eq!(report["phases"]["userland"]["state"], "Completed");
-        assert_eq!(report["last_error"], "A: exit status 1");
+        assert_eq!(report["last_error"], "C: exit status 3");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) struct Phases {
 
 impl Phases {
     /// Takes a fact; `true` when the report is worth writing again.
-    pub(super) fn apply(&mut self, kind: &EventKind) -> bool {
+    pub(super) fn apply(&mut self, kind: &EventKind, state: &RunState) -> bool {
         match kind {
             EventKind::PhaseStarted { phase } => self.states.insert(*phase, PhaseState::Starting),
             EventKind::ItemStarted { id } => self.states.insert(id.phase, PhaseState::Running),
@@ -42,7 +42,9 @@ impl Phases {
                     PhaseEnd::Skipped => PhaseState::Skipped,
                 },
             ),
-            EventKind::ItemFinished { id, end, .. } if end.is_failure() => {
+            EventKind::ItemFinished { id, .. } => {
+                let failed = state.items.get(id).and_then(ItemStatus::failure);
+                let Some(end) = failed else { return false };
                 self.last_error = Some((*id, reason(end)));
                 return true;
             }
@@ -119,11 +121,11 @@ impl ItemReport {
             ItemState::Ended(end) => Some(end),
             ItemState::Pending | ItemState::Started | ItemState::Running => None,
         };
-        let failed = end.filter(|end| end.is_failure());
+        let failed = item.failure();
         Self {
             name: one_line(&item.listed.name),
             kind: item.listed.kind,
-            state: state(item),
+            state: if failed.is_some() { "Failed" } else { state(item) },
             code: end.and_then(code),
             seconds: end.map(|_| item.ms as f64 / 1000.0),
             error: failed.map(reason),
@@ -137,10 +139,9 @@ fn state(item: &ItemStatus) -> &'static str {
         ItemState::Pending => "Pending",
         ItemState::Started => "Starting",
         ItemState::Running => "Running",
-        ItemState::Ended(ItemEnd::Done) => "Completed",
         ItemState::Ended(ItemEnd::Background) => "Background",
         ItemState::Ended(ItemEnd::Skipped(_)) => "Skipped",
         ItemState::Ended(ItemEnd::NotStarted) => "NotStarted",
-        ItemState::Ended(_) => "Failed",
+        ItemState::Ended(_) => "Completed",
     }
 }
