@@ -1,0 +1,218 @@
+//! `iasctl simulate`: a whole enrolment with the real programs, in a Mac-shaped folder.
+
+mod daemon;
+mod server;
+mod stage;
+mod summary;
+mod view;
+
+use daemon::Daemon;
+use server::{Authority, Served};
+use shared::event::{Event, Progress};
+use stage::Stage;
+use std::{
+    io::IsTerminal as _,
+    os::unix::process::ExitStatusExt as _,
+    path::PathBuf,
+    process::{ExitCode, ExitStatus},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::sync::mpsc;
+use view::{Board, Json, Painter, Plain, Run, View};
+
+/// What `simulate` is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// A control file, or a folder with `bootstrap.json` and what it names
+    #[arg(value_name = "FILE|DIR")]
+    source: PathBuf,
+    /// The folder that is to be the Mac; an empty one, or that of an earlier rehearsal
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// Leave the Mac's folder behind
+    #[arg(long)]
+    keep: bool,
+    /// One event per line on standard output, and nothing else there
+    #[arg(long)]
+    json: bool,
+    /// How the agent behaves
+    #[arg(long, value_enum, value_name = "CONDUCT")]
+    agent: Option<AgentConduct>,
+    /// The account name of who logs in; `never`: nobody does
+    #[arg(long, value_name = "NAME|never")]
+    user: Option<String>,
+    /// When that is, in seconds after the start
+    #[arg(long, value_name = "SECONDS")]
+    login_after: Option<f64>,
+    /// The Mac's processor
+    #[arg(long, value_parser = ["arm64", "x86_64"])]
+    arch: Option<String>,
+    /// The Mac's version of macOS
+    #[arg(long, value_name = "VERSION")]
+    os: Option<String>,
+    /// A setting, such as `MaximumRedownloads=0`
+    #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
+    set: Vec<(String, String)>,
+    /// Run scripts on this computer, not in a sandbox
+    #[arg(long)]
+    no_sandbox: bool,
+    /// Download and check, but carry nothing out
+    #[arg(long)]
+    dry_run: bool,
+    /// How fast the server sends to each connection, such as `500k` or `2M` bytes per second
+    #[arg(long, value_name = "BYTES", value_parser = speed)]
+    speed: Option<u64>,
+}
+
+/// How the agent behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum AgentConduct {
+    /// It is never started
+    Never,
+    /// It is started some time after the login
+    Late,
+    /// It crashes, and is started again
+    Crashing,
+}
+
+impl AgentConduct {
+    /// The word of the scenario.
+    fn word(self) -> &'static str {
+        match self {
+            Self::Never => "absent",
+            Self::Late => "late",
+            Self::Crashing => "crashing",
+        }
+    }
+}
+
+/// Carries it out.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let outcome = match runtime {
+        Ok(runtime) => runtime.block_on(rehearse(arguments)),
+        Err(error) => Err(error.to_string()),
+    };
+    match outcome {
+        Ok(code) => ExitCode::from(code),
+        Err(error) => {
+            eprintln!("iasctl simulate: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
+    let mut stage = Stage::set(arguments)?;
+    let hosts: Vec<_> = stage.site.hosts().into_iter().collect();
+    let authority = Authority::new(&hosts)?;
+    let root_pem = authority.root_pem.clone();
+    let (misses, missed) = mpsc::unbounded_channel();
+    let served = Served { site: Arc::new(stage.site.clone()), speed: arguments.speed, misses };
+    let listening = server::listen(served, authority).await;
+    let (address, serve) = listening.map_err(|error| format!("cannot serve on the loopback: {error}"))?;
+    let scenario = stage.write_scenario(address, &root_pem)?;
+    let settings = stage.write_settings()?;
+    let daemon = Daemon::start(&stage, &scenario, &settings)?;
+
+    let painter = Painter { colour: is_colourful() };
+    let mut view: Box<dyn View> = if arguments.json {
+        Box::new(Json)
+    } else if std::io::stdout().is_terminal() {
+        Box::new(Board::new(painter))
+    } else {
+        Box::new(Plain)
+    };
+    let watched = tokio::select! {
+        () = serve => Err("the server ended".to_owned()),
+        watched = watch(daemon, view.as_mut(), missed) => watched,
+    };
+    drop(view);
+    let (run, status, interrupted) = watched?;
+    let code = exit_code(status, interrupted);
+    if code != 0 && !interrupted {
+        stage.keep();
+    }
+    summary::print(&run, &stage, code, painter, arguments.json);
+    Ok(code)
+}
+
+/// Shows the run until `iasd` has ended: what happened, how it ended, and whether we were interrupted.
+async fn watch(
+    mut daemon: Daemon,
+    view: &mut dyn View,
+    mut missed: mpsc::UnboundedReceiver<String>,
+) -> Result<(Run, ExitStatus, bool), String> {
+    let mut run = Run::default();
+    let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let mut interrupted = false;
+    loop {
+        tokio::select! {
+            line = daemon.line() => match line {
+                Ok(Some(line)) => take(&line, &mut run, view),
+                Ok(None) => break,
+                Err(error) => return Err(format!("cannot read the events of iasd: {error}")),
+            },
+            Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
+            _ = ticks.tick() => view.tick(&run),
+            _ = tokio::signal::ctrl_c() => {
+                view.note(if interrupted { "ending at once" } else { "ending; again to end at once" });
+                interrupted = true;
+                daemon.stop();
+            }
+        }
+    }
+    let status = daemon.ended().await.map_err(|error| format!("cannot wait for iasd: {error}"))?;
+    view.close(&run);
+    Ok((run, status, interrupted))
+}
+
+fn take(line: &str, run: &mut Run, view: &mut dyn View) {
+    if let Ok(event) = serde_json::from_str::<Event>(line) {
+        run.event(&event);
+        view.event(&event, line, run);
+    } else if let Ok(progress) = serde_json::from_str::<Progress>(line) {
+        run.progress(&progress, view::now_ms());
+        view.progress(&progress, run);
+    } else {
+        view.note(&format!("iasd said: {line}"));
+    }
+}
+
+fn exit_code(status: ExitStatus, interrupted: bool) -> u8 {
+    match (interrupted, status.code(), status.signal()) {
+        (true, ..) => 130,
+        (false, Some(code), _) => u8::try_from(code).unwrap_or(1),
+        (false, None, signal) => u8::try_from(128 + signal.unwrap_or(0)).unwrap_or(1),
+    }
+}
+
+fn is_colourful() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+fn key_value(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.to_owned(), value.to_owned()))
+}
+
+fn speed(text: &str) -> Result<u64, String> {
+    let (number, unit) = match text.strip_suffix(['k', 'K']) {
+        Some(number) => (number, 1_000),
+        None => text.strip_suffix('M').map_or((text, 1), |number| (number, 1_000_000)),
+    };
+    let number: u64 = number.parse().map_err(|_| "expected a number of bytes, such as 500k or 2M")?;
+    Some(number).filter(|number| *number > 0).map(|number| number * unit).ok_or("it must not be 0".to_owned())
+}
+
+/// An error with everything that led to it, on one line.
+fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    text
+}

@@ -1,0 +1,208 @@
+//! The web server of a rehearsal: the admin's folder, under the real host names, on this computer only.
+
+mod authority;
+mod http;
+mod site;
+
+pub(crate) use authority::Authority;
+pub(crate) use http::percent_decoded;
+pub(crate) use site::Site;
+
+use http::{LONGEST_HEAD, Request, refusal};
+use std::{
+    fs::File,
+    io::{self, Read as _, Seek as _, SeekFrom},
+    net::{Ipv4Addr, SocketAddr},
+    os::unix::fs::MetadataExt as _,
+    path::Path,
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    sync::mpsc,
+};
+
+/// How much is sent at once.
+const CHUNK: usize = 64 * 1024;
+
+/// What the server is to do.
+#[derive(Debug, Clone)]
+pub(crate) struct Served {
+    /// Which file answers for which URL.
+    pub(crate) site: Arc<Site>,
+    /// How fast each connection sends, in bytes per second.
+    pub(crate) speed: Option<u64>,
+    /// Told about each request that could not be answered.
+    pub(crate) misses: mpsc::UnboundedSender<String>,
+}
+
+/// Listens on a free port of the loopback address, for http and https alike, until the returned future is dropped.
+///
+/// # Errors
+/// When no port can be had.
+pub(crate) async fn listen(
+    served: Served,
+    authority: Authority,
+) -> io::Result<(SocketAddr, impl Future<Output = ()>)> {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    let address = listener.local_addr()?;
+    let serve = async move {
+        let mut connections = tokio::task::JoinSet::new();
+        loop {
+            let Ok((stream, _)) = listener.accept().await else {
+                // Out of file descriptors, most likely: a moment later there are some again.
+                tokio::time::sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            connections.spawn(greet(stream, served.clone(), authority.acceptor.clone()));
+            while connections.try_join_next().is_some() {}
+        }
+    };
+    Ok((address, serve))
+}
+
+/// A TLS client begins with a handshake record (22), an HTTP client with a letter.
+async fn greet(stream: TcpStream, served: Served, acceptor: tokio_rustls::TlsAcceptor) {
+    let mut first = [0];
+    let is_tls = matches!(stream.peek(&mut first).await, Ok(1) if first == [22]);
+    // A client that goes away in the middle has had enough.
+    let _ = if is_tls {
+        match acceptor.accept(stream).await {
+            Ok(stream) => converse(stream, &served).await,
+            Err(error) => Err(error),
+        }
+    } else {
+        converse(stream, &served).await
+    };
+}
+
+async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, served: &Served) -> io::Result<()> {
+    let mut read = Vec::new();
+    loop {
+        let Some(head) = read_head(&mut stream, &mut read).await? else { return Ok(()) };
+        let Some(request) = Request::parse(&head) else {
+            return stream.write_all(refusal("400 Bad Request", false).as_bytes()).await;
+        };
+        answer(&mut stream, &request, served).await?;
+        stream.flush().await?;
+        if !request.keep_alive {
+            return stream.shutdown().await;
+        }
+    }
+}
+
+/// The next request's head; `None` at the end of the connection.
+async fn read_head(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) -> io::Result<Option<String>> {
+    loop {
+        if let Some(end) = read.windows(4).position(|bytes| bytes == b"\r\n\r\n") {
+            let head = String::from_utf8_lossy(&read[..end]).into_owned();
+            read.drain(..end + 4);
+            return Ok(Some(head));
+        }
+        if read.len() > LONGEST_HEAD || stream.read_buf(read).await? == 0 {
+            return Ok(None);
+        }
+    }
+}
+
+async fn answer(
+    stream: &mut (impl AsyncWrite + Unpin),
+    request: &Request,
+    served: &Served,
+) -> io::Result<()> {
+    let keep_alive = request.keep_alive;
+    if !matches!(request.method.as_str(), "GET" | "HEAD") {
+        // Its body, if any, would be read as the next request.
+        stream.write_all(refusal("405 Method Not Allowed", false).as_bytes()).await?;
+        return Err(io::ErrorKind::Unsupported.into());
+    }
+    let opened = served.site.file(&request.host, &request.path).map(|path| open(&path));
+    let Some(Ok((file, length, etag))) = opened else {
+        // The board is gone when nobody listens.
+        let _ = served.misses.send(format!("{}{}", request.host, request.path));
+        return stream.write_all(refusal("404 Not Found", keep_alive).as_bytes()).await;
+    };
+    let (head, first, count) = request.answer(length, &etag).head(length, &etag, keep_alive);
+    stream.write_all(head.as_bytes()).await?;
+    if request.method == "GET" { send(stream, file, first, count, served.speed).await } else { Ok(()) }
+}
+
+fn open(path: &Path) -> io::Result<(File, u64, String)> {
+    let file = File::open(path)?;
+    let about = file.metadata()?;
+    let etag = format!("\"{:x}-{:x}-{:x}\"", about.len(), about.mtime(), about.mtime_nsec());
+    Ok((file, about.len(), etag))
+}
+
+/// Sends `count` bytes of `file` from `first` on, at most `speed` bytes in a second.
+async fn send(
+    stream: &mut (impl AsyncWrite + Unpin),
+    mut file: File,
+    first: u64,
+    count: u64,
+    speed: Option<u64>,
+) -> io::Result<()> {
+    file.seek(SeekFrom::Start(first))?;
+    // Ten pieces a second look smooth.
+    let chunk = speed.map_or(CHUNK, |speed| CHUNK.min(usize::try_from(speed / 10).unwrap_or(CHUNK).max(1)));
+    let mut buffer = vec![0; chunk];
+    let mut left = count;
+    while left > 0 {
+        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
+        let Some(piece) = buffer.get_mut(..wanted) else { break };
+        // A file that shrank meanwhile ends the connection, as on any server.
+        file.read_exact(piece)?;
+        stream.write_all(piece).await?;
+        left -= wanted as u64;
+        if let Some(speed) = speed {
+            stream.flush().await?;
+            let seconds = wanted as f64 / speed.max(1) as f64;
+            tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn ask(address: SocketAddr, request: &str) -> String {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.shutdown().await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn files_are_served_whole_in_part_and_one_after_another_on_a_connection() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "0123456789").unwrap();
+        let mut site = Site::default();
+        site.add("example.com", "/", folder.path());
+        let (misses, mut missed) = mpsc::unbounded_channel();
+        let served = Served { site: Arc::new(site), speed: None, misses };
+        let authority = Authority::new(&["example.com".to_owned()]).unwrap();
+        let (address, serve) = listen(served, authority).await.unwrap();
+        let conversation = async {
+            let get = |extra: &str| format!("GET /a HTTP/1.1\r\nHost: example.com\r\n{extra}\r\n");
+            let twice = ask(address, &(get("") + &get("Range: bytes=7-\r\nConnection: close\r\n"))).await;
+            assert!(twice.starts_with("HTTP/1.1 200 OK\r\n"), "{twice}");
+            assert!(twice.contains("\r\n\r\n0123456789HTTP/1.1 206 Partial Content\r\n"), "{twice}");
+            assert!(twice.ends_with("\r\n\r\n789") && twice.contains("bytes 7-9/10"), "{twice}");
+            let head = ask(address, &get("").replace("GET", "HEAD")).await;
+            assert!(head.contains("Content-Length: 10\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+            assert!(ask(address, &get("").replace("/a", "/b")).await.starts_with("HTTP/1.1 404"));
+            assert_eq!(missed.recv().await.as_deref(), Some("example.com/b"));
+            assert!(ask(address, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+        };
+        tokio::select! {
+            () = serve => {}
+            () = conversation => {}
+        }
+    }
+}

@@ -1,0 +1,301 @@
+//! Sets the stage of a rehearsal: packages, the site, the scenario and the settings, all in folders of its own.
+
+use super::{Arguments, server::Site};
+use plist::Dictionary;
+use serde_json::{Map, Value, json};
+use shared::{item::Phase, sys::packing};
+use std::{
+    fs,
+    net::SocketAddr,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use url::Url;
+
+/// The control file's name in a folder.
+const CONTROL_FILE: &str = "bootstrap.json";
+/// Who serves the control file when nothing says otherwise; `.test` belongs to nobody.
+const DEFAULT_HOST: &str = "bootstrap.simulate.test";
+
+/// What a rehearsal needs, ready but for the server's address.
+#[derive(Debug)]
+pub(crate) struct Stage {
+    /// The folder that is the Mac's `/`.
+    pub(crate) root: PathBuf,
+    /// What lies beside it: scenario, settings, log, built packages.
+    pub(crate) side: PathBuf,
+    /// What is served.
+    pub(crate) site: Site,
+    /// Where DEPNotify's control file is, below the root.
+    pub(crate) depnotify: PathBuf,
+    scenario: Map<String, Value>,
+    settings: Dictionary,
+    /// Removed when the stage is dropped, unless kept.
+    temporary: Option<TempDir>,
+}
+
+impl Stage {
+    /// Sets the stage for what the command line asks.
+    ///
+    /// # Errors
+    /// What cannot be read, built or written, in one line.
+    pub(crate) fn set(arguments: &Arguments) -> Result<Self, String> {
+        let source = &arguments.source;
+        let folder = source.is_dir().then_some(source.as_path());
+        let control = folder.map_or_else(|| source.clone(), |folder| folder.join(CONTROL_FILE));
+        let text = fs::read_to_string(&control).map_err(|error| named(&control, &error))?;
+
+        let (root, temporary) = place(arguments)?;
+        let side = PathBuf::from(format!("{}.sim", root.display()));
+        let built = side.join("site");
+        create(&root)?;
+        create(&built)?;
+        if let Some(folder) = folder {
+            build_packages(&folder.join("packages"), &built.join("packages"))?;
+        }
+
+        let mut scenario = scenario(folder)?;
+        let mut settings = settings(folder, arguments)?;
+        let mut site = Site::default();
+        let urls = urls(&text);
+        serve(&mut site, folder, &mut scenario, &urls, &built)?;
+        if !settings.contains_key("JSONURL") && !settings.contains_key("Bootstrap") {
+            let host = site.hosts().into_iter().next().unwrap_or_else(|| DEFAULT_HOST.to_owned());
+            settings.insert("JSONURL".to_owned(), format!("https://{host}/{CONTROL_FILE}").into());
+            let copy = built.join(CONTROL_FILE);
+            fs::copy(&control, &copy).map_err(|error| named(&copy, &error))?;
+            site.add(&host, "/", &built);
+        }
+        let url = settings.get("JSONURL").and_then(plist::Value::as_string).and_then(|url| url.parse().ok());
+        if let (Some(url), Some(folder)) = (url, folder) {
+            site.add_for(&url, folder);
+        }
+        adjust(&mut scenario, arguments);
+        let depnotify = depnotify(&root, &settings);
+        Ok(Self { root, side, site, depnotify, scenario, settings, temporary })
+    }
+
+    /// The scenario file; it gets to know where the server is, and whom to trust.
+    ///
+    /// # Errors
+    /// When a file cannot be written.
+    pub(crate) fn write_scenario(&mut self, server: SocketAddr, root_pem: &str) -> Result<PathBuf, String> {
+        let pem = self.side.join("roots.pem");
+        let network = self.scenario.entry("network").or_insert_with(|| json!({}));
+        let others = network.get("extra_roots").and_then(Value::as_str).map(fs::read_to_string);
+        let others = others.transpose().map_err(|error| format!("network.extra_roots: {error}"))?;
+        write(&pem, others.unwrap_or_default() + root_pem)?;
+        if let Some(network) = network.as_object_mut() {
+            network.insert("extra_roots".to_owned(), json!(pem));
+            let resolve = network.entry("resolve").or_insert_with(|| json!({}));
+            if let Some(resolve) = resolve.as_object_mut() {
+                resolve.extend(self.site.hosts().into_iter().map(|host| (host, json!(server.to_string()))));
+            }
+        }
+        self.scenario.insert("side_folder".to_owned(), json!(self.side));
+        let path = self.side.join("scenario.json");
+        write(&path, format!("{:#}\n", Value::Object(self.scenario.clone())))?;
+        Ok(path)
+    }
+
+    /// The settings file.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub(crate) fn write_settings(&self) -> Result<PathBuf, String> {
+        let path = self.side.join("settings.plist");
+        let written = plist::to_file_xml(&path, &self.settings);
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok(path)
+    }
+
+    /// The log of `iasd`.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.side.join("iasd.log")
+    }
+
+    /// Packages that were there from the outset.
+    pub(crate) fn installed_before(&self) -> Vec<String> {
+        let installed = self.scenario.get("installed").and_then(Value::as_object);
+        installed.into_iter().flatten().map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Leaves the folders where they are.
+    pub(crate) fn keep(&mut self) {
+        if let Some(temporary) = self.temporary.take() {
+            // Its path is known as `root`.
+            let _ = temporary.keep();
+        }
+    }
+
+    /// Whether the folders stay.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.temporary.is_none()
+    }
+}
+
+/// The Mac's root: the folder asked for, or one in a temporary folder.
+fn place(arguments: &Arguments) -> Result<(PathBuf, Option<TempDir>), String> {
+    if let Some(root) = &arguments.root {
+        create(root)?;
+        return Ok((root.canonicalize().map_err(|error| named(root, &error))?, None));
+    }
+    let temporary = tempfile::Builder::new().prefix("iasctl-simulate-").tempdir();
+    let temporary = temporary.map_err(|error| format!("no temporary folder: {error}"))?;
+    // The agent runs as another user when we are root; it has to get through to its socket.
+    let through = fs::Permissions::from_mode(0o711);
+    fs::set_permissions(temporary.path(), through).map_err(|error| named(temporary.path(), &error))?;
+    let root = temporary.path().canonicalize().map_err(|error| named(temporary.path(), &error))?.join("mac");
+    if arguments.keep {
+        let _ = temporary.keep();
+        return Ok((root, None));
+    }
+    Ok((root, Some(temporary)))
+}
+
+/// Builds a package from each folder in `sources`.
+fn build_packages(sources: &Path, to: &Path) -> Result<(), String> {
+    let Ok(entries) = fs::read_dir(sources) else { return Ok(()) };
+    create(to)?;
+    for entry in entries {
+        let folder = entry.map_err(|error| named(sources, &error))?.path();
+        if !folder.join("package.json").is_file() {
+            continue;
+        }
+        let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let package = to.join(format!("{name}.pkg"));
+        packing::build_component(&folder, &package).map_err(|error| super::chain(&error))?;
+    }
+    Ok(())
+}
+
+fn scenario(folder: Option<&Path>) -> Result<Map<String, Value>, String> {
+    let Some(path) = folder.map(|folder| folder.join("scenario.json")).filter(|path| path.exists()) else {
+        return Ok(Map::new());
+    };
+    let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn settings(folder: Option<&Path>, arguments: &Arguments) -> Result<Dictionary, String> {
+    let path = folder.map(|folder| folder.join("iasd.plist")).filter(|path| path.exists());
+    let mut settings: Dictionary = match path {
+        Some(path) => plist::from_file(&path).map_err(|error| format!("{}: {error}", path.display()))?,
+        None => Dictionary::new(),
+    };
+    for (key, value) in &arguments.set {
+        let value = match (value.as_str(), value.parse::<i64>()) {
+            ("true" | "false", _) => plist::Value::Boolean(value == "true"),
+            (_, Ok(number)) => plist::Value::Integer(number.into()),
+            _ => plist::Value::String(value.clone()),
+        };
+        settings.insert(key.clone(), value);
+    }
+    if arguments.dry_run {
+        settings.insert("DryRun".to_owned(), plist::Value::Boolean(true));
+    }
+    Ok(settings)
+}
+
+/// Every URL of the control file that can be read; what is wrong with the others, `iasd` will say.
+fn urls(control: &str) -> Vec<Url> {
+    let control: Value = serde_json::from_str(control).unwrap_or_default();
+    let items = Phase::ALL.iter().filter_map(|phase| control.get(phase.key())?.as_array()).flatten();
+    items.filter_map(|item| item.get("url")?.as_str()?.parse().ok()).collect()
+}
+
+/// Serves what `serve` in the scenario says, or whatever of the URLs is there.
+fn serve(
+    site: &mut Site,
+    folder: Option<&Path>,
+    scenario: &mut Map<String, Value>,
+    urls: &[Url],
+    built: &Path,
+) -> Result<(), String> {
+    let Some(folder) = folder else { return Ok(()) };
+    match scenario.remove("serve") {
+        Some(Value::Object(map)) => {
+            for (url, to) in map {
+                let parsed: Result<Url, _> = url.parse();
+                let host = parsed.as_ref().ok().and_then(Url::host_str);
+                let (Ok(parsed), Some(host), Some(to)) = (&parsed, host, to.as_str()) else {
+                    return Err(format!("scenario.json: serve: `{url}` must be a URL that names a folder"));
+                };
+                site.add(host, parsed.path(), built);
+                site.add(host, parsed.path(), &folder.join(to));
+            }
+        }
+        Some(_) => return Err("scenario.json: serve must map URLs to folders".to_owned()),
+        None => {
+            for url in urls {
+                let _ = site.add_for(url, built) || site.add_for(url, folder);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the command line changes in the scenario.
+fn adjust(scenario: &mut Map<String, Value>, arguments: &Arguments) {
+    let mut put = |path: &[&str], value: Value| put(scenario, path, value);
+    if let Some(conduct) = arguments.agent {
+        put(&["agent", "mode"], json!(conduct.word()));
+    }
+    if let Some(arch) = &arguments.arch {
+        put(&["arch"], json!(arch));
+    }
+    if let Some(version) = &arguments.os {
+        put(&["os_version"], json!(version));
+    }
+    if let Some(seconds) = arguments.login_after {
+        put(&["user", "login_after"], json!(seconds));
+    }
+    match arguments.user.as_deref() {
+        Some("never") => put(&["user"], Value::Null),
+        Some(name) => put(&["user", "name"], json!(name)),
+        None => {}
+    }
+    if arguments.no_sandbox {
+        put(&["sandbox"], json!(false));
+    }
+}
+
+fn put(map: &mut Map<String, Value>, path: &[&str], value: Value) {
+    match path {
+        [] => {}
+        [key] => {
+            map.insert((*key).to_owned(), value);
+        }
+        [key, rest @ ..] => {
+            let inner = map.entry(*key).or_insert_with(|| json!({}));
+            if !inner.is_object() {
+                *inner = json!({});
+            }
+            if let Some(inner) = inner.as_object_mut() {
+                put(inner, rest, value);
+            }
+        }
+    }
+}
+
+fn depnotify(root: &Path, settings: &Dictionary) -> PathBuf {
+    let path = settings.get("DEPNotifyControlFile").and_then(plist::Value::as_string);
+    let path = path.unwrap_or("/private/var/tmp/depnotify.log");
+    // `/var` is a link to `private/var` on a Mac.
+    let path =
+        path.strip_prefix("/var/").map_or_else(|| path.to_owned(), |rest| format!("/private/var/{rest}"));
+    root.join(path.trim_start_matches('/'))
+}
+
+fn create(folder: &Path) -> Result<(), String> {
+    fs::create_dir_all(folder).map_err(|error| named(folder, &error))
+}
+
+fn write(path: &Path, text: String) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| named(path, &error))
+}
+
+fn named(path: &Path, error: &std::io::Error) -> String {
+    format!("{}: {error}", path.display())
+}
