@@ -158,21 +158,23 @@ fn configuration(arguments: &Arguments, root: &Path) -> Reading {
 /// Reads one plist; `None` when there is no such file.
 fn read_file(path: &Path) -> Option<Reading> {
     let source = Source::File(path.display().to_string());
-    match fs::File::open(path) {
-        Ok(file) => {
-            let regular = file.metadata().map(|metadata| metadata.is_file());
-            Some(parsed(regular.and_then(|regular| bounded(file, regular)), source))
-        }
+    // Looked at before it is opened: opening a pipe would wait for its writer.
+    let bytes = fs::metadata(path).and_then(|found| match found.is_file() {
+        true => bounded(fs::File::open(path)?),
+        false => Err(not_regular()),
+    });
+    match bytes {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => Some(parsed(Err(error), source)),
+        bytes => Some(parsed(bytes, source)),
     }
 }
 
+fn not_regular() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")
+}
+
 /// At most one byte more than a plist may have, so that a longer one is refused for its length.
-fn bounded(file: impl Read, regular: bool) -> io::Result<Vec<u8>> {
-    if !regular {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
-    }
+fn bounded(file: impl Read) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     file.take(document::MAX_BYTES as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
@@ -252,22 +254,18 @@ impl PreferenceFiles {
     }
 
     fn read_one(&self, dir: &Dir, path: &MacPath, source: Source) -> Reading {
-        match dir.open(path.relative()) {
-            Ok(file) => {
-                let regular = file.metadata().map(|metadata| metadata.is_file());
-                let mut reading = parsed(regular.and_then(|regular| bounded(file, regular)), source);
-                let where_from = |finding: &mut SettingsFinding| {
-                    if finding.key.is_none() {
-                        finding.problem =
-                            format!("{}: {}", path.under(&self.root).display(), finding.problem);
-                    }
-                };
-                reading.findings.iter_mut().for_each(where_from);
-                reading
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Reading::default(),
-            Err(error) => parsed(Err(error), source),
+        let bytes = dir.metadata(path.relative()).and_then(|found| match found.is_file() {
+            true => bounded(dir.open(path.relative())?),
+            false => Err(not_regular()),
+        });
+        if bytes.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+            return Reading::default();
         }
+        let mut reading = parsed(bytes, source);
+        for finding in reading.findings.iter_mut().filter(|finding| finding.key.is_none()) {
+            finding.problem = format!("{}: {}", path.under(&self.root).display(), finding.problem);
+        }
+        reading
     }
 }
 

@@ -472,3 +472,6 @@ pub fn help() -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests;

@@ -96,7 +96,7 @@ impl Draft {
             Kind::Digest(set) => Ok(self.put(value::digest(value)?, set, ToString::to_string)),
             Kind::HashPolicy(set) => Ok(self.put(value::hash_policy(value)?, set, show_policy)),
             Kind::Redirects(set) => Ok(self.put(value::redirects(value)?, set, show_redirects)),
-            Kind::Headers(set) => Ok(self.put(value::headers(value)?, set, show_headers)),
+            Kind::Headers(set) => Ok(self.put(value::headers(value)?, set, |headers| show_headers(headers))),
             Kind::Hosts(set) => Ok(self.put(value::hosts(value)?, set, |hosts| hosts.join(", "))),
             Kind::ControlFile(set) => Ok(self.put(value::control_file(value)?, set, |json| {
                 format!("a control file of {} bytes", json.len())
@@ -222,6 +222,6 @@ fn show_redirects(policy: &FollowRedirects) -> String {
     .to_owned()
 }
 
-fn show_headers(headers: &Vec<(String, Secret)>) -> String {
+fn show_headers(headers: &[(String, Secret)]) -> String {
     headers.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ")
 }

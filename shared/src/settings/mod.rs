@@ -9,10 +9,15 @@ pub mod install_path;
 pub mod keys;
 mod merge;
 pub mod profile;
-#[cfg(test)]
-mod tests;
 pub mod value;
 mod xml;
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod document_tests;
+#[cfg(test)]
+mod tests;
 
 pub use draft::{Draft, REDACTED};
 pub use finding::{Origin, Place, SettingsFinding, Severity, Source};

@@ -305,6 +305,14 @@ fn r90_a_control_file_nobody_vouches_for_is_warned_about_once() {
     assert_eq!(warned("<key>JSONURL</key><string>https://a.example/x</string>"), 0);
 }
 
+#[test]
+fn r38_hosts_outside_ascii_are_refused_in_any_case() {
+    for text in ["https://B\u{fc}cher.example/x", "https://b\u{fc}cher.example/x"] {
+        assert_eq!(one(&format!("<key>JSONURL</key><string>{text}</string>")).findings.len(), 1, "{text}");
+    }
+    assert_eq!(one("<key>HTTPAuthHosts</key><string>B\u{fc}cher.example</string>").findings.len(), 1);
+}
+
 fn any_value() -> impl Strategy<Value = Value> {
     let leaf = prop_oneof![
         any::<bool>().prop_map(Value::Boolean),
