@@ -5,8 +5,8 @@ use cap_std::{ambient_authority, fs::Dir};
 use shared::{
     layout::MacPath,
     settings::{
-        Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments, document,
-        keys,
+        DOMAIN, Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments,
+        document, keys,
     },
 };
 use std::{
@@ -18,8 +18,6 @@ use std::{
 };
 use tokio::time::{Instant, sleep};
 
-/// The preference domain that is always read (R37).
-pub(crate) const DOMAIN: &str = "cz.macadmin.iasd";
 /// How often sources are read again while none names a control file (R42).
 const AGAIN: Duration = Duration::from_secs(10);
 /// How long that goes on (R42).

@@ -30,6 +30,11 @@ use crate::{
 };
 use std::time::Duration;
 
+/// The preference domain that is always read (R37).
+pub const DOMAIN: &str = "cz.macadmin.iasd";
+/// go-installapplications' own domain, read only when asked for (R37).
+pub const GO_DOMAIN: &str = "com.github.go-installapplications";
+
 /// Where the control file comes from.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ControlSource {
