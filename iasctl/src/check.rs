@@ -1,13 +1,221 @@
-//! `iasctl check`.
+//! `iasctl check`: every problem of control files, offline, before a Mac meets it (R17).
 
-use std::process::ExitCode;
+use crate::excerpt::Excerpts;
+use serde::Serialize;
+use shared::{
+    control::{self, Context, Finding, Reading, Severity},
+    item::HashCheckPolicy,
+    layout::MacPath,
+};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{self, IsTerminal as _, Read, Write as _},
+    process::ExitCode,
+};
+
+/// One byte more than the largest control file: enough to see that a file is too large (R4).
+const MOST_BYTES: u64 = 16 * 1024 * 1024 + 1;
 
 /// What `check` is asked.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Arguments {}
+pub(crate) struct Arguments {
+    /// The control files; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<String>,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+    /// Exit with 2 when there are warnings, but no errors
+    #[arg(long)]
+    strict: bool,
+    /// The InstallPath of the run: relative files are taken below it
+    #[arg(long, value_name = "PATH", default_value = "/Library/installapplications", value_parser = install_path)]
+    install_path: MacPath,
+    /// The HashCheckPolicy of the run: Strict wants a hash for every download
+    #[arg(long, value_name = "POLICY", default_value = "Strict", value_parser = hash_check_policy)]
+    hash_check_policy: HashCheckPolicy,
+}
 
-/// Carries it out.
-pub(crate) fn run(_arguments: &Arguments) -> ExitCode {
-    eprintln!("iasctl check: not built yet");
-    ExitCode::FAILURE
+fn install_path(text: &str) -> Result<MacPath, String> {
+    MacPath::new(text).map_err(|why| why.to_string())
+}
+
+fn hash_check_policy(text: &str) -> Result<HashCheckPolicy, String> {
+    HashCheckPolicy::named(text).ok_or_else(|| {
+        let names = HashCheckPolicy::ALL.map(HashCheckPolicy::name);
+        format!("expected {}", names.join(", "))
+    })
+}
+
+/// Checks every file; results go to standard output, what kept a file from being read to standard error.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    let context =
+        Context { install_path: arguments.install_path.clone(), hash_check: arguments.hash_check_policy };
+    let checked: Vec<Checked> = arguments.files.iter().map(|file| Checked::of(file, &context)).collect();
+    let verdict = Verdict::of(&checked);
+    for unreadable in checked.iter().filter_map(|file| file.unreadable.as_ref()) {
+        eprintln!("error: {unreadable}");
+    }
+    let text = if arguments.json {
+        as_json(&checked, verdict)
+    } else {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        checked.iter().map(|file| file.as_text(colour)).collect()
+    };
+    if let Err(why) = io::stdout().write_all(text.as_bytes())
+        && why.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: standard output: {why}");
+        return ExitCode::FAILURE;
+    }
+    verdict.exit_code(arguments.strict)
+}
+
+/// One file, checked, or not even read.
+struct Checked {
+    file: String,
+    bytes: Vec<u8>,
+    reading: Option<Reading>,
+    unreadable: Option<String>,
+}
+
+impl Checked {
+    fn of(file: &str, context: &Context) -> Self {
+        let name = if file == "-" { "stdin" } else { file };
+        match bytes_of(file) {
+            Ok(bytes) => {
+                let reading = Some(control::read(&bytes, name, context));
+                Self { file: name.to_owned(), bytes, reading, unreadable: None }
+            }
+            Err(why) => {
+                let unreadable = Some(format!("{name}: cannot be read: {why}"));
+                Self { file: name.to_owned(), bytes: Vec::new(), reading: None, unreadable }
+            }
+        }
+    }
+
+    fn findings(&self) -> &[Finding] {
+        self.reading.as_ref().map_or(&[], |reading| &reading.findings)
+    }
+
+    /// How many items the file lists; `None` when it cannot be used.
+    fn items(&self) -> Option<usize> {
+        Some(self.reading.as_ref()?.control.as_ref()?.entries().count())
+    }
+
+    fn as_text(&self, colour: bool) -> String {
+        let excerpts = Excerpts::of(&self.bytes);
+        let mut text = String::new();
+        for finding in self.findings() {
+            let _ = writeln!(text, "{}", painted(finding, colour));
+            text.push_str(&excerpts.under(finding).unwrap_or_default());
+            if let Some(hint) = &finding.hint {
+                let _ = writeln!(text, "hint: {hint}");
+            }
+        }
+        if self.reading.is_some() {
+            let items = self.items().map_or("cannot be used".to_owned(), |items| counted(items, "item"));
+            let (errors, warnings) = counts(self.findings());
+            let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+            let _ = writeln!(text, "{}: {items}, {errors}, {warnings}", self.file);
+        }
+        text
+    }
+}
+
+fn bytes_of(file: &str) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    match file {
+        "-" => io::stdin().lock().take(MOST_BYTES).read_to_end(&mut bytes)?,
+        path => File::open(path)?.take(MOST_BYTES).read_to_end(&mut bytes)?,
+    };
+    Ok(bytes)
+}
+
+fn painted(finding: &Finding, colour: bool) -> String {
+    let text = finding.to_string();
+    match (colour, finding.severity, text.split_once(':')) {
+        (true, Severity::Error, Some((word, rest))) => format!("\x1b[1;31m{word}\x1b[0m:{rest}"),
+        (true, Severity::Warning, Some((word, rest))) => format!("\x1b[1;33m{word}\x1b[0m:{rest}"),
+        _ => text,
+    }
+}
+
+fn counts(findings: &[Finding]) -> (usize, usize) {
+    let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
+    (errors, findings.len() - errors)
+}
+
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// What all files together come to.
+#[derive(Clone, Copy)]
+struct Verdict {
+    errors: usize,
+    warnings: usize,
+}
+
+impl Verdict {
+    fn of(checked: &[Checked]) -> Self {
+        let unreadable = checked.iter().filter(|file| file.unreadable.is_some()).count();
+        checked.iter().map(|file| counts(file.findings())).fold(
+            Self { errors: unreadable, warnings: 0 },
+            |sum, (errors, warnings)| Self { errors: sum.errors + errors, warnings: sum.warnings + warnings },
+        )
+    }
+
+    fn exit_code(self, strict: bool) -> ExitCode {
+        match self {
+            Self { errors: 1.., .. } => ExitCode::FAILURE,
+            Self { warnings: 1.., .. } if strict => ExitCode::from(2),
+            _ => ExitCode::SUCCESS,
+        }
+    }
+}
+
+/// The document of `--json`.
+#[derive(Serialize)]
+struct Document<'a> {
+    files: Vec<FileDocument<'a>>,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Serialize)]
+struct FileDocument<'a> {
+    file: &'a str,
+    /// Whether a run would begin with this file: it could be read and nothing in it is fatal (R4).
+    usable: bool,
+    items: Option<usize>,
+    errors: usize,
+    warnings: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unreadable: Option<&'a str>,
+    findings: &'a [Finding],
+}
+
+fn as_json(checked: &[Checked], verdict: Verdict) -> String {
+    let file = |file: &'_ Checked| {
+        let (errors, warnings) = counts(file.findings());
+        (errors + usize::from(file.unreadable.is_some()), warnings)
+    };
+    let files = checked.iter().map(|checked| {
+        let (errors, warnings) = file(checked);
+        FileDocument {
+            file: &checked.file,
+            usable: checked.items().is_some(),
+            items: checked.items(),
+            errors,
+            warnings,
+            unreadable: checked.unreadable.as_deref(),
+            findings: checked.findings(),
+        }
+    });
+    let document = Document { files: files.collect(), errors: verdict.errors, warnings: verdict.warnings };
+    let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
+    text.push('\n');
+    text
 }

@@ -139,6 +139,40 @@ pub enum HashCheckPolicy {
     Ignore,
 }
 
+impl HashCheckPolicy {
+    /// All policies, from strict to lenient.
+    pub const ALL: [Self; 5] =
+        [Self::Strict, Self::WarningRequireMatch, Self::Warning, Self::WarningAcceptFirst, Self::Ignore];
+
+    /// The canonical name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Strict => "Strict",
+            Self::Warning => "Warning",
+            Self::WarningRequireMatch => "WarningRequireMatch",
+            Self::WarningAcceptFirst => "WarningAcceptFirst",
+            Self::Ignore => "Ignore",
+        }
+    }
+
+    /// The policy of a name or synonym, in any case (R84).
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        const SYNONYMS: [(&str, HashCheckPolicy); 5] = [
+            ("Fail", HashCheckPolicy::Strict),
+            ("Enforce", HashCheckPolicy::Strict),
+            ("Warn", HashCheckPolicy::Warning),
+            ("None", HashCheckPolicy::Ignore),
+            ("Off", HashCheckPolicy::Ignore),
+        ];
+        let name = name.trim();
+        let all = Self::ALL.map(|policy| (policy.name(), policy));
+        let known = all.into_iter().chain(SYNONYMS);
+        known.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, policy)| policy)
+    }
+}
+
 /// Where an item stands in the control file; unique within it, and the name events use for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ItemId {

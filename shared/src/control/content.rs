@@ -56,14 +56,18 @@ pub(super) fn hash(item: &mut Examination<'_, '_>, downloaded: bool) -> Option<D
     let hash = item.take("hash", digest);
     let wanted = downloaded && item.context.hash_check == HashCheckPolicy::Strict;
     if wanted && hash.is_none() && !item.is_refused_for("hash") {
-        let problem = Problem::error("missing: HashCheckPolicy is Strict, so the download would be refused");
+        let problem =
+            Problem::error("no digest: HashCheckPolicy is Strict, so the download would be refused");
         item.tell_only("hash", problem.hint("compute it: shasum -a 256 FILE"));
     }
     hash
 }
 
 fn digest(json: &Json<'_>) -> Coerced<Digest> {
-    word::text_or_nothing(json).then(|text| {
+    word::text(json).then(|text| {
+        if text.is_empty() {
+            return Coerced::without(Problem::warning("empty: treated as absent"));
+        }
         let lower = text.to_ascii_lowercase();
         let bare = lower.strip_prefix("sha256").and_then(|rest| rest.strip_prefix(['-', ':']));
         match bare.unwrap_or(&lower).parse() {

@@ -13,6 +13,8 @@ mod validate;
 mod word;
 
 #[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
 mod tests;
 
 pub use validate::read;

@@ -91,6 +91,9 @@ fn cause(complaint: &str, text: &str, offset: usize) -> Option<&'static str> {
     if ["True", "False", "None"].iter().any(|word| here.starts_with(word)) {
         return Some("that is Python: JSON writes true, false and null");
     }
+    if complaint == "expected `,` or `]`" && begins_with_key(here) {
+        return Some("this looks like a key: the array before it must be closed with ], followed by a comma");
+    }
     match complaint {
         "trailing comma" => Some("remove the comma before it"),
         "expected `,` or `}`" | "expected `,` or `]`" => Some(
@@ -101,12 +104,21 @@ fn cause(complaint: &str, text: &str, offset: usize) -> Option<&'static str> {
             Some("a closing bracket is missing, or the file was cut off")
         }
         "EOF while parsing a string" => Some("a closing \" is missing, or the file was cut off"),
+        "invalid number" => {
+            Some("is there a stray character before this place? numbers look like 3, -3 or 0.5")
+        }
         "invalid escape" => Some("in JSON a backslash is written \\\\"),
         _ if complaint.starts_with("control character") => {
             Some("a text must not run over a line's end: is a closing \" missing?")
         }
         _ => None,
     }
+}
+
+/// Whether `text` begins with `"…":`.
+fn begins_with_key(text: &str) -> bool {
+    let after = text.strip_prefix('"').and_then(|rest| rest.split_once('"'));
+    after.is_some_and(|(_, rest)| rest.trim_start().starts_with(':'))
 }
 
 #[cfg(test)]
@@ -120,7 +132,7 @@ mod tests {
 
     #[test]
     fn r4_the_usual_mistakes_are_named_with_their_place() {
-        let vectors: [(&[u8], &str, &str); 14] = [
+        let vectors: [(&[u8], &str, &str); 16] = [
             (b"", "1:1: ", "the file is empty"),
             (b"{\"a\": [1,]}", "1:10: ", "remove the comma"),
             (b"{\"a\": 1,\n}", "2:1: ", "remove the comma"),
@@ -134,6 +146,8 @@ mod tests {
             (b"<html>", "1:1: ", "error page"),
             (b"{\n\"a\": \"\xE9\"}", "2:7: ", "0xe9"),
             (b"\xFF\xFE{\0}\0", "1:1: ", "UTF-16"),
+            (b"{\"a\": [1\n\"b\": 2}", "2:1: ", "closed with ]"),
+            (b"-{}", "1:2: ", "stray character"),
             (b"bplist00", "1:1: ", "plutil"),
         ];
         for (bytes, place, words) in vectors {

@@ -377,7 +377,7 @@ fn r75_a_name_is_one_short_line() {
 #[test]
 fn r85_strict_wants_a_hash_and_tells_before_the_run() {
     let reading = item(r#""hash": null"#);
-    assert!(lines(&reading)[0].contains("hash: missing"), "{:?}", lines(&reading));
+    assert!(lines(&reading)[0].contains("hash: no digest"), "{:?}", lines(&reading));
     assert_eq!(checked(&reading).hash, None, "skip_if or a receipt may still make it unnecessary");
     assert_clean(&item(r#""url": null, "hash": null"#));
     let text =

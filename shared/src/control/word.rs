@@ -1,6 +1,7 @@
 //! Values of the wrong type: what is still understood, with a warning, and what is not (R14, section 1.4 of the rules).
 
 use super::{Severity, raw::Json};
+use crate::settings;
 
 /// What is wrong with a value, and how to mend it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +93,7 @@ pub(super) fn boolean(json: &Json<'_>) -> Coerced<bool> {
             let value = *number == "1";
             mended(value, format!("the number {number} is taken as {value}"))
         }
-        Json::Text(text) => match truth(text) {
+        Json::Text(text) => match settings::value::word(text) {
             Some(value) => mended(value, format!("the text {} is taken as {value}", quoted(text))),
             None => {
                 Coerced::without(Problem::error(format!("expected true or false, found {}", quoted(text))))
@@ -102,15 +103,6 @@ pub(super) fn boolean(json: &Json<'_>) -> Coerced<bool> {
             Coerced::without(Problem::error(format!("expected true or false, found the number {number:.40}")))
         }
         other => Coerced::without(unexpected("true or false", other)),
-    }
-}
-
-fn truth(text: &str) -> Option<bool> {
-    let word = text.trim().to_ascii_lowercase();
-    match word.as_str() {
-        "true" | "yes" | "y" | "1" => Some(true),
-        "false" | "no" | "n" | "0" | "" => Some(false),
-        _ => None,
     }
 }
 

@@ -203,14 +203,7 @@ fn show_url(url: &url::Url) -> String {
 }
 
 fn show_policy(policy: &HashCheckPolicy) -> String {
-    match policy {
-        HashCheckPolicy::Strict => "Strict",
-        HashCheckPolicy::Warning => "Warning",
-        HashCheckPolicy::WarningRequireMatch => "WarningRequireMatch",
-        HashCheckPolicy::WarningAcceptFirst => "WarningAcceptFirst",
-        HashCheckPolicy::Ignore => "Ignore",
-    }
-    .to_owned()
+    policy.name().to_owned()
 }
 
 fn show_redirects(policy: &FollowRedirects) -> String {

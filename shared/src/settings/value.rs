@@ -178,20 +178,8 @@ pub(super) fn identifier(value: &Value) -> Fitting<String> {
 /// The names of [`HashCheckPolicy`] with their synonyms, in any case (R84).
 pub(super) fn hash_policy(value: &Value) -> Fitting<HashCheckPolicy> {
     let text = text(value)?.value.trim();
-    let known = [
-        ("strict", HashCheckPolicy::Strict),
-        ("fail", HashCheckPolicy::Strict),
-        ("enforce", HashCheckPolicy::Strict),
-        ("warning", HashCheckPolicy::Warning),
-        ("warn", HashCheckPolicy::Warning),
-        ("warningrequirematch", HashCheckPolicy::WarningRequireMatch),
-        ("warningacceptfirst", HashCheckPolicy::WarningAcceptFirst),
-        ("ignore", HashCheckPolicy::Ignore),
-        ("none", HashCheckPolicy::Ignore),
-        ("off", HashCheckPolicy::Ignore),
-    ];
-    match known.iter().find(|(name, _)| text.eq_ignore_ascii_case(name)) {
-        Some((_, policy)) => exact(*policy),
+    match HashCheckPolicy::named(text) {
+        Some(policy) => exact(policy),
         None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
     }
 }
