@@ -1,6 +1,7 @@
 //! `iasd`: the root LaunchDaemon that carries one control file to its end.
 #![allow(dead_code, reason = "first commit: the types come before the flow")]
 
+mod agent;
 mod cleanup;
 mod download;
 mod engine;

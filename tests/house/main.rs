@@ -1,6 +1,7 @@
 //! Holds the house rules of docs/architecture.md: who may import what, where effects may live, how long a file may be.
 //!
 //! The rules are checked as text, over the sources as they lie in the repository.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::{
     fs,
@@ -54,6 +55,7 @@ fn is_test_code(path: &str) -> bool {
     path.starts_with("tests/")
         || path.starts_with("benches/")
         || path.contains("/tests")
+        || path.ends_with("tests.rs")
         || path.ends_with("corpus.rs")
 }
 
@@ -70,7 +72,9 @@ fn every_file_opens_with_its_one_job() {
 
 #[test]
 fn no_file_has_more_than_400_lines_of_code() {
-    let long = |source: &Source| source.code.lines().count() > 400;
+    // A flat table may be longer, and says so in its first lines.
+    let is_table = |source: &Source| source.all.lines().take(3).any(|line| line.contains("table"));
+    let long = |source: &Source| source.code.lines().count() > 400 && !is_table(source);
     let broken = sources().into_iter().filter(long).map(|source| source.path);
     refuse(broken.collect(), "split a file when its one-sentence job needs an \"and\"");
 }

@@ -57,12 +57,12 @@ impl Engine {
             None => return Err(Ending::ControlFile("neither JSONURL nor Bootstrap is set".to_owned())),
         };
         let (source, name) = (without_secrets(url), file_name(url));
-        if self.settings.use_local_control_file {
-            if let Some(bytes) = self.contents.existing_control_file(url).await {
-                let text = format!("using the control file an earlier run left (SkipJSONValidation): {name}");
-                self.recorder.notice(Level::Info, Category::Main, None, text).await;
-                return Ok((bytes, source, name));
-            }
+        if self.settings.use_local_control_file
+            && let Some(bytes) = self.contents.existing_control_file(url).await
+        {
+            let text = format!("using the control file an earlier run left (SkipJSONValidation): {name}");
+            self.recorder.notice(Level::Info, Category::Main, None, text).await;
+            return Ok((bytes, source, name));
         }
         Ok((self.fetch_patiently(url).await?, source, name))
     }

@@ -146,6 +146,11 @@ impl<T> Outstanding<T> {
         self.0.remove(&id)
     }
 
+    /// Gives all questions up, in the order in which they were asked.
+    pub fn give_up_all(&mut self) -> impl Iterator<Item = T> + use<T> {
+        std::mem::take(&mut self.0).into_values()
+    }
+
     /// The agent said something.
     pub fn heard(&mut self, message: FromAgent) -> News<T> {
         match message {

@@ -164,11 +164,11 @@ impl fmt::Display for Plan {
             for settled in &phase.settled {
                 writeln!(f, "  {} \"{}\": {}", settled.listed.id, settled.listed.name, settled.end)?;
             }
-            for (number, batch) in phase.batches.iter().enumerate() {
-                for item in &batch.0 {
-                    let wait = if item.donotwait { ", not waited for" } else { "" };
-                    writeln!(f, "  {}. {} \"{}\": {}{wait}", number + 1, item.id, item.name, item.kind)?;
-                }
+            let numbered =
+                (1..).zip(&phase.batches).flat_map(|(n, batch)| batch.0.iter().map(move |item| (n, item)));
+            for (number, item) in numbered {
+                let wait = if item.donotwait { ", not waited for" } else { "" };
+                writeln!(f, "  {number}. {} \"{}\": {}{wait}", item.id, item.name, item.kind)?;
             }
         }
         Ok(())

@@ -64,7 +64,7 @@ pub trait Sender: Send + Sync {
 }
 
 /// The receiving half of a connection.
-pub trait Receiver: Send {
+pub trait Receiver: Send + Sync {
     /// The next message; `None` when the other end closed properly. May be dropped and called again.
     fn receive(&mut self) -> Doing<'_, Result<Option<Received>, LinkError>>;
 

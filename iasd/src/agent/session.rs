@@ -1,0 +1,216 @@
+//! One agent's connection: passes questions on and answers back, and notices when the agent is gone (R110).
+//!
+//! ```text
+//! serving ── another user at the screen ──► retired: nothing new, what runs may end ──► closed
+//!    └──── closed, silent, or off the protocol ──────────────────────────────────────► closed
+//! ```
+
+use super::{AgentError, Office};
+use crate::host::Line;
+use shared::{
+    event::EventKind,
+    exit::Ended,
+    ipc::{
+        message::{Command, FromAgent, FromDaemon, Outcome, Request, from_bytes, to_bytes},
+        roster::{News, Outstanding, Serving},
+    },
+    item::ItemId,
+    sys::link::{Connection, Received},
+};
+use std::{
+    os::fd::{AsFd, OwnedFd},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::{mpsc, oneshot},
+    time::{Instant, MissedTickBehavior, interval, timeout},
+};
+
+/// How often a silent agent is asked whether it lives.
+const PING_EVERY: Duration = Duration::from_secs(1);
+/// An agent silent for this long is lost: with the above, within 5 s (R110).
+const SILENCE: Duration = Duration::from_secs(4);
+
+/// Something to ask, and where the answer goes.
+pub(super) struct Question {
+    pub(super) request: Request,
+    pub(super) descriptor: Option<OwnedFd>,
+    /// Where the output of a script goes.
+    pub(super) lines: Option<mpsc::Sender<Line>>,
+    pub(super) answer: oneshot::Sender<Result<Outcome, AgentError>>,
+}
+
+/// What is kept of a question that was sent.
+struct Waiting {
+    lines: Option<mpsc::Sender<Line>>,
+    /// Nobody waits for the answer to a ping.
+    answer: Option<oneshot::Sender<Result<Outcome, AgentError>>>,
+    /// The item whose background process the answer tells to have started.
+    starts: Option<ItemId>,
+}
+
+pub(super) struct Session {
+    office: Arc<Office>,
+    serving: Serving,
+    connection: Connection,
+    waiting: Outstanding<Waiting>,
+    heard: Instant,
+    pinged: bool,
+    retired: bool,
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.connection.sender.close();
+    }
+}
+
+impl Session {
+    pub(super) fn new(office: Arc<Office>, serving: Serving, connection: Connection) -> Self {
+        let waiting = Outstanding::default();
+        Self { office, serving, connection, waiting, heard: Instant::now(), pinged: false, retired: false }
+    }
+
+    /// Serves until the agent is gone.
+    pub(super) async fn run(mut self, questions: mpsc::Receiver<Question>) {
+        let why = self.serve(questions).await;
+        self.retire().await;
+        for kept in self.waiting.give_up_all() {
+            if let Some(answer) = kept.answer {
+                // Whoever asked has given up.
+                let _ = answer.send(Err(AgentError::Lost(why.clone())));
+            }
+        }
+    }
+
+    async fn serve(&mut self, mut questions: mpsc::Receiver<Question>) -> String {
+        let mut screen = self.office.screen.watch();
+        let mut tick = interval(PING_EVERY);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            if screen.borrow_and_update().as_ref().map(|user| user.uid) != Some(self.serving.uid) {
+                self.retire().await;
+            }
+            if self.retired {
+                questions.close();
+                // Not sent: whoever asked may ask the next agent.
+                while questions.try_recv().is_ok() {}
+                if self.waiting.is_empty() {
+                    return "another user is at the screen".into();
+                }
+            }
+            // In this order: what the agent has said counts before its silence does.
+            let step = tokio::select! {
+                biased;
+                received = self.connection.receiver.receive() => match received {
+                    Ok(Some(received)) => self.hear(&received).await,
+                    Ok(None) => Err("the agent ended the connection".into()),
+                    Err(error) => Err(error.to_string()),
+                },
+                Some(question) = questions.recv(), if !self.retired => self.ask(question).await,
+                _ = tick.tick() => self.check_pulse().await,
+                Ok(()) = screen.changed() => Ok(()),
+            };
+            if let Err(why) = step {
+                return why;
+            }
+        }
+    }
+
+    async fn hear(&mut self, received: &Received) -> Result<(), String> {
+        self.heard = Instant::now();
+        self.pinged = false;
+        let message: FromAgent = from_bytes(&received.body).map_err(|error| error.to_string())?;
+        match self.waiting.heard(message) {
+            News::Answered(kept, outcome) => self.answered(kept, outcome),
+            News::Line(id, line) => {
+                if let Some(lines) = self.waiting.get(id).and_then(|kept| kept.lines.as_ref()) {
+                    // Nobody keeps up: the reply brings the last lines again.
+                    let _ = lines.try_send(Line::Output(line));
+                }
+            }
+            News::BackgroundEnded(item, ended) => self.background_ended(item, ended).await,
+            News::Nothing => {}
+        }
+        Ok(())
+    }
+
+    fn answered(&self, kept: Waiting, outcome: Outcome) {
+        if let (Some(item), Outcome::Started) = (kept.starts, &outcome) {
+            self.office.desk().background.running.insert(item);
+        }
+        if let Some(answer) = kept.answer {
+            // Whoever asked has given up.
+            let _ = answer.send(Ok(outcome));
+        }
+    }
+
+    async fn background_ended(&self, item: ItemId, ended: Ended) {
+        {
+            let background = &mut self.office.desk().background;
+            background.running.remove(&item);
+            background.ended.insert(item, ended.clone());
+        }
+        // A run that is being stopped evaluates it no more.
+        let _ = self.office.recorder.record(EventKind::BackgroundEnded { id: item, ended }).await;
+    }
+
+    async fn ask(&mut self, question: Question) -> Result<(), String> {
+        let Question { request, descriptor, lines, answer } = question;
+        if answer.is_closed() {
+            // Whoever asked has given up before it was sent.
+            return Ok(());
+        }
+        let starts = match &request.command {
+            Command::RunUserScript(script) if script.donotwait => Some(script.item),
+            _ => None,
+        };
+        let id = request.id;
+        // What fails here was not sent: half a message runs nothing.
+        self.send(request, descriptor).await?;
+        self.waiting.asked(id, Waiting { lines, answer: Some(answer), starts });
+        Ok(())
+    }
+
+    async fn send(&mut self, request: Request, descriptor: Option<OwnedFd>) -> Result<(), String> {
+        let bytes = to_bytes(&FromDaemon::Request(request)).map_err(|error| error.to_string())?;
+        let send = self.connection.sender.send(&bytes, descriptor.as_ref().map(AsFd::as_fd));
+        match timeout(SILENCE, send).await {
+            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Err(_) => Err("the agent does not read what it is sent".into()),
+        }
+    }
+
+    async fn check_pulse(&mut self) -> Result<(), String> {
+        if self.heard.elapsed() >= SILENCE {
+            return Err(format!("the agent was silent for {} s", SILENCE.as_secs()));
+        }
+        if self.pinged {
+            return Ok(());
+        }
+        self.pinged = true;
+        let ping = self.office.request(Command::Ping, false);
+        let id = ping.id;
+        self.send(ping, None).await?;
+        self.waiting.asked(id, Waiting { lines: None, answer: None, starts: None });
+        Ok(())
+    }
+
+    /// From here on the engine sees no agent; what was sent may still be answered.
+    async fn retire(&mut self) {
+        if std::mem::replace(&mut self.retired, true) {
+            return;
+        }
+        {
+            let mut desk = self.office.desk();
+            // Another agent may serve already.
+            if desk.roster.lost(self.serving.connection) {
+                desk.line = None;
+                self.office.connected.send_replace(None);
+            }
+        }
+        // The journal of a stopped run has no use for it.
+        let _ = self.office.recorder.record(EventKind::AgentLost { uid: self.serving.uid }).await;
+    }
+}
