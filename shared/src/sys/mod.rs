@@ -5,3 +5,7 @@ pub mod child;
 pub mod link;
 pub mod packing;
 pub mod sandbox;
+pub mod unpack;
+
+#[cfg(test)]
+mod on_disk;

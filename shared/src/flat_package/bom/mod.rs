@@ -164,13 +164,13 @@ mod tests {
             for id in bills {
                 let payload = xar.entry(id).unwrap().path.replace("Bom", "Payload");
                 let bill = read(&xar.read_whole(id, 1 << 20).unwrap()).unwrap();
-                let listed: BTreeSet<String> = bill.into_iter().map(|entry| entry.path).collect();
+                let path = |entry: Entry| if entry.path == ROOT { String::new() } else { entry.path };
+                let listed: BTreeSet<String> = bill.into_iter().map(path).collect();
                 let payload = xar.find(&payload).unwrap();
                 let mut cpio = Cpio::new(Payload::new(xar.read(payload).unwrap()).unwrap());
                 let mut packed = BTreeSet::new();
                 while let Some(entry) = cpio.next_entry().unwrap() {
-                    let path = entry.relative().unwrap().to_str().unwrap().to_owned();
-                    packed.insert(if path.is_empty() { ROOT.to_owned() } else { path });
+                    packed.insert(entry.relative().unwrap().to_str().unwrap().to_owned());
                 }
                 assert_eq!(listed, packed, "{}", file.display());
             }

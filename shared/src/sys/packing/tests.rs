@@ -10,13 +10,13 @@ use crate::{
         write::{Choice, ProductSpec, write_product},
         xar::Xar,
     },
+    sys::on_disk::{installed, on_disk, unpack_with},
 };
 use std::{
     collections::BTreeMap,
     io::{Cursor, Read as _},
-    os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    os::unix::fs::{PermissionsExt as _, symlink},
     path::PathBuf,
-    process::Command,
 };
 use tempfile::TempDir;
 
@@ -62,28 +62,6 @@ fn part(xar: &mut Xar<Cursor<&Vec<u8>>>, name: &str) -> Vec<u8> {
     bytes
 }
 
-/// Path to what is there: type and permissions, size, and target or content.
-fn on_disk(folder: &Path) -> BTreeMap<String, (u32, Vec<u8>)> {
-    let mut found = BTreeMap::new();
-    let mut waiting = vec![folder.to_owned()];
-    while let Some(path) = waiting.pop() {
-        let metadata = fs::symlink_metadata(&path).unwrap();
-        let content = if metadata.is_dir() {
-            waiting.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
-            Vec::new()
-        } else if metadata.is_symlink() {
-            fs::read_link(&path).unwrap().into_os_string().into_encoded_bytes()
-        } else {
-            fs::read(&path).unwrap()
-        };
-        let kind = metadata.mode() & 0o170_000;
-        let mode = if metadata.is_symlink() { kind } else { metadata.mode() & 0o177_777 };
-        let name = path.strip_prefix(folder).unwrap().to_str().unwrap().to_owned();
-        found.insert(name, (mode, content));
-    }
-    found
-}
-
 /// What the payload folder should become: normalised modes, without what is left out.
 fn expected(folder: &TempDir) -> BTreeMap<String, (u32, Vec<u8>)> {
     let mut expected = on_disk(&folder.path().join("payload"));
@@ -97,26 +75,6 @@ fn expected(folder: &TempDir) -> BTreeMap<String, (u32, Vec<u8>)> {
         };
     }
     expected
-}
-
-/// Whether `program` is installed; says so if it is not.
-fn installed(program: &str) -> bool {
-    let found = Command::new(program).arg("--help").output().is_ok();
-    if !found {
-        println!("skipped: {program} is not installed");
-    }
-    found
-}
-
-fn unpack_with(program: &str, archive: &Path, into: &Path) {
-    fs::create_dir_all(into).unwrap();
-    let mut command = Command::new(program);
-    match program {
-        "bsdtar" => command.arg("-xpf").arg(archive).arg("-C").arg(into),
-        _ => command.args(["x", "-y", "-bd", "-snld20"]).arg(format!("-o{}", into.display())).arg(archive),
-    };
-    let output = command.env("LC_ALL", "C.UTF-8").output().unwrap();
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[test]
