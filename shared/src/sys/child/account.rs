@@ -1,6 +1,6 @@
 //! For whom a program runs: what its environment says about that user (R71).
 
-use std::{ffi::OsString, path::PathBuf};
+use std::{env, ffi::OsString, path::PathBuf};
 
 /// A user, as far as a clean environment tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,6 +24,20 @@ impl Account {
             home: "/var/root".into(),
             shell: "/bin/sh".into(),
             temporary: "/private/tmp".into(),
+        }
+    }
+
+    /// The account this process runs for, as its own environment tells: in a session launchd has set it up.
+    #[must_use]
+    pub fn of_this_process() -> Self {
+        let variable = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let name = variable("USER").or_else(|| variable("LOGNAME"));
+        let path = |name: &str, otherwise: &str| PathBuf::from(variable(name).unwrap_or(otherwise.into()));
+        Self {
+            name: name.and_then(|name| name.into_string().ok()).unwrap_or_default(),
+            home: path("HOME", "/"),
+            shell: path("SHELL", "/bin/sh"),
+            temporary: path("TMPDIR", "/tmp"),
         }
     }
 
