@@ -1,6 +1,7 @@
 //! `iasctl simulate`: a whole enrolment with the real programs, in a Mac-shaped folder.
 
 mod daemon;
+mod hashes;
 mod server;
 mod stage;
 mod summary;
@@ -60,6 +61,9 @@ pub(crate) struct Arguments {
     /// Download and check, but carry nothing out
     #[arg(long)]
     dry_run: bool,
+    /// Only write the digests of what is served into the control file
+    #[arg(long)]
+    update_hashes: bool,
     /// How fast the server sends to each connection, such as `500k` or `2M` bytes per second
     #[arg(long, value_name = "BYTES", value_parser = speed)]
     speed: Option<u64>,
@@ -105,6 +109,9 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     let mut stage = Stage::set(arguments)?;
+    if arguments.update_hashes {
+        return stage.update_hashes().map(|()| 0);
+    }
     let hosts: Vec<_> = stage.site.hosts().into_iter().collect();
     let authority = Authority::new(&hosts)?;
     let root_pem = authority.root_pem.clone();

@@ -1,9 +1,16 @@
 //! Sets the stage of a rehearsal: packages, the site, the scenario and the settings, all in folders of its own.
 
-use super::{Arguments, server::Site};
+use super::{
+    Arguments, hashes,
+    server::{Site, percent_decoded},
+};
 use plist::Dictionary;
 use serde_json::{Map, Value, json};
-use shared::{item::Phase, sys::packing};
+use shared::{
+    digest::Digest,
+    item::Phase,
+    sys::{atomic, packing},
+};
 use std::{
     fs,
     net::SocketAddr,
@@ -29,6 +36,8 @@ pub(crate) struct Stage {
     pub(crate) site: Site,
     /// Where DEPNotify's control file is, below the root.
     pub(crate) depnotify: PathBuf,
+    /// The admin's own control file.
+    control: PathBuf,
     scenario: Map<String, Value>,
     settings: Dictionary,
     /// Removed when the stage is dropped, unless kept.
@@ -73,7 +82,7 @@ impl Stage {
         }
         adjust(&mut scenario, arguments);
         let depnotify = depnotify(&root, &settings);
-        Ok(Self { root, side, site, depnotify, scenario, settings, temporary })
+        Ok(Self { root, side, site, depnotify, control, scenario, settings, temporary })
     }
 
     /// The scenario file; it gets to know where the server is, and whom to trust.
@@ -108,6 +117,26 @@ impl Stage {
         let written = plist::to_file_xml(&path, &self.settings);
         written.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
+    }
+
+    /// Brings the digests in the admin's control file up to date.
+    ///
+    /// # Errors
+    /// When it cannot be read, changed or written.
+    pub(crate) fn update_hashes(&self) -> Result<(), String> {
+        let path = &self.control;
+        let text = fs::read_to_string(path).map_err(|error| named(path, &error))?;
+        let digest = |url: &Url| {
+            let file = self.site.file(url.host_str()?, &percent_decoded(url.path())?)?;
+            fs::read(file).ok().map(|content| Digest::of(&content))
+        };
+        let updated =
+            hashes::update(&text, digest).map_err(|error| format!("{}: {error}", path.display()))?;
+        if updated == text {
+            return Ok(());
+        }
+        let mode = fs::metadata(path).map_err(|error| named(path, &error))?.permissions().mode();
+        atomic::replace(path, updated.as_bytes(), mode & 0o777).map_err(|error| named(path, &error))
     }
 
     /// The log of `iasd`.

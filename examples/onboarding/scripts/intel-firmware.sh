@@ -1,0 +1,3 @@
+#!/bin/sh
+# Skipped on Apple silicon.
+echo "firmware password is set"
