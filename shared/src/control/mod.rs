@@ -13,8 +13,6 @@ mod validate;
 mod word;
 
 #[cfg(test)]
-mod corpus_tests;
-#[cfg(test)]
 mod tests;
 
 pub use validate::read;
