@@ -12,10 +12,12 @@
 mod door;
 mod screen;
 mod session;
+mod stage;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use screen::Screen;
+pub(crate) use stage::AgentStage;
 
 use crate::{download::VerifiedArtifact, engine::recorder::Recorder, host::Line};
 use session::Question;

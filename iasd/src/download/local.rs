@@ -133,9 +133,11 @@ impl Downloader {
         Ok(Response { url: url.clone(), head, body: pieces(opened).boxed() })
     }
 
-    /// Where an item's content is put: a `userfile` waits in the work folder for the agent (R108, R113).
+    /// Where an item's content is put: a `userfile` waits in the work folder for the agent (R108, R113), and in a dry
+    /// run nothing leaves that folder (R74).
     pub(super) fn target(&self, item: &Item, key: &str) -> MacPath {
         match item.kind {
+            _ if self.policy.dry_run => self.store.in_work(&format!("{key}.dry")),
             ItemKind::UserFile => self.store.in_work(&format!("{key}.user")),
             _ => item.file.clone(),
         }

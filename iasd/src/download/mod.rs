@@ -27,14 +27,13 @@ mod queue;
 mod ramp;
 mod redirect;
 mod series;
+mod stage;
 mod store;
 mod tls;
 mod verify;
 
-#[allow(unused_imports, reason = "named by the wiring, which comes next")]
 pub(crate) use self::{
-    error::DownloadError, http::Http, queue::DownloadQueue, store::Store, tls::Network,
-    verify::VerifiedArtifact,
+    http::Http, stage::DownloadStage, store::Store, tls::Network, verify::VerifiedArtifact,
 };
 
 use self::{busy::Busy, fetch::Fetch, folder::StoreError};
@@ -68,6 +67,7 @@ struct Policy {
     redownloads: u32,
     retry_delay: Duration,
     http: HttpSettings,
+    dry_run: bool,
 }
 
 impl Downloader {
@@ -81,6 +81,7 @@ impl Downloader {
                 redownloads: settings.redownloads,
                 retry_delay: settings.retry_delay,
                 http: settings.http.clone(),
+                dry_run: settings.dry_run,
             },
             warned: Mutex::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),

@@ -5,9 +5,9 @@ use crate::host::Running;
 use shared::{
     event::{Category, EventKind, Level},
     exit::Ended,
-    item::{FailPolicy, Item, ItemId, ItemKind},
+    item::{Item, ItemId, ItemKind},
     layout::MacPath,
-    plan::{Consequence, verdict},
+    plan::{Consequence, PhasePlan, verdict},
 };
 use std::{
     sync::{Mutex, MutexGuard, PoisonError},
@@ -26,10 +26,8 @@ const PACKAGE_PATIENCE: u32 = 4;
 
 struct Watched {
     id: ItemId,
-    name: String,
     kind: ItemKind,
     file: MacPath,
-    fail_policy: FailPolicy,
     ended: JoinHandle<Ended>,
     stop: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -55,15 +53,8 @@ impl Background {
             let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;
             ended
         });
-        let watched = Watched {
-            id,
-            name: item.name.clone(),
-            kind: item.kind,
-            file: item.file.clone(),
-            fail_policy: item.fail_policy,
-            ended,
-            stop: Some(running.stop),
-        };
+        let watched =
+            Watched { id, kind: item.kind, file: item.file.clone(), ended, stop: Some(running.stop) };
         self.list().push(watched);
     }
 
@@ -93,28 +84,36 @@ impl Background {
 
 impl Engine {
     /// At the end of a phase with `TrackBackgroundProcesses`: waits, stops what does not end, judges (R69).
-    pub(super) async fn settle_background(&self, with_agent: bool) -> Result<(), Ending> {
+    pub(super) async fn settle_background(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let patience = self.settings.background_timeout;
         let deadline = Instant::now() + patience;
-        let mut failures = Vec::new();
+        let mut ends = Vec::new();
         for mut watched in self.background.take(|_| true) {
             let ended = match timeout_at(deadline, &mut watched.ended).await {
                 Ok(ended) => ended,
                 Err(_) => stop(&mut watched).await,
             };
-            let ended = ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned()));
-            if ended.is_success() {
-                continue;
-            }
-            let text = format!("{} \"{}\" in the background: {ended}", watched.id, watched.name);
-            self.recorder.notice(Level::Error, Category::Item, Some(watched.id), text.clone()).await;
-            if verdict::after_background(&ended, watched.fail_policy) == Consequence::Abort {
-                failures.push(text);
+            ends.push((watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned()))));
+        }
+        if plan.needs_agent() {
+            match self.agents.settle_background(patience).await {
+                Ok(of_agent) => ends.extend(of_agent),
+                Err(error) => {
+                    self.recorder.notice(Level::Warning, Category::Agent, None, error.to_string()).await;
+                }
             }
         }
-        if with_agent {
-            for failure in self.agents.settle_background(patience).await {
-                self.recorder.notice(Level::Error, Category::Agent, None, failure).await;
+        self.judge_background(plan, &ends).await
+    }
+
+    async fn judge_background(&self, plan: &PhasePlan, ends: &[(ItemId, Ended)]) -> Result<(), Ending> {
+        let mut failures = Vec::new();
+        for (id, ended) in ends.iter().filter(|(_, ended)| !ended.is_success()) {
+            let Some(item) = plan.items().find(|item| item.id == *id) else { continue };
+            let text = format!("{id} \"{}\" in the background: {ended}", item.name);
+            self.recorder.notice(Level::Error, Category::Item, Some(*id), text.clone()).await;
+            if verdict::after_background(ended, item.fail_policy) == Consequence::Abort {
+                failures.push(text);
             }
         }
         if failures.is_empty() { Ok(()) } else { Err(Ending::Aborted(failures.join("; "))) }

@@ -57,14 +57,30 @@ impl Engine {
             None => return Err(Ending::ControlFile("neither JSONURL nor Bootstrap is set".to_owned())),
         };
         let (source, name) = (without_secrets(url), file_name(url));
-        if self.settings.use_local_control_file
-            && let Some(bytes) = self.contents.existing_control_file(url).await
-        {
-            let text = format!("using the control file an earlier run left (SkipJSONValidation): {name}");
-            self.recorder.notice(Level::Info, Category::Main, None, text).await;
-            return Ok((bytes, source, name));
+        let bytes = match self.kept_control_file(url).await {
+            Some(bytes) => bytes,
+            None => self.fetch_patiently(url).await?,
+        };
+        Ok((bytes, source, name))
+    }
+
+    /// What an earlier run left, with `SkipJSONValidation` (R43): that setting never switches a check off.
+    async fn kept_control_file(&self, url: &url::Url) -> Option<Vec<u8>> {
+        if !self.settings.use_local_control_file {
+            return None;
         }
-        Ok((self.fetch_patiently(url).await?, source, name))
+        let expected = self.settings.control_digest;
+        let (level, text, bytes) = match self.contents.kept_control_file(url).await {
+            Ok(bytes) if expected.is_some_and(|digest| digest != Digest::of(&bytes)) => (
+                Level::Warning,
+                "the control file that is here is not the one of JSONHash: fetched anew".into(),
+                None,
+            ),
+            Ok(bytes) => (Level::Info, "using the control file that is here already".into(), Some(bytes)),
+            Err(error) => (Level::Info, format!("{error}: fetched anew"), None),
+        };
+        self.recorder.notice(level, Category::Main, None, text).await;
+        bytes
     }
 
     /// Starts over while the network or the server may recover, for `WaitForControlFile` at most.

@@ -24,11 +24,6 @@ impl Dispatcher {
         Self { state: RunState::default(), facts, reporters }
     }
 
-    /// What is known of the run.
-    pub(crate) fn state(&self) -> &RunState {
-        &self.state
-    }
-
     /// Takes facts while `work` goes on; ends with it, or when `stop` resolves with a reason.
     pub(crate) async fn dispatch<T>(
         &mut self,

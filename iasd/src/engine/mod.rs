@@ -49,7 +49,7 @@ impl Engine {
     /// Runs until there is a reason to end.
     pub(crate) async fn run(&self) -> Ending {
         let ending = self.phases().await.unwrap_or_else(|early| early);
-        self.contents.cancel();
+        self.contents.cancel().await;
         ending
     }
 

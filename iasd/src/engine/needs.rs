@@ -32,8 +32,8 @@ pub(crate) trait Contents: Send + Sync {
         digest: Option<Digest>,
     ) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
 
-    /// The control file an earlier run left, if it is trustworthy (R43).
-    fn existing_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Option<Vec<u8>>>;
+    /// The control file an earlier run left; an error when there is none that can be trusted (R43, R116).
+    fn kept_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
 
     /// Begins to download these items, in this order, and resets the ramp (R54, R55).
     fn start(&self, items: Vec<Item>);
@@ -47,8 +47,8 @@ pub(crate) trait Contents: Send + Sync {
     /// Checks that the content is still what was verified, right before it is used (R89).
     fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>>;
 
-    /// Ends every transfer.
-    fn cancel(&self);
+    /// Ends every transfer, and waits until nothing touches the disk any more.
+    fn cancel(&self) -> BoxFuture<'_, ()>;
 }
 
 /// The agent that checked in.
@@ -98,8 +98,8 @@ pub(crate) trait AgentLink: Send + Sync {
         path: &'a MacPath,
     ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
 
-    /// Waits for background scripts of the agent, then ends them; gives the failures (R69).
-    fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Vec<String>>;
+    /// Waits for background scripts of the agent, then ends them; gives how each ended (R69).
+    fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>>;
 
     /// Asks the agent to end, and waits this long for it (R81).
     fn shutdown(&self, wait: Duration) -> BoxFuture<'_, ()>;

@@ -31,7 +31,7 @@ impl Engine {
             self.batch(batch).await?;
         }
         if self.settings.track_background {
-            self.settle_background(plan.needs_agent()).await?;
+            self.settle_background(plan).await?;
         }
         Ok(())
     }

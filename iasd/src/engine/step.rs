@@ -2,7 +2,7 @@
 
 use super::{
     Ending, Engine,
-    needs::{Unavailable, UserScript},
+    needs::{NotTaken, Unavailable, UserScript},
     recorder::Recorder,
     stop::Stop,
 };
@@ -17,13 +17,19 @@ use shared::{
     layout::MacPath,
     plan::{planner, verdict},
 };
-use std::{collections::VecDeque, time::Instant};
+use std::{
+    collections::VecDeque,
+    time::{Duration, Instant},
+};
 use tokio::sync::{OwnedMutexGuard, mpsc};
 
 /// How many of the last output lines a failure shows (R94).
 const LAST_LINES: usize = 20;
 /// Lines on their way from a process to the log.
 const LINES_IN_FLIGHT: usize = 64;
+
+/// The pause after an agent turned out to be gone.
+const AGENT_BREATH: Duration = Duration::from_millis(250);
 
 type LastLines = VecDeque<String>;
 
@@ -192,7 +198,7 @@ impl Engine {
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
                 Ok(_) => return Ok(ItemEnd::Done),
                 // It had not started, so it may be repeated (R64).
-                Err(not_taken) => self.warn(item, not_taken.to_string()).await,
+                Err(not_taken) => self.warn(item, not_taken).await?,
             }
         }
     }
@@ -204,13 +210,17 @@ impl Engine {
             match self.agents.place_file(item.id, content, &item.file).await {
                 Ok(ended) if ended.is_success() => return Ok(ItemEnd::Done),
                 Ok(ended) => return Ok(verdict::failed(item.kind, ended)),
-                Err(not_taken) => self.warn(item, not_taken.to_string()).await,
+                Err(not_taken) => self.warn(item, not_taken).await?,
             }
         }
     }
 
-    async fn warn(&self, item: &Item, text: String) {
-        self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), text).await;
+    /// An agent that went away before it took the request: its successor gets it (R64).
+    async fn warn(&self, item: &Item, not_taken: NotTaken) -> Result<(), Ending> {
+        self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), not_taken.to_string()).await;
+        // The link notices the loss a moment later than the request; do not ask a dead agent again.
+        tokio::time::sleep(AGENT_BREATH).await;
+        self.agent_still_present().await
     }
 }
 

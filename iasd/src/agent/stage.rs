@@ -1,0 +1,103 @@
+//! The agent link as the engine sees it.
+
+use super::{AgentError, Agents, Ran, UserFile, UserScript};
+use crate::{
+    download::VerifiedArtifact,
+    engine::needs::{self, AgentLink, NotTaken},
+    host::Line,
+};
+use futures::future::BoxFuture;
+use shared::{exit::Ended, item::ItemId, layout::MacPath};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// The mode of a file placed for the user (R113).
+const USER_FILE_MODE: u32 = 0o644;
+
+/// Agents for a run.
+pub(crate) struct AgentStage {
+    agents: Agents,
+    connected: watch::Receiver<Option<needs::AgentInfo>>,
+    dry_run: bool,
+}
+
+impl AgentStage {
+    /// The engine's view of `agents`.
+    pub(crate) fn new(agents: Agents, dry_run: bool) -> Self {
+        let mut theirs = agents.connected();
+        let seen = |info: &Option<super::AgentInfo>| info.map(|info| needs::AgentInfo { uid: info.uid });
+        let ours = watch::Sender::new(seen(&theirs.borrow_and_update()));
+        let connected = ours.subscribe();
+        tokio::spawn(async move {
+            while theirs.changed().await.is_ok() {
+                ours.send_replace(seen(&theirs.borrow_and_update()));
+            }
+        });
+        Self { agents, connected, dry_run }
+    }
+}
+
+impl AgentLink for AgentStage {
+    fn connected(&self) -> watch::Receiver<Option<needs::AgentInfo>> {
+        self.connected.clone()
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        script: needs::UserScript<'a>,
+        lines: mpsc::Sender<Line>,
+    ) -> BoxFuture<'a, Result<Ended, NotTaken>> {
+        let asked = UserScript {
+            id: script.id,
+            name: script.name,
+            donotwait: script.donotwait,
+            timeout: script.timeout,
+            dry_run: self.dry_run,
+        };
+        Box::pin(async move {
+            match self.agents.run_user_script(script.script, asked, lines).await {
+                Ok(Ran::Ended(ended, _)) => Ok(ended),
+                Ok(Ran::Background | Ran::DryRun) => Ok(Ended::Exited(0)),
+                Err(error) => not_run(error),
+            }
+        })
+    }
+
+    fn place_file<'a>(
+        &'a self,
+        id: ItemId,
+        content: &'a VerifiedArtifact,
+        path: &'a MacPath,
+    ) -> BoxFuture<'a, Result<Ended, NotTaken>> {
+        let file = UserFile { id, path, mode: USER_FILE_MODE, dry_run: self.dry_run };
+        Box::pin(async move {
+            match self.agents.place_user_file(content, file).await {
+                Ok(()) => Ok(Ended::Exited(0)),
+                Err(error) => not_run(error),
+            }
+        })
+    }
+
+    fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>> {
+        Box::pin(async move {
+            self.agents.wait_for_background(timeout).await.map_err(|error| NotTaken(error.to_string()))
+        })
+    }
+
+    fn shutdown(&self, wait: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(self.agents.shutdown(wait))
+    }
+
+    fn uids_seen(&self) -> Vec<u32> {
+        self.agents.uids_seen().into_iter().collect()
+    }
+}
+
+/// Only an absent agent leaves the request to the next one (R64); everything else is this item's end.
+fn not_run(error: AgentError) -> Result<Ended, NotTaken> {
+    match error {
+        AgentError::Absent => Err(NotTaken(error.to_string())),
+        AgentError::Lost(reason) => Ok(Ended::Lost(reason)),
+        other => Ok(Ended::NotStarted(other.to_string())),
+    }
+}

@@ -1,0 +1,102 @@
+//! The download stage as the engine sees it: one queue at a time over one downloader.
+
+use super::{Downloader, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
+use crate::engine::{
+    needs::{Contents, Unavailable},
+    recorder::Recorder,
+};
+use futures::future::BoxFuture;
+use shared::{
+    digest::Digest,
+    item::{Item, ItemId},
+    settings::Settings,
+};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use url::Url;
+
+/// Downloads for a run.
+pub(crate) struct DownloadStage {
+    downloader: Arc<Downloader>,
+    recorder: Recorder,
+    /// The smallest and the largest number of transfers at a time (R55).
+    transfers: (u32, u32),
+    queue: Mutex<Option<Arc<DownloadQueue>>>,
+}
+
+impl DownloadStage {
+    /// A stage that has nothing to do yet.
+    pub(crate) fn new(downloader: Downloader, settings: &Settings, recorder: Recorder) -> Self {
+        Self {
+            downloader: Arc::new(downloader),
+            recorder,
+            transfers: (settings.min_downloads, settings.max_downloads),
+            queue: Mutex::new(None),
+        }
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Option<Arc<DownloadQueue>>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl From<&DownloadError> for Unavailable {
+    fn from(error: &DownloadError) -> Self {
+        Self { reason: error.to_string(), transient: error.is_transient() }
+    }
+}
+
+impl Contents for DownloadStage {
+    fn control_file<'a>(
+        &'a self,
+        url: &'a Url,
+        digest: Option<Digest>,
+    ) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
+        Box::pin(async move {
+            self.downloader.control_file(url, digest, &self.recorder).await.map_err(|error| (&error).into())
+        })
+    }
+
+    fn kept_control_file<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
+        Box::pin(async move { self.downloader.kept_control_file(url).await.map_err(|error| (&error).into()) })
+    }
+
+    fn start(&self, items: Vec<Item>) {
+        let downloader = Arc::clone(&self.downloader);
+        let queue = DownloadQueue::start(downloader, items, self.transfers, self.recorder.clone());
+        *self.queue() = Some(Arc::new(queue));
+    }
+
+    fn take(&self, id: ItemId) -> BoxFuture<'_, Result<VerifiedArtifact, Unavailable>> {
+        let queue = self.queue().clone();
+        Box::pin(async move {
+            let nothing = || Unavailable { reason: format!("{id}: no download was begun"), transient: false };
+            let queue = queue.ok_or_else(nothing)?;
+            queue.take(id).await.map_err(|error| error.as_ref().into())
+        })
+    }
+
+    fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>> {
+        Box::pin(
+            async move { self.downloader.local(item, &self.recorder).await.map_err(|error| (&error).into()) },
+        )
+    }
+
+    fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>> {
+        let artifact = artifact.clone();
+        Box::pin(async move {
+            let confirmed = tokio::task::spawn_blocking(move || artifact.confirm()).await;
+            let refused = |reason: String| Unavailable { reason, transient: false };
+            confirmed.map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))
+        })
+    }
+
+    fn cancel(&self) -> BoxFuture<'_, ()> {
+        let queue = self.queue().take();
+        Box::pin(async move {
+            if let Some(queue) = queue {
+                queue.cancel();
+                queue.settled().await;
+            }
+        })
+    }
+}

@@ -1,0 +1,276 @@
+//! Puts a run together: the only place that names the concrete stages.
+
+use crate::{
+    agent::{AgentStage, Agents, Screen},
+    cleanup,
+    download::{DownloadStage, Downloader, Http, Network, Store},
+    engine::{Background, Ending, Engine, dispatcher::Dispatcher, recorder::Recorder},
+    folders,
+    host::{
+        Host,
+        simulated::{SimulatedHost, scenario::Scenario},
+    },
+    lock::{LockError, RunLock},
+    report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
+    settings::{self, Loaded, PreferenceFiles},
+};
+use shared::{
+    event::{Category, EventKind, Level},
+    exit::ExitCode,
+    layout::RECORDS_FOLDER,
+    settings::{Settings, SettingsFinding, Severity, arguments::Arguments},
+};
+use std::{
+    io,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{Mutex, mpsc},
+};
+
+/// The journal of the last run, below [`RECORDS_FOLDER`].
+const LAST_RUN: &str = "last-run.ndjson";
+
+/// A run that could not begin: nothing was touched.
+#[derive(Debug, thiserror::Error)]
+#[error("{text}")]
+struct Refused {
+    exit: ExitCode,
+    text: String,
+}
+
+impl Refused {
+    fn new(exit: ExitCode, text: impl ToString) -> Self {
+        Self { exit, text: text.to_string() }
+    }
+}
+
+/// One run, from the command line to its exit code.
+pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
+    match prepare(arguments).await {
+        Ok(run) => run.carry_out().await,
+        Err(refused) => {
+            eprintln!("iasd: {refused}");
+            refused.exit
+        }
+    }
+}
+
+/// Everything a run is made of.
+struct Run {
+    host: Arc<SimulatedHost>,
+    world_notices: mpsc::UnboundedReceiver<String>,
+    engine: Engine,
+    dispatcher: Dispatcher,
+    loaded: Loaded,
+    settings: Arc<Settings>,
+    /// Held to the very end (R45).
+    _lock: RunLock,
+}
+
+/// Settings, privileges, folders, lock, listener: in the order of R46.
+async fn prepare(arguments: &Arguments) -> Result<Run, Refused> {
+    let (host, world_notices) = world(arguments)?;
+    let domains = PreferenceFiles::below(host.root());
+    let mut waiting = |merged: &shared::settings::Merged| {
+        eprintln!("iasd: neither JSONURL nor Bootstrap is set; looking again every 10 s");
+        say(&merged.findings);
+    };
+    let loaded = settings::load(arguments, &domains, host.root(), &mut waiting)
+        .await
+        .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))?;
+    let settings = Arc::new(loaded.settings.clone());
+    if !host.is_privileged() && !settings.dry_run {
+        return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
+    }
+    folders::prepare(host.root(), &settings).map_err(|error| Refused::new(ExitCode::Configuration, error))?;
+    let lock = RunLock::take(host.root(), &settings.install_path).map_err(|error| match error {
+        LockError::Held(_) => Refused::new(ExitCode::Temporary, error),
+        LockError::Failed { .. } => Refused::new(ExitCode::Configuration, error),
+    })?;
+
+    let (recorder, facts) = Recorder::new();
+    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &host, &settings)?);
+    dispatcher.fact(run_started(&host, &settings).await?);
+    let engine = engine(&host, &settings, recorder)?;
+    Ok(Run { host, world_notices, engine, dispatcher, loaded, settings, _lock: lock })
+}
+
+impl Run {
+    async fn carry_out(mut self) -> ExitCode {
+        self.tell_settings();
+        self.host.boot();
+        tokio::spawn(pass_on(self.world_notices, self.engine.recorder.clone()));
+
+        let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;
+        let clean = async { cleanup::clean_up(&self.engine, &ending).await };
+        self.dispatcher.dispatch(clean, std::future::pending()).await;
+        self.dispatcher.finish(&ending);
+        let exit = ending.exit();
+        if exit.cleans_up() && !self.settings.dry_run {
+            // The daemon's own job goes last: on a real Mac this ends us (R81).
+            let _ = self.host.retire_daemon(&self.settings.identifiers).await;
+        }
+        if self.settings.no_restart_on_error && !exit.cleans_up() { ExitCode::Finished } else { exit }
+    }
+
+    /// Each effective value with its source, secrets masked, and what should be changed (R36, R38, R39).
+    fn tell_settings(&mut self) {
+        let mut lines = Vec::new();
+        for finding in &self.loaded.findings {
+            let level = match finding.severity {
+                Severity::Fatal | Severity::Error => Level::Error,
+                Severity::Warning => Level::Warning,
+                Severity::Info => Level::Info,
+            };
+            lines.push((level, finding.to_string()));
+        }
+        let middleware = folders::middleware(self.host.root(), &self.settings.install_path);
+        lines.extend(middleware.map(|text| (Level::Warning, text)));
+        lines.extend(self.loaded.origins.iter().map(|origin| (Level::Debug, origin.to_string())));
+        for (level, text) in lines {
+            self.dispatcher.fact(EventKind::Notice { level, category: Category::Settings, id: None, text });
+        }
+    }
+}
+
+async fn run_started(host: &SimulatedHost, settings: &Settings) -> Result<EventKind, Refused> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let facts = host.facts(&[]).await.map_err(|error| Refused::new(ExitCode::Temporary, error))?;
+    Ok(EventKind::RunStarted {
+        run_id: format!("{:x}-{:x}", since.as_millis(), std::process::id()),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        dry_run: settings.dry_run,
+        facts,
+    })
+}
+
+fn world(arguments: &Arguments) -> Result<(Arc<SimulatedHost>, mpsc::UnboundedReceiver<String>), Refused> {
+    let root = arguments.root.as_deref().unwrap_or(Path::new("/"));
+    if root == Path::new("/") {
+        let text =
+            "this version runs simulated Macs only: name a folder with --root DIR, or use `iasctl simulate`";
+        return Err(Refused::new(ExitCode::Configuration, text));
+    }
+    let scenario = match &arguments.scenario {
+        Some(file) => Scenario::read(file).map_err(|error| Refused::new(ExitCode::Configuration, error))?,
+        None => Scenario::default(),
+    };
+    let (host, notices) =
+        SimulatedHost::new(root, scenario).map_err(|error| Refused::new(ExitCode::Configuration, error))?;
+    Ok((Arc::new(host), notices))
+}
+
+fn engine(
+    host: &Arc<SimulatedHost>,
+    settings: &Arc<Settings>,
+    recorder: Recorder,
+) -> Result<Engine, Refused> {
+    let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
+    let http = Http::new(network(host)?);
+    let downloader = Downloader::new(Arc::new(http), store, settings);
+    let contents = DownloadStage::new(downloader, settings, recorder.clone());
+    let socket = host.agent_socket().ok_or_else(|| Refused::new(ExitCode::Configuration, "no agent link"))?;
+    let screen = Screen::of(Arc::clone(host) as Arc<dyn Host>);
+    let agents =
+        Agents::listen(&socket, screen, recorder.clone(), settings.agent_request).map_err(|error| {
+            Refused::new(ExitCode::Temporary, format!("agent socket {}: {error}", socket.display()))
+        })?;
+    Ok(Engine {
+        host: Arc::clone(host) as Arc<dyn Host>,
+        contents: Arc::new(contents),
+        agents: Arc::new(AgentStage::new(agents, settings.dry_run)),
+        settings: Arc::clone(settings),
+        recorder,
+        background: Background::default(),
+        package_lane: Arc::new(Mutex::new(())),
+        leftovers: std::sync::Mutex::default(),
+    })
+}
+
+/// Where the scenario says that hosts are, and whom it trusts besides the system's roots.
+fn network(host: &SimulatedHost) -> Result<Network, Refused> {
+    let scenario = &host.scenario().network;
+    let refused = |text: String| Refused::new(ExitCode::Configuration, text);
+    let mut network = Network::default();
+    for (name, address) in &scenario.resolve {
+        let address: SocketAddr =
+            address.parse().map_err(|error| refused(format!("scenario: network.resolve.{name}: {error}")))?;
+        network.resolve.push((name.clone(), address));
+    }
+    if let Some(file) = &scenario.extra_roots {
+        network.trust_pem_file(file).map_err(|error| refused(format!("{}: {error}", file.display())))?;
+    }
+    Ok(network)
+}
+
+fn reporters(
+    arguments: &Arguments,
+    host: &SimulatedHost,
+    settings: &Settings,
+) -> Result<Vec<Box<dyn Reporter>>, Refused> {
+    let (root, owner) = (host.root(), host.trusted_owner());
+    let (troubles, least) = (Troubles::default(), Log::least(settings.debug, settings.verbose));
+    let records = records_folder(root);
+    let cannot =
+        |what: &str, error: io::Error| Refused::new(ExitCode::Configuration, format!("{what}: {error}"));
+    let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Log::to_stderr(least, troubles.clone()))];
+    if let Some(path) = &settings.log_file {
+        match Log::to_file(root, path, least, owner, troubles.clone()) {
+            Ok(log) => reporters.push(Box::new(log)),
+            Err(error) => troubles.tell(format!("LogFilePath: {error}")),
+        }
+    }
+    match arguments.events.as_deref() {
+        None => {}
+        Some(path) if path == Path::new("-") => {
+            reporters.push(Box::new(Ndjson::new(Box::new(io::stdout()), true, troubles.clone())));
+        }
+        Some(path) => {
+            let stream =
+                Ndjson::to_file(path, true, troubles.clone()).map_err(|error| cannot("--events", error))?;
+            reporters.push(Box::new(stream));
+        }
+    }
+    let journal = Ndjson::to_file(&records.join(LAST_RUN), false, troubles.clone());
+    reporters.push(Box::new(journal.map_err(|error| cannot(LAST_RUN, error))?));
+    reporters.push(Box::new(Status::new(records, troubles.clone())));
+    if settings.depnotify.enable {
+        reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles)));
+    }
+    Ok(reporters)
+}
+
+fn records_folder(root: &Path) -> PathBuf {
+    root.join(RECORDS_FOLDER.trim_start_matches('/'))
+}
+
+async fn pass_on(mut notices: mpsc::UnboundedReceiver<String>, recorder: Recorder) {
+    while let Some(text) = notices.recv().await {
+        recorder.notice(Level::Info, Category::Main, None, text).await;
+    }
+}
+
+fn say(findings: &[SettingsFinding]) {
+    for finding in findings {
+        eprintln!("iasd: {finding}");
+    }
+}
+
+/// Resolves when launchd or somebody at a terminal wants us to end.
+async fn stop_requested() -> Ending {
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        return std::future::pending().await;
+    };
+    let name = tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    };
+    Ending::Temporary(format!("stopped by {name}"))
+}
