@@ -1,4 +1,5 @@
 //! The launchd jobs this product installs say what the rules and the settings' defaults say (R137, R138).
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use plist::{Dictionary, Value};
 use shared::settings::{Settings, Source, document};

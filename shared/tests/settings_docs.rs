@@ -1,4 +1,5 @@
 //! The documented table and the sample profile are what the table of keys says; `UPDATE_DOCS=1` writes them anew.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
 use plist::Value;
 use shared::settings::{

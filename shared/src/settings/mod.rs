@@ -7,6 +7,7 @@ pub mod duration;
 mod finding;
 pub mod install_path;
 pub mod keys;
+mod kind;
 mod merge;
 pub mod profile;
 pub mod value;
