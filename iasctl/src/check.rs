@@ -1,11 +1,15 @@
-//! `iasctl check`: every problem of control files, offline, before a Mac meets it (R17).
+//! `iasctl check`: every problem of control files and settings, offline, before a Mac meets it (R17).
 
-use crate::excerpt::Excerpts;
+use crate::{
+    check_settings::{self, CheckedSettings},
+    excerpt::Excerpts,
+};
 use serde::Serialize;
 use shared::{
     control::{self, Context, Finding, Reading, Severity},
     item::HashCheckPolicy,
     layout::MacPath,
+    settings::Origin,
 };
 use std::{
     fmt::Write as _,
@@ -20,7 +24,7 @@ const MOST_BYTES: u64 = 16 * 1024 * 1024 + 1;
 /// What `check` is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The control files; - is standard input
+    /// Control files, settings plists, profiles, launchd jobs; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
     /// Print one JSON document instead of text
@@ -77,6 +81,7 @@ struct Checked {
     file: String,
     bytes: Vec<u8>,
     reading: Option<Reading>,
+    settings: Option<CheckedSettings>,
     unreadable: Option<String>,
 }
 
@@ -84,19 +89,37 @@ impl Checked {
     fn of(file: &str, context: &Context) -> Self {
         let name = if file == "-" { "stdin" } else { file };
         match bytes_of(file) {
+            Ok(bytes) if check_settings::is_settings(&bytes) => {
+                let settings = Some(check_settings::check(name, &bytes));
+                Self { file: name.to_owned(), bytes, reading: None, settings, unreadable: None }
+            }
             Ok(bytes) => {
                 let reading = Some(control::read(&bytes, name, context));
-                Self { file: name.to_owned(), bytes, reading, unreadable: None }
+                Self { file: name.to_owned(), bytes, reading, settings: None, unreadable: None }
             }
             Err(why) => {
                 let unreadable = Some(format!("{name}: cannot be read: {why}"));
-                Self { file: name.to_owned(), bytes: Vec::new(), reading: None, unreadable }
+                Self { file: name.to_owned(), bytes: Vec::new(), reading: None, settings: None, unreadable }
             }
         }
     }
 
     fn findings(&self) -> &[Finding] {
-        self.reading.as_ref().map_or(&[], |reading| &reading.findings)
+        match (&self.reading, &self.settings) {
+            (Some(reading), _) => &reading.findings,
+            (None, Some(settings)) => &settings.findings,
+            (None, None) => &[],
+        }
+    }
+
+    /// Whether a run could begin with it.
+    fn is_usable(&self) -> bool {
+        self.items().is_some() || self.settings.as_ref().is_some_and(|settings| settings.usable)
+    }
+
+    /// Whether the line of a finding can be shown: it is in this file, and known.
+    fn has_line(&self, finding: &Finding) -> bool {
+        finding.file == self.file && (self.settings.is_none() || finding.line > 1)
     }
 
     /// How many items the file lists; `None` when it cannot be used.
@@ -109,17 +132,26 @@ impl Checked {
         let mut text = String::new();
         for finding in self.findings() {
             let _ = writeln!(text, "{}", painted(finding, colour));
-            text.push_str(&excerpts.under(finding).unwrap_or_default());
+            if self.has_line(finding) {
+                text.push_str(&excerpts.under(finding).unwrap_or_default());
+            }
             if let Some(hint) = &finding.hint {
                 let _ = writeln!(text, "hint: {hint}");
             }
         }
-        if self.reading.is_some() {
-            let items = self.items().map_or("cannot be used".to_owned(), |items| counted(items, "item"));
-            let (errors, warnings) = counts(self.findings());
-            let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
-            let _ = writeln!(text, "{}: {items}, {errors}, {warnings}", self.file);
+        if let Some(settings) = &self.settings {
+            settings.notes.iter().for_each(|note| text.push_str(&format!("{note}\n")));
+            text.push_str(&settings.table());
         }
+        let what = match (&self.settings, self.items()) {
+            (Some(settings), _) => settings.purpose.to_owned(),
+            (None, Some(items)) => counted(items, "item"),
+            (None, None) if self.unreadable.is_some() => return text,
+            (None, None) => "cannot be used".to_owned(),
+        };
+        let (errors, warnings) = counts(self.findings());
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        let _ = writeln!(text, "{}: {what}, {errors}, {warnings}", self.file);
         text
     }
 }
@@ -195,6 +227,12 @@ struct FileDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
     findings: &'a [Finding],
+    /// Of settings: what is worth knowing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    notes: Option<&'a [String]>,
+    /// Of settings: every key with its effective value and its source.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    settings: Option<&'a [Origin]>,
 }
 
 fn as_json(checked: &[Checked], verdict: Verdict) -> String {
@@ -206,12 +244,14 @@ fn as_json(checked: &[Checked], verdict: Verdict) -> String {
         let (errors, warnings) = file(checked);
         FileDocument {
             file: &checked.file,
-            usable: checked.items().is_some(),
+            usable: checked.is_usable(),
             items: checked.items(),
             errors,
             warnings,
             unreadable: checked.unreadable.as_deref(),
             findings: checked.findings(),
+            notes: checked.settings.as_ref().map(|settings| settings.notes.as_slice()),
+            settings: checked.settings.as_ref().map(|settings| settings.origins.as_slice()),
         }
     });
     let document = Document { files: files.collect(), errors: verdict.errors, warnings: verdict.warnings };

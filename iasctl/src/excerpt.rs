@@ -7,8 +7,17 @@ use std::fmt::Write as _;
 const BEFORE: usize = 60;
 const AFTER: usize = 50;
 /// A line that holds one of these is not shown.
-const PRIVATE: [&str; 8] =
-    ["password", "username", "additional_headers", "authorization", "cookie", "token", "secret", "key\""];
+const PRIVATE: [&str; 9] = [
+    "password",
+    "username",
+    "additional_headers",
+    "httpheaders",
+    "authorization",
+    "cookie",
+    "token",
+    "secret",
+    "key\"",
+];
 
 /// The lines of a file.
 pub(crate) struct Excerpts<'a> {

@@ -4,6 +4,7 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 mod check;
+mod check_settings;
 mod excerpt;
 mod inspect;
 mod simulate;
@@ -18,7 +19,7 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
-    /// Every problem of a control file, with its place and how to mend it
+    /// Every problem of a control file, settings, a profile or a launchd job, with its place and how to mend it
     Check(check::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),

@@ -43,12 +43,32 @@ pub fn read(bytes: &[u8], source: &Source) -> Result<Document, Box<SettingsFindi
         let value = value.map_err(|why| error(format!("the binary plist is damaged: {}", plainly(&why))))?.0;
         return Ok(Document { value, places: BTreeMap::new(), findings: Vec::new() });
     }
+    if let Some(content) = signed_content(bytes) {
+        let mut document = read(content, source)?;
+        let note = "signed; the signature was not checked, and positions count from the signed text";
+        document.findings.push(SettingsFinding::new(Severity::Info, source.clone(), note));
+        return Ok(document);
+    }
     let text = decoded(bytes).map_err(|(problem, place)| Box::new(error(problem).at(place)))?;
     let text = text.trim_start_matches('\u{feff}');
     if let Some((problem, hint)) = not_xml(text) {
         return Err(Box::new(error(problem.to_owned()).hint(hint)));
     }
     read_xml(text, source)
+}
+
+/// Whether this is a CMS envelope, as of a signed profile, with an XML plist inside.
+#[must_use]
+pub fn is_signed(bytes: &[u8]) -> bool {
+    signed_content(bytes).is_some()
+}
+
+/// The XML inside a CMS envelope that holds it in one piece.
+fn signed_content(bytes: &[u8]) -> Option<&[u8]> {
+    let find = |text: &[u8]| bytes.windows(text.len()).position(|window| window == text);
+    let (0x30, Some(end)) = (*bytes.first()?, find(b"</plist>")) else { return None };
+    let begin = find(b"<?xml").or_else(|| find(b"<plist"))?;
+    bytes.get(begin..end + b"</plist>".len())
 }
 
 /// Why a text that does not begin like XML is no plist, and what it seems to be.

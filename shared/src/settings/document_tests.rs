@@ -46,6 +46,17 @@ fn text_in_cdata_is_text() {
 }
 
 #[test]
+fn a_signed_profile_is_read_without_its_envelope() {
+    let mut bytes = vec![0x30, 0x82, 0x10, 0x00, 0x06, 0x09];
+    bytes.extend(b"<?xml version=\"1.0\"?><plist><string>a</string></plist>");
+    bytes.extend([0xa0, 0x82, 0xff]);
+    let document = read(&bytes, &source()).unwrap();
+    assert_eq!(document.value.as_string(), Some("a"));
+    assert_eq!(document.findings[0].severity, Severity::Info);
+    assert!(is_signed(&bytes) && !is_signed(b"{}"));
+}
+
+#[test]
 fn a_mistake_in_xml_is_named_with_its_place() {
     let cases = [
         ("<plist>\n<dict>\n<key>a</key><string>b</strin></dict></plist>", "error: a.plist:3:"),

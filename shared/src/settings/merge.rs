@@ -103,10 +103,17 @@ fn rank(source: &Source) -> u8 {
     }
 }
 
+/// The strongest value so far.
+struct Effective {
+    shown: String,
+    source: Source,
+    place: Option<Place>,
+}
+
 #[derive(Default)]
 struct Merging {
     draft: Draft,
-    origins: BTreeMap<&'static str, (String, Source)>,
+    origins: BTreeMap<&'static str, Effective>,
     findings: Vec<SettingsFinding>,
     /// The install path in force must not be used.
     dangerous: Option<SettingsFinding>,
@@ -186,7 +193,8 @@ impl Merging {
         let install_path = matches!(key.kind, Kind::InstallPath(_));
         match self.draft.take(key, value) {
             Ok(taken) => {
-                self.origins.insert(key.name, (taken.shown, layer.source.clone()));
+                let (source, place) = (layer.source.clone(), layer.place(name));
+                self.origins.insert(key.name, Effective { shown: taken.shown, source, place });
                 // On the command line everything is text, so a conversion says nothing.
                 if let Some(note) = taken.note.filter(|_| layer.source != Source::CommandLine) {
                     let hint = format!("expected {}", key.kind.expected());
@@ -219,18 +227,29 @@ impl Merging {
         }
         let (settings, warnings) = self.draft.finish();
         for (key, problem) in warnings {
-            let source = self.origins.get(key).map_or(Source::Default, |(_, source)| source.clone());
-            self.findings.push(SettingsFinding::new(Severity::Warning, source, problem).about(key, None));
+            let (source, place) = match self.origins.get(key) {
+                Some(effective) => (effective.source.clone(), effective.place),
+                None => (Source::Default, None),
+            };
+            let finding = SettingsFinding::new(Severity::Warning, source, problem);
+            self.findings.push(finding.about(key, place));
         }
         self.findings.extend(self.dangerous);
         let mut origins = self.origins;
-        let origin = |key: &'static Key| {
-            let default = if key.default.is_empty() { "-" } else { key.default };
-            let built_in = || (default.to_owned(), Source::Default);
-            let (value, source) = origins.remove(key.name).unwrap_or_else(built_in);
-            Origin { key: key.name, value, source }
+        let origin = |key: &'static Key| match origins.remove(key.name) {
+            Some(Effective { shown, source, .. }) => Origin { key: key.name, value: shown, source },
+            None => Origin { key: key.name, value: shown_default(key), source: Source::Default },
         };
         Merged { settings, origins: KEYS.iter().map(origin).collect(), findings: self.findings }
+    }
+}
+
+/// The default as a value of a source would be shown.
+fn shown_default(key: &Key) -> String {
+    let value = Value::String(key.default.to_owned());
+    match Draft::default().take(key, &value) {
+        Ok(taken) if !key.default.is_empty() => taken.shown,
+        _ => "-".to_owned(),
     }
 }
 
