@@ -226,4 +226,4 @@ fn describe<R: Read + Seek, T>(
 }
 
 #[cfg(test)]
-mod corpus_tests;
+mod tests;

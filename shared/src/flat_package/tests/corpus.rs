@@ -1,11 +1,11 @@
 //! The reader against packages from the wild, compared with what libarchive makes of them.
 
-use super::cpio::{Cpio, Kind};
-use super::payload::Payload;
-use super::selection::Target;
-use super::xar::{EntryId, Xar, XarError};
-use super::{FlatPackage, PackageError};
 use crate::corpus;
+use crate::flat_package::cpio::{Cpio, Kind};
+use crate::flat_package::payload::Payload;
+use crate::flat_package::selection::Target;
+use crate::flat_package::xar::{EntryId, Xar, XarError};
+use crate::flat_package::{FlatPackage, PackageError};
 use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
 use std::path::Path;

@@ -1,0 +1,8 @@
+//! The reader against archives made by hand, by our writer, by others, and by chance.
+
+mod archive;
+mod corpus;
+mod fixture;
+mod hostile;
+mod packed;
+mod products;
