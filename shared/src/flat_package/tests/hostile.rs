@@ -22,7 +22,7 @@ fn exercise(bytes: Vec<u8>) {
 }
 
 fn package() -> Fixture {
-    let payload = small_odc();
+    let (payload, scripts) = (small_odc(), gzip(&small_odc()));
     let certificate = "<KeyInfo><X509Data><X509Certificate>MIIB</X509Certificate></X509Data></KeyInfo>";
     Fixture::new()
         .xml(&format!("<signature style='RSA'><offset>0</offset><size>0</size>{certificate}</signature>"))
@@ -33,8 +33,8 @@ fn package() -> Fixture {
         .folder("A.pkg", |folder| {
             folder
                 .plain("PackageInfo", b"<pkg-info identifier='a' version='1'/>")
-                .plain("Payload", &pbzx(&[(&payload[..100], true), (&payload[100..], false)]))
-                .file("Scripts", &xz(&gzip(&payload)), &gzip(&payload), "x-lzma")
+                .plain("Payload", &pbzx(&[(&payload[..100], false), (&payload[100..], false)]))
+                .file("Scripts", &bzip2(&scripts), &scripts, "x-bzip2")
         })
         .plain("Inner.pkg", &Fixture::new().plain("PackageInfo", b"<a/>").finish())
 }
