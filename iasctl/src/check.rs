@@ -45,7 +45,8 @@ fn install_path(text: &str) -> Result<MacPath, String> {
     MacPath::new(text).map_err(|why| why.to_string())
 }
 
-fn hash_check_policy(text: &str) -> Result<HashCheckPolicy, String> {
+/// One of the names and synonyms of the setting `HashCheckPolicy`.
+pub(crate) fn hash_check_policy(text: &str) -> Result<HashCheckPolicy, String> {
     HashCheckPolicy::named(text).ok_or_else(|| {
         let names = HashCheckPolicy::ALL.map(HashCheckPolicy::name);
         format!("expected {}", names.join(", "))

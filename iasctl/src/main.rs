@@ -7,6 +7,7 @@ mod check;
 mod check_settings;
 mod excerpt;
 mod inspect;
+mod plan;
 mod simulate;
 
 /// Check, rehearse and inspect a Mac's enrolment, on a Mac or on Linux.
@@ -23,6 +24,8 @@ enum Verb {
     Check(check::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
+    /// What a run would do on a Mac, and why
+    Plan(plan::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
     Simulate(simulate::Arguments),
 }
@@ -31,6 +34,7 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

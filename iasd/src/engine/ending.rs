@@ -36,8 +36,10 @@ impl Ending {
             Self::Completed => format!("finished, with {tolerated} tolerated failure(s)"),
             Self::PreflightPassed => "finished: preflight passed, nothing to do".to_owned(),
             Self::Aborted(why) => format!("aborted: {why}"),
-            Self::ControlFile(why) => format!("control file refused, nothing was executed: {why}"),
-            Self::Temporary(why) => format!("interrupted, will go on when started again: {why}"),
+            Self::ControlFile(why) => {
+                format!("refused: the control file cannot be used, nothing was executed: {why}")
+            }
+            Self::Temporary(why) => format!("interrupted: {why}; it goes on when started again"),
         }
     }
 }

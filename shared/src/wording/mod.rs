@@ -94,7 +94,7 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
         EventKind::RebootRequested => LogLine::new(Info, Category::Main, "restarting in five seconds"),
         EventKind::RunFinished { exit, summary } => {
             let level = if *exit == ExitCode::Finished { Info } else { Error };
-            let text = format!("run finished: {summary} (exit status {})", exit.code());
+            let text = format!("run {summary} (exit status {})", exit.code());
             LogLine::new(level, Category::Main, text)
         }
         kind => return item::line(kind, state).or_else(|| people(kind)),

@@ -1,0 +1,124 @@
+//! `iasctl plan`: what a run would do on the Mac described, and why, without doing anything.
+
+use serde_json::{Value, json};
+use shared::{
+    control::{self, Context, Severity},
+    event::ItemEnd,
+    facts::{Arch, Facts},
+    item::{HashCheckPolicy, Item},
+    layout::MacPath,
+    plan::{PhasePlan, Plan, plan},
+};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+
+/// What `plan` is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    /// The control file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// A JSON file that describes the Mac: {"arch": "arm64", "os_version": "15.5", "receipts": {"com.example.id": "1.0"}}
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["arch", "installed"])]
+    facts: Option<PathBuf>,
+    /// The Mac's architecture
+    #[arg(long, default_value = "arm64", value_parser = architecture)]
+    arch: Arch,
+    /// A package that is installed already
+    #[arg(long, value_name = "ID=VERSION", value_parser = receipt)]
+    installed: Vec<(String, String)>,
+    /// The HashCheckPolicy of the run
+    #[arg(long, value_name = "POLICY", default_value = "Strict", value_parser = crate::check::hash_check_policy)]
+    hash_check_policy: HashCheckPolicy,
+    /// Print one JSON document instead of text
+    #[arg(long)]
+    json: bool,
+}
+
+fn architecture(text: &str) -> Result<Arch, String> {
+    [Arch::Arm64, Arch::X86_64]
+        .into_iter()
+        .find(|arch| arch.as_str() == text)
+        .ok_or_else(|| "expected arm64 or x86_64".to_owned())
+}
+
+fn receipt(text: &str) -> Result<(String, String), String> {
+    let (id, version) = text.split_once('=').ok_or("expected ID=VERSION")?;
+    Ok((id.to_owned(), version.to_owned()))
+}
+
+/// Plans and prints; exit 1 when the run would be refused.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match planned(arguments) {
+        Ok(plan) => {
+            if arguments.json {
+                println!("{:#}", as_json(&plan));
+            } else {
+                print!("{plan}");
+            }
+            let forbidding = plan.forbidding().count();
+            if forbidding == 0 {
+                return ExitCode::SUCCESS;
+            }
+            eprintln!("error: {forbidding} item(s) above forbid the run: nothing would be executed");
+            ExitCode::FAILURE
+        }
+        Err(problems) => {
+            problems.iter().for_each(|problem| eprintln!("{problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn planned(arguments: &Arguments) -> Result<Plan, Vec<String>> {
+    let file = arguments.file.display().to_string();
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| vec![format!("error: {}: {error}", path.display())])
+    };
+    let facts = match &arguments.facts {
+        Some(path) => serde_json::from_slice(&read(path)?)
+            .map_err(|error| vec![format!("error: {}: {error}", path.display())])?,
+        None => Facts {
+            arch: arguments.arch,
+            os_version: String::new(),
+            receipts: arguments.installed.iter().cloned().collect::<BTreeMap<_, _>>(),
+        },
+    };
+    let install_path = MacPath::new("/Library/installapplications")
+        .map_err(|error| vec![format!("error: the default InstallPath: {error}")])?;
+    let context = Context { install_path, hash_check: arguments.hash_check_policy };
+    let reading = control::read(&read(&arguments.file)?, &file, &context);
+    let errors = reading.findings.iter().filter(|finding| finding.severity == Severity::Error);
+    let errors: Vec<String> = errors.map(ToString::to_string).collect();
+    let control = reading.control.ok_or(errors)?;
+    Ok(plan(&control, &facts, arguments.hash_check_policy))
+}
+
+fn as_json(plan: &Plan) -> Value {
+    let phases: Vec<Value> = plan.phases.iter().map(phase_json).collect();
+    json!({ "phases": phases, "refused": plan.forbidding().next().is_some() })
+}
+
+fn phase_json(phase: &PhasePlan) -> Value {
+    let settled: Vec<Value> = phase
+        .settled
+        .iter()
+        .map(|settled| {
+            let failed = matches!(settled.end, ItemEnd::DownloadFailed(_));
+            let listed = &settled.listed;
+            json!({ "id": listed.id.to_string(), "name": listed.name, "why": settled.end.to_string(), "failed": failed })
+        })
+        .collect();
+    let item = |item: &Item| {
+        json!({
+            "id": item.id.to_string(),
+            "name": item.name,
+            "type": item.kind,
+            "url": item.source.as_ref().map(|source| source.url.to_string()),
+            "donotwait": item.donotwait,
+            "fail_policy": item.fail_policy,
+        })
+    };
+    let batches: Vec<Vec<Value>> =
+        phase.batches.iter().map(|batch| batch.0.iter().map(item).collect()).collect();
+    json!({ "phase": phase.phase, "not_needed": settled, "batches": batches })
+}
