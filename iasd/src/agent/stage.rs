@@ -78,6 +78,16 @@ impl AgentLink for AgentStage {
         })
     }
 
+    fn open_app<'a>(
+        &'a self,
+        path: &'a MacPath,
+        arguments: &'a [String],
+    ) -> BoxFuture<'a, Result<(), NotTaken>> {
+        Box::pin(async move {
+            self.agents.open_app(path, arguments).await.map_err(|error| NotTaken(error.to_string()))
+        })
+    }
+
     fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>> {
         Box::pin(async move {
             self.agents.wait_for_background(timeout).await.map_err(|error| NotTaken(error.to_string()))

@@ -98,6 +98,13 @@ pub(crate) trait AgentLink: Send + Sync {
         path: &'a MacPath,
     ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
 
+    /// Opens an application in the user's session (R101).
+    fn open_app<'a>(
+        &'a self,
+        path: &'a MacPath,
+        arguments: &'a [String],
+    ) -> BoxFuture<'a, Result<(), NotTaken>>;
+
     /// Waits for background scripts of the agent, then ends them; gives how each ended (R69).
     fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>>;
 

@@ -1,7 +1,11 @@
 //! Waiting for a real user, and for that user's agent (R61–R64).
 
 use super::{Ending, Engine};
-use shared::{event::EventKind, facts::ConsoleUser};
+use shared::{
+    event::{Category, EventKind, Level},
+    facts::ConsoleUser,
+};
+use std::sync::Arc;
 use tokio::time::{Instant, timeout_at};
 
 impl Engine {
@@ -12,7 +16,25 @@ impl Engine {
         }
         let deadline = self.presence_deadline();
         self.user_present(deadline).await?;
+        self.open_progress_app();
         if agent_needed { self.agent_present(deadline).await } else { Ok(()) }
+    }
+
+    /// Opens what `--depnotify` names as soon as an agent is there; nobody waits for it (R101).
+    fn open_progress_app(&self) {
+        let Some((path, arguments)) = self.settings.depnotify.app() else { return };
+        let (agents, recorder) = (Arc::clone(&self.agents), self.recorder.clone());
+        tokio::spawn(async move {
+            let mut connected = agents.connected();
+            if connected.wait_for(Option::is_some).await.is_err() {
+                return;
+            }
+            let (level, text) = match agents.open_app(&path, &arguments).await {
+                Ok(()) => (Level::Info, format!("opened {path} for the user")),
+                Err(error) => (Level::Warning, format!("{path} was not opened: {error}")),
+            };
+            recorder.notice(level, Category::DepNotify, None, text).await;
+        });
     }
 
     /// Before a user item: an agent that went away is waited for again, with a fresh deadline (R64).

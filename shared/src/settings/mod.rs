@@ -84,6 +84,20 @@ pub struct DepNotifySettings {
     pub arguments: Vec<String>,
 }
 
+impl DepNotifySettings {
+    /// The application that `--depnotify` asks to open in the user's session, with its arguments (R101).
+    #[must_use]
+    pub fn app(&self) -> Option<(MacPath, Vec<String>)> {
+        let value = |word: &str| {
+            let mut values = self.arguments.iter().filter_map(|argument| argument.strip_prefix(word));
+            values.next_back().map(str::trim)
+        };
+        let path = MacPath::new(value("DEPNotifyPath:")?).ok()?;
+        let words = value("DEPNotifyArguments:").unwrap_or_default().split_whitespace();
+        Some((path, words.map(str::to_owned).collect()))
+    }
+}
+
 /// Everything a run can be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Settings {
