@@ -216,13 +216,13 @@ pub(super) fn broken(error: &reqwest::Error) -> FetchError {
     }
 }
 
-/// The causes of an error, outermost first, without the engine's own wrapping (which would repeat the URL).
+/// The causes of an error, outermost first, without the engine's own wrapping, which adds nothing and would repeat the URL.
 fn chain(error: &reqwest::Error) -> String {
     let mut causes = Vec::new();
     let mut next = error.source();
     while let Some(cause) = next {
         let text = cause.to_string();
-        if causes.last() != Some(&text) {
+        if causes.last() != Some(&text) && !text.starts_with("client error (") {
             causes.push(text);
         }
         next = cause.source();

@@ -32,6 +32,9 @@ mod store;
 mod tls;
 mod verify;
 
+#[cfg(test)]
+mod contract;
+
 pub(crate) use self::{
     http::Http, stage::DownloadStage, store::Store, tls::Network, verify::VerifiedArtifact,
 };

@@ -1,0 +1,146 @@
+//! Many downloads at once (R30, R34, R54, R55, R92).
+
+use super::*;
+use crate::download::DownloadQueue;
+use support::server::Reply;
+
+fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
+    DownloadQueue::start(Arc::new(site.downloader()), items, bounds, site.recorder())
+}
+
+fn id(index: u32) -> ItemId {
+    ItemId { phase: Phase::Userland, index }
+}
+
+/// `count` items of a site that answers all of them slowly enough to overlap.
+fn many(site: &Site, count: u32) -> Vec<Item> {
+    let body = pattern(40_000);
+    (0..count)
+        .map(|index| {
+            let path = format!("/{index}");
+            let slow = Reply::ok(body.clone()).throttle(10_000, Duration::from_millis(5));
+            site.server.serve(&path, [slow]);
+            site.item(index, &path, &body)
+        })
+        .collect()
+}
+
+async fn take_all(queue: &DownloadQueue, count: u32) {
+    for index in 0..count {
+        queue.take(id(index)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn r55_transfers_ramp_up_and_never_exceed_max() {
+    let site = Site::new();
+    let queue = start(&site, many(&site, 12), (1, 3));
+    take_all(&queue, 12).await;
+    assert!((2..=3).contains(&site.server.most_at_once()), "{}", site.server.most_at_once());
+    assert_eq!(site.server.seen().len(), 12);
+}
+
+#[tokio::test]
+async fn r54_downloads_start_in_file_order() {
+    let site = Site::new();
+    let queue = start(&site, many(&site, 6), (1, 1));
+    take_all(&queue, 6).await;
+    let order: Vec<String> = site.server.seen().into_iter().map(|seen| seen.target).collect();
+    assert_eq!(order, ["/0", "/1", "/2", "/3", "/4", "/5"]);
+    assert_eq!(site.server.most_at_once(), 1);
+}
+
+#[tokio::test]
+async fn r55_what_execution_waits_for_comes_next() {
+    let site = Site::new();
+    let queue = start(&site, many(&site, 6), (1, 1));
+    queue.take(id(5)).await.unwrap();
+    take_all(&queue, 6).await;
+    let place = site.server.seen().iter().position(|seen| seen.target == "/5");
+    assert!(place <= Some(1), "{place:?}");
+}
+
+#[tokio::test]
+async fn r34_shared_content_is_fetched_once_and_told_to_all() {
+    let site = Site::new();
+    site.server.serve("/x", [Reply::ok("x")]);
+    let first = site.item(0, "/x", b"x");
+    let second = Item { id: id(1), ..first.clone() };
+    let queue = start(&site, vec![first, second], (4, 4));
+    let (one, two) = (queue.take(id(0)).await.unwrap(), queue.take(id(1)).await.unwrap());
+    assert_eq!(one.path(), two.path());
+    assert_eq!(site.server.seen().len(), 1);
+    let finished = |fact: &EventKind| matches!(fact, EventKind::DownloadFinished { .. });
+    assert_eq!(site.told().iter().filter(|fact| finished(fact)).count(), 2);
+}
+
+#[tokio::test]
+async fn r30_an_item_that_waits_gives_its_slot_to_others() {
+    let site = Site::new();
+    let body = pattern(10);
+    site.server.serve("/0", [Reply::status(503).header("Retry-After", "300")]);
+    site.server.serve("/1", [Reply::ok(body.clone())]);
+    let queue = start(&site, vec![site.item(0, "/0", &body), site.item(1, "/1", &body)], (1, 1));
+    queue.take(id(1)).await.unwrap();
+    assert!(queue.has(id(0)) && !queue.has(id(2)));
+}
+
+#[tokio::test]
+async fn r55_what_is_there_already_takes_no_permit() {
+    let site = Site::new();
+    let body = pattern(10);
+    site.put("/Library/Seed/1", &body, 0o644);
+    site.server.serve("/0", [Reply::ok(body.clone()).stall_after(1)]);
+    let mut stalled = site.item(0, "/0", &body);
+    options(&mut stalled).connection_timeout = Some(Duration::from_secs(60));
+    let queue = start(&site, vec![stalled, site.item(1, "/1", &body)], (1, 1));
+    assert!(queue.take(id(1)).await.unwrap().reused());
+}
+
+#[tokio::test]
+async fn failures_reach_everybody_who_waits() {
+    let site = Site::new();
+    site.server.serve("/x", [Reply::status(404)]);
+    let first = site.item(0, "/x", b"x");
+    let second = Item { id: id(1), ..first.clone() };
+    let queue = start(&site, vec![first, second], (1, 1));
+    for index in 0..2 {
+        assert!(queue.take(id(index)).await.unwrap_err().to_string().contains("404"));
+    }
+    assert!(queue.take(id(9)).await.is_err(), "not one of ours");
+}
+
+#[tokio::test]
+async fn r92_cancelling_stops_what_is_in_flight_and_keeps_what_came() {
+    let mut site = Site::new();
+    site.settings.redownloads = 0;
+    let body = pattern(100_000);
+    let whole = Reply::ok(body.clone()).etag("\"e\"");
+    site.server.serve("/0", [whole.clone().stall_after(60_000), whole]);
+    let mut item = site.item(0, "/0", &body);
+    options(&mut item).connection_timeout = Some(Duration::from_secs(60));
+    let queue = start(&site, vec![item.clone()], (1, 1));
+    let part = || fs::read_dir(site.on_disk("/Library/installapplications/.work")).ok()?.next();
+    let arrived = async {
+        while !site.progress.lock().unwrap().iter().any(|news| matches!(news, Progress::Bytes { .. })) {
+            tokio::task::yield_now().await;
+        }
+    };
+    arrived.await;
+    queue.cancel();
+    assert!(queue.take(id(0)).await.unwrap_err().is_cancelled());
+    queue.settled().await;
+    assert!(part().is_some(), "the beginning is kept");
+    site.obtain(&item).await.unwrap();
+    assert!(site.server.seen()[1].header("range").is_some());
+}
+
+#[tokio::test]
+async fn two_hundred_items_cost_no_two_hundred_connections() {
+    let site = Site::new();
+    let items: Vec<Item> = (0..200).map(|index| site.item(index, "/x", b"x")).collect();
+    site.server.serve("/x", [Reply::ok("x")]);
+    let queue = start(&site, items, (4, 8));
+    take_all(&queue, 200).await;
+    assert!(site.server.most_at_once() <= 8);
+}

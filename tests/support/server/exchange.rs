@@ -1,0 +1,172 @@
+//! One connection: requests read, answers written, faults committed.
+
+use super::{
+    Seen, Shared,
+    reply::{Body, Ranges, Reply},
+};
+use std::{
+    fmt::Write as _,
+    fs::File,
+    io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write},
+    thread,
+    time::Duration,
+};
+
+/// No request of a test is longer.
+const LONGEST_LINE: u64 = 64 * 1024;
+const PIECE: usize = 256 * 1024;
+
+/// Answers requests until the client goes away, or a fault ends the connection.
+pub(super) fn serve(stream: impl Read + Write, shared: &Shared) -> io::Result<()> {
+    let mut stream = BufReader::new(stream);
+    while let Some(seen) = request(&mut stream)? {
+        shared.begin();
+        let result = answer(&mut stream, &seen, shared);
+        shared.end();
+        if !result? {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+fn request(stream: &mut BufReader<impl Read>) -> io::Result<Option<Seen>> {
+    let first = line(stream)?;
+    let Some(target) = first.split(' ').nth(1).map(str::to_owned) else { return Ok(None) };
+    let mut headers = Vec::new();
+    loop {
+        let line = line(stream)?;
+        let Some((name, value)) = line.split_once(':') else { return Ok(Some(Seen { target, headers })) };
+        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+    }
+}
+
+fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
+    let mut line = String::new();
+    stream.take(LONGEST_LINE).read_line(&mut line)?;
+    line.truncate(line.trim_end().len());
+    Ok(line)
+}
+
+/// Whether the connection lives on.
+fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Shared) -> io::Result<bool> {
+    let out = stream.get_mut();
+    let Some(reply) = shared.reply(seen) else { return send(out, &Reply::status(404), (200, 0, None)) };
+    if let Some(garbage) = &reply.garbage {
+        out.write_all(garbage)?;
+        out.flush()?;
+        return Ok(false);
+    }
+    if let Some(challenge) = reply.guard.as_ref().and_then(|guard| guard.challenge(seen)) {
+        shared.put_back(seen.target.split('?').next().unwrap_or_default());
+        return send(out, &Reply::status(401).header("WWW-Authenticate", &challenge), (401, 0, None));
+    }
+    if reply.slow_head {
+        out.write_all(b"HTTP/1.1 200 OK\r\nContent-")?;
+        out.flush()?;
+        return wait_for_the_end(stream).map(|()| false);
+    }
+    let plan = plan(&reply, seen)?;
+    let alive = send(stream.get_mut(), &reply, plan)?;
+    if reply.stall_after.is_some() {
+        wait_for_the_end(stream)?;
+    }
+    Ok(alive)
+}
+
+/// Status, first byte and `Content-Range` of the answer.
+fn plan(reply: &Reply, seen: &Seen) -> io::Result<(u16, u64, Option<String>)> {
+    let everything = (reply.status, 0, None);
+    let Some(first) = seen.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'))
+    else {
+        return Ok(everything);
+    };
+    let (Ok(first), total) = (first.parse::<u64>(), length(&reply.body)?) else { return Ok(everything) };
+    let same = seen.header("if-range").is_none_or(|known| Some(known) == reply.etag.as_deref());
+    Ok(match &reply.ranges {
+        _ if reply.status != 200 => everything,
+        Ranges::Ignored => everything,
+        Ranges::Wrong(range) => (206, 0, Some(range.clone())),
+        Ranges::Refused => (416, 0, None),
+        Ranges::Honoured if !same => everything,
+        Ranges::Honoured if first >= total => (416, 0, Some(format!("bytes */{total}"))),
+        Ranges::Honoured => (206, first, Some(format!("bytes {first}-{}/{total}", total - 1))),
+    })
+}
+
+fn send(out: &mut impl Write, reply: &Reply, plan: (u16, u64, Option<String>)) -> io::Result<bool> {
+    let (status, first, range) = plan;
+    let status = if reply.status == 200 { status } else { reply.status };
+    let left = length(&reply.body)?.saturating_sub(first);
+    let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
+    for (name, value) in &reply.headers {
+        let _ = write!(head, "{name}: {value}\r\n");
+    }
+    for (name, value) in [("ETag", &reply.etag), ("Content-Range", &range)] {
+        if let Some(value) = value {
+            let _ = write!(head, "{name}: {value}\r\n");
+        }
+    }
+    if reply.chunked {
+        head.push_str("Transfer-Encoding: chunked\r\n\r\n");
+    } else {
+        let _ = write!(head, "Content-Length: {}\r\n\r\n", reply.announced.unwrap_or(left));
+    }
+    out.write_all(head.as_bytes())?;
+    let end = [reply.drop_after, reply.stall_after].into_iter().flatten().min();
+    body(out, reply, (first, end.unwrap_or(left).min(left)))?;
+    if reply.chunked && end.is_none() {
+        out.write_all(b"0\r\n\r\n")?;
+    }
+    out.flush()?;
+    Ok(end.is_none() && reply.announced.is_none_or(|announced| announced == left))
+}
+
+fn body(out: &mut impl Write, reply: &Reply, (first, count): (u64, u64)) -> io::Result<()> {
+    let (size, pause) = reply.throttle.unwrap_or((PIECE, Duration::ZERO));
+    let mut source = reader(&reply.body, first)?.take(count);
+    let mut piece = vec![0; size];
+    loop {
+        let read = source.read(&mut piece)?;
+        if read == 0 {
+            return Ok(());
+        }
+        if reply.chunked {
+            write!(out, "{read:x}\r\n")?;
+        }
+        out.write_all(&piece[..read])?;
+        if reply.chunked {
+            out.write_all(b"\r\n")?;
+        }
+        if !pause.is_zero() {
+            out.flush()?;
+            thread::sleep(pause);
+        }
+    }
+}
+
+fn length(body: &Body) -> io::Result<u64> {
+    Ok(match body {
+        Body::Bytes(bytes) => bytes.len() as u64,
+        Body::File(path) => path.metadata()?.len(),
+    })
+}
+
+fn reader(body: &Body, first: u64) -> io::Result<Box<dyn Read + '_>> {
+    Ok(match body {
+        Body::Bytes(bytes) => {
+            let first = usize::try_from(first).unwrap_or(usize::MAX).min(bytes.len());
+            Box::new(&bytes[first..])
+        }
+        Body::File(path) => {
+            let mut file = File::open(path)?;
+            file.seek(SeekFrom::Start(first))?;
+            Box::new(file)
+        }
+    })
+}
+
+/// Reads until the client closes the connection.
+fn wait_for_the_end(stream: &mut BufReader<impl Read>) -> io::Result<()> {
+    io::copy(stream, &mut io::sink()).map(drop)
+}

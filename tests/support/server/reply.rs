@@ -1,0 +1,183 @@
+//! What the server says: a well-behaved answer, and the faults it can be given.
+
+use super::auth::{Algorithm, Guard};
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+/// Content to serve.
+#[derive(Debug, Clone)]
+pub enum Body {
+    /// From memory.
+    Bytes(Arc<[u8]>),
+    /// From a file, read while it is sent.
+    File(PathBuf),
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: Vec<(String, String)>,
+    pub(super) body: Body,
+    pub(super) announced: Option<u64>,
+    pub(super) chunked: bool,
+    pub(super) ranges: Ranges,
+    pub(super) drop_after: Option<u64>,
+    pub(super) stall_after: Option<u64>,
+    pub(super) slow_head: bool,
+    pub(super) garbage: Option<Vec<u8>>,
+    pub(super) throttle: Option<(usize, Duration)>,
+    pub(super) guard: Option<Guard>,
+    pub(super) etag: Option<String>,
+}
+
+/// How `Range` is treated.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Ranges {
+    Honoured,
+    Ignored,
+    /// 206 with this `Content-Range` and the whole body.
+    Wrong(String),
+    /// 416.
+    Refused,
+}
+
+impl Reply {
+    /// 200 with this body, `Content-Length`, and ranges honoured.
+    #[must_use]
+    pub fn ok(body: impl Into<Vec<u8>>) -> Self {
+        Self::body(Body::Bytes(body.into().into()))
+    }
+
+    /// 200 with the content of a file.
+    #[must_use]
+    pub fn file(path: impl Into<PathBuf>) -> Self {
+        Self::body(Body::File(path.into()))
+    }
+
+    fn body(body: Body) -> Self {
+        Self {
+            status: 200,
+            headers: Vec::new(),
+            body,
+            announced: None,
+            chunked: false,
+            ranges: Ranges::Honoured,
+            drop_after: None,
+            stall_after: None,
+            slow_head: false,
+            garbage: None,
+            throttle: None,
+            guard: None,
+            etag: None,
+        }
+    }
+
+    /// A status, with a short text as its body.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self { status, ..Self::ok(format!("status {status}\n")) }
+    }
+
+    /// A redirect.
+    #[must_use]
+    pub fn redirect(to: &str) -> Self {
+        Self::status(302).header("Location", to)
+    }
+
+    /// What is no HTTP at all.
+    #[must_use]
+    pub fn garbage(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { garbage: Some(bytes.into()), ..Self::ok("") }
+    }
+
+    /// One more header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// With this `ETag`; a range is given only to who knows it (`If-Range`).
+    #[must_use]
+    pub fn etag(mut self, etag: &str) -> Self {
+        self.etag = Some(etag.to_owned());
+        self
+    }
+
+    /// Announces another length than the body has.
+    #[must_use]
+    pub fn announcing(mut self, length: u64) -> Self {
+        self.announced = Some(length);
+        self
+    }
+
+    /// Sends the body in chunks, without a length.
+    #[must_use]
+    pub fn chunked(mut self) -> Self {
+        self.chunked = true;
+        self
+    }
+
+    /// Closes the connection after so many bytes of the body.
+    #[must_use]
+    pub fn drop_after(mut self, bytes: u64) -> Self {
+        self.drop_after = Some(bytes);
+        self
+    }
+
+    /// Falls silent after so many bytes of the body, until the client goes away.
+    #[must_use]
+    pub fn stall_after(mut self, bytes: u64) -> Self {
+        self.stall_after = Some(bytes);
+        self
+    }
+
+    /// Falls silent in the middle of the headers.
+    #[must_use]
+    pub fn slow_head(mut self) -> Self {
+        self.slow_head = true;
+        self
+    }
+
+    /// Sends pieces of this size with a pause after each.
+    #[must_use]
+    pub fn throttle(mut self, piece: usize, pause: Duration) -> Self {
+        self.throttle = Some((piece.max(1), pause));
+        self
+    }
+
+    /// Answers 200 with everything, whatever range was asked for.
+    #[must_use]
+    pub fn ignoring_ranges(mut self) -> Self {
+        self.ranges = Ranges::Ignored;
+        self
+    }
+
+    /// Answers a range with 206 and this `Content-Range`, whatever was asked for.
+    #[must_use]
+    pub fn content_range(mut self, value: &str) -> Self {
+        self.ranges = Ranges::Wrong(value.to_owned());
+        self
+    }
+
+    /// Answers a range with 416.
+    #[must_use]
+    pub fn refusing_ranges(mut self) -> Self {
+        self.ranges = Ranges::Refused;
+        self
+    }
+
+    /// Wants this user and password, as Basic.
+    #[must_use]
+    pub fn basic(mut self, user: &str, password: &str) -> Self {
+        self.guard = Some(Guard::basic(user, password));
+        self
+    }
+
+    /// Wants this user and password, as Digest. With `stale`, the first good answer is told to use another nonce.
+    #[must_use]
+    pub fn digest(mut self, user: &str, password: &str, algorithm: Algorithm, stale: bool) -> Self {
+        self.guard = Some(Guard::digest(user, password, algorithm, stale));
+        self
+    }
+}
