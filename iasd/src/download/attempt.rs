@@ -17,6 +17,7 @@ use shared::{
 };
 use std::time::Duration;
 use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use url::Url;
 
 /// Pieces on their way from the network to the disk, for each transfer.
 const IN_FLIGHT: usize = 4;
@@ -49,6 +50,8 @@ pub(crate) struct Received {
     pub(crate) resumed: bool,
     /// What may explain a wrong digest.
     pub(crate) hint: Option<&'static str>,
+    /// The URL that answered, when that is another one than was asked.
+    pub(crate) answered_by: Option<Url>,
 }
 
 /// A failed attempt, and what it leaves for the next one.
@@ -94,6 +97,7 @@ impl Downloader {
         let length = partial.length();
         let mut received = self.receive(job, partial, (response.body, length), news).await?;
         received.hint = hint;
+        received.answered_by = (response.url != job.request.url).then_some(response.url);
         Ok(received)
     }
 
@@ -152,7 +156,7 @@ impl Downloader {
                 // Too many bytes are no beginning of anything.
                 Err(Failed { cause, partial: (content.bytes < announced).then_some(partial) })
             }
-            _ => Ok(Received { partial, content, resumed: before > 0, hint: None }),
+            _ => Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None }),
         }
     }
 

@@ -21,11 +21,6 @@ impl DownloadError {
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.cause.failure(), AttemptFailure::Transient | AttemptFailure::RetryAfter(_))
     }
-
-    /// Whether the run was stopped rather than the download failed.
-    pub(crate) fn is_cancelled(&self) -> bool {
-        self.cause == Cause::Cancelled
-    }
 }
 
 fn tries(attempts: u32) -> String {

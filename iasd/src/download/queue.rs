@@ -59,11 +59,6 @@ impl DownloadQueue {
         Self { gate, places, outcomes, work, downloader }
     }
 
-    /// Whether the item is one of this queue's.
-    pub(crate) fn has(&self, id: ItemId) -> bool {
-        self.places.contains_key(&id)
-    }
-
     /// Waits for the content of one item, which from now on comes first (R55).
     ///
     /// # Errors

@@ -53,35 +53,6 @@ pub(crate) struct Series<'a> {
 }
 
 impl Downloader {
-    /// Gets the content of an item: what lies there, or what its `url` gives, within its budget of attempts.
-    ///
-    /// Dropping the future stops it; what came so far is kept and gone on with later.
-    ///
-    /// # Errors
-    /// When every attempt failed, another could not help, or the run is being stopped.
-    pub(crate) async fn obtain(
-        &self,
-        item: &Item,
-        recorder: &Recorder,
-    ) -> Result<VerifiedArtifact, DownloadError> {
-        let Some(source) = &item.source else { return self.local(item, recorder).await };
-        let found = self.look(item, source).await.map_err(|cause| DownloadError {
-            what: shown(&source.url),
-            attempts: 0,
-            cause,
-        })?;
-        if let Some(artifact) = self.already_there(item, found, recorder).await? {
-            return Ok(artifact);
-        }
-        let mut series = self.series(item, source);
-        loop {
-            match series.step(recorder).await? {
-                Step::Done(artifact) => return Ok(artifact),
-                Step::Wait(wait) => tokio::time::sleep(wait).await,
-            }
-        }
-    }
-
     /// The attempts for an item, none made yet.
     pub(super) fn series<'a>(&'a self, item: &'a Item, source: &Source) -> Series<'a> {
         let policy = &self.policy;
@@ -179,7 +150,13 @@ impl Series<'_> {
         };
         recorder.record(fact).await.map_err(|_| Cause::Cancelled)?;
         match self.downloader.attempt(&self.job, left, |news| recorder.progress(news)).await {
-            Ok(received) => self.judge(received).await,
+            Ok(received) => {
+                if let Some(other) = &received.answered_by {
+                    let text = format!("answered by {}", shown(other));
+                    recorder.notice(Level::Debug, Category::Item, Some(self.item.id), text).await;
+                }
+                self.judge(received).await
+            }
             Err(Failed { cause, partial }) => {
                 self.partial = partial;
                 Err(cause)
@@ -199,7 +176,7 @@ impl Series<'_> {
     }
 
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
-        let Received { partial, content, resumed, hint } = received;
+        let Received { partial, content, resumed, hint, .. } = received;
         let verdict =
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
         let cause = match (verdict, self.item.hash) {

@@ -7,7 +7,7 @@ mod queue;
 mod resume;
 mod trust;
 
-use super::{DownloadError, Downloader, Http, Network, Store, VerifiedArtifact};
+use super::{Downloader, Http, Network, Store, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
 use crate::engine::recorder::{Message, Recorder};
 use shared::{
     digest::Digest,
@@ -98,9 +98,14 @@ impl Site {
         recorder
     }
 
-    /// One item obtained by a downloader of its own, as in a run.
+    /// One item obtained by a stage of its own, as in a run.
     async fn obtain(&self, item: &Item) -> Result<VerifiedArtifact, DownloadError> {
-        self.downloader().obtain(item, &self.recorder()).await
+        let (downloader, recorder) = (Arc::new(self.downloader()), self.recorder());
+        if item.source.is_none() {
+            return downloader.local(item, &recorder).await;
+        }
+        let queue = DownloadQueue::start(downloader, vec![item.clone()], (1, 1), recorder);
+        queue.take(item.id).await.map_err(|error| (*error).clone())
     }
 
     /// The `index`th root file, to be fetched from `path` of the server, with the digest of `content`.

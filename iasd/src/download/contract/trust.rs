@@ -132,10 +132,10 @@ async fn r118_http_is_warned_of_once_for_each_host() {
     let mut site = Site::new();
     site.network.resolve.push(("plain.example".into(), site.server.address()));
     site.server.serve("/x", [Reply::ok("x")]);
-    let (downloader, recorder) = (site.downloader(), site.recorder());
+    let items = (0..3).map(|index| item(index, "http://plain.example/x", Some(Digest::of(b"x"))));
+    let queue = DownloadQueue::start(Arc::new(site.downloader()), items.collect(), (3, 3), site.recorder());
     for index in 0..3 {
-        let wanted = item(index, "http://plain.example/x", Some(Digest::of(b"x")));
-        downloader.obtain(&wanted, &recorder).await.unwrap();
+        queue.take(ItemId { phase: Phase::Userland, index }).await.unwrap();
     }
     let warnings = site.told().iter().filter(|fact| matches!(fact, EventKind::Notice { .. })).count();
     assert_eq!(warnings, 1);
