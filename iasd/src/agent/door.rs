@@ -1,7 +1,7 @@
 //! Who may come in: the kernel's word before the first byte, one small message, one agent at a time
 //! (R106, R109, P81).
 
-use super::{AgentInfo, Office, session};
+use super::{AgentInfo, office::Office, session};
 use shared::{
     event::{Category, EventKind, Level},
     facts::ConsoleUser,
@@ -91,7 +91,7 @@ async fn receive(mut connection: Connection, office: Arc<Office>) {
         desk.seen.insert(serving.uid);
         desk.line = Some(line);
     }
-    office.connected.send_replace(Some(AgentInfo { uid: serving.uid, pid: serving.pid }));
+    office.announce(Some(AgentInfo { uid: serving.uid, pid: serving.pid }));
     session::Session::new(office, serving, connection).run(questions).await;
 }
 

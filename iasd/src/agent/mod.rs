@@ -10,6 +10,7 @@
 //! sent but not answered is lost: nobody knows how far it came (R64).
 
 mod door;
+mod office;
 mod screen;
 mod session;
 mod stage;
@@ -20,32 +21,18 @@ pub(crate) use screen::Screen;
 pub(crate) use stage::AgentStage;
 
 use crate::{download::VerifiedArtifact, engine::recorder::Recorder, host::Line};
-use session::Question;
+use office::{Ask, Office};
 use shared::{
     digest::Digest,
     exit::Ended,
-    ipc::{
-        message::{Command, Outcome, PROTOCOL, PlaceUserFile, Request, RequestId, RunUserScript},
-        roster::Roster,
-    },
+    ipc::message::{Command, Outcome, PlaceUserFile, RunUserScript},
     item::ItemId,
     layout::MacPath,
     sys::link::{Listener, socket::SocketListener},
 };
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io,
-    os::fd::OwnedFd,
-    path::Path,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeSet, fs::File, io, os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
 use tokio::{
-    sync::{mpsc, oneshot, watch},
+    sync::{mpsc, watch},
     task::AbortHandle,
     time::timeout,
 };
@@ -157,24 +144,14 @@ impl Agents {
         recorder: Recorder,
         request_timeout: Option<Duration>,
     ) -> Self {
-        let daemon = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
-        let office = Arc::new(Office {
-            screen,
-            recorder,
-            request_timeout,
-            // Its low bits differ from daemon to daemon.
-            daemon: daemon as u64,
-            numbers: AtomicU64::new(1),
-            desk: Mutex::default(),
-            connected: watch::Sender::new(None),
-        });
+        let office = Arc::new(Office::new(screen, recorder, request_timeout));
         let door = tokio::spawn(door::keep(listener, office.clone())).abort_handle();
         Self { office, door }
     }
 
     /// The agent that serves now; changes as agents come and go (R62).
     pub(crate) fn connected(&self) -> watch::Receiver<Option<AgentInfo>> {
-        self.office.connected.subscribe()
+        self.office.connected()
     }
 
     /// The users whose agents checked in during this daemon's life (R81).
@@ -309,87 +286,6 @@ impl<'a> Content<'a> {
             return Err(AgentError::Content(io::Error::other("it is open for writing")));
         }
         Ok(self.file.try_clone().map_err(AgentError::Content)?.into())
-    }
-}
-
-/// What all tasks of the link know.
-struct Office {
-    screen: Screen,
-    recorder: Recorder,
-    request_timeout: Option<Duration>,
-    daemon: u64,
-    numbers: AtomicU64,
-    desk: Mutex<Desk>,
-    connected: watch::Sender<Option<AgentInfo>>,
-}
-
-/// What changes.
-#[derive(Default)]
-struct Desk {
-    roster: Roster,
-    /// To the session that serves.
-    line: Option<mpsc::Sender<Question>>,
-    seen: BTreeSet<u32>,
-    background: Background,
-}
-
-/// The user's background processes.
-#[derive(Default)]
-struct Background {
-    running: BTreeSet<ItemId>,
-    ended: BTreeMap<ItemId, Ended>,
-}
-
-impl Background {
-    fn take(&mut self) -> Vec<(ItemId, Ended)> {
-        let lost = || Ended::Lost("the agent that started it is gone".into());
-        let mut all = std::mem::take(&mut self.ended);
-        all.extend(std::mem::take(&mut self.running).into_iter().map(|id| (id, lost())));
-        all.into_iter().collect()
-    }
-}
-
-/// A question without the machinery of asking.
-struct Ask {
-    command: Command,
-    dry_run: bool,
-    /// How long the answer may take.
-    patience: Option<Duration>,
-    lines: Option<mpsc::Sender<Line>>,
-}
-
-impl Ask {
-    fn short(command: Command) -> Self {
-        Self { command, dry_run: false, patience: Some(SHORT), lines: None }
-    }
-}
-
-impl Office {
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn request(&self, command: Command, dry_run: bool) -> Request {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let id = RequestId { daemon: self.daemon, number };
-        Request { id, protocol: PROTOCOL, dry_run, command }
-    }
-
-    async fn ask(&self, ask: Ask, descriptor: Option<OwnedFd>) -> Result<Outcome, AgentError> {
-        let line = self.desk().line.clone().ok_or(AgentError::Absent)?;
-        let (answer, answered) = oneshot::channel();
-        let request = self.request(ask.command, ask.dry_run);
-        let question = Question { request, descriptor, lines: ask.lines, answer };
-        line.send(question).await.map_err(|_| AgentError::Absent)?;
-        drop(line);
-        let answer = match ask.patience {
-            None => answered.await,
-            Some(patience) => timeout(patience, answered).await.map_err(|_| {
-                AgentError::Lost(format!("the agent did not answer within {} s", patience.as_secs()))
-            })?,
-        };
-        // A session that ends answers everything it has sent; what it drops was not sent.
-        answer.unwrap_or(Err(AgentError::Absent))
     }
 }
 

@@ -5,7 +5,7 @@
 //!    └──── closed, silent, or off the protocol ──────────────────────────────────────► closed
 //! ```
 
-use super::{AgentError, Office};
+use super::{AgentError, office::Office};
 use crate::host::Line;
 use shared::{
     event::EventKind,
@@ -207,7 +207,7 @@ impl Session {
             // Another agent may serve already.
             if desk.roster.lost(self.serving.connection) {
                 desk.line = None;
-                self.office.connected.send_replace(None);
+                self.office.announce(None);
             }
         }
         // The journal of a stopped run has no use for it.

@@ -7,7 +7,10 @@ use shared::{
     facts::ConsoleUser,
     ipc::{
         frame,
-        message::{CheckIn, FromAgent, FromDaemon, FromStranger, Reply, from_bytes, to_bytes},
+        message::{
+            CheckIn, FromAgent, FromDaemon, FromStranger, PROTOCOL, Reply, Request, RequestId, from_bytes,
+            to_bytes,
+        },
     },
     item::Phase,
     sys::link::{Connection, socket},
@@ -22,7 +25,7 @@ struct Daemon {
     user: watch::Sender<Option<ConsoleUser>>,
     facts: mpsc::UnboundedReceiver<EventKind>,
     socket: PathBuf,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 fn ada() -> ConsoleUser {
@@ -53,7 +56,7 @@ impl Daemon {
         });
         let screen = Screen::seen_as(user.subscribe(), uid);
         let agents = Agents::listen(&socket, screen, recorder, None).unwrap();
-        Self { agents, user, facts, socket, _folder: folder }
+        Self { agents, user, facts, socket, folder: folder }
     }
 
     async fn fact(&mut self, wanted: impl Fn(&EventKind) -> bool) -> EventKind {
@@ -215,6 +218,34 @@ async fn r106_another_users_process_is_not_listened_to() {
     let mut other = Agent::connect(&daemon).await;
     assert_eq!(other.check_in(my_uid()).await, None);
     assert!(daemon.facts.try_recv().is_err(), "one line is enough");
+}
+
+/// Where the process of another user is told the socket.
+const IMPOSTOR_SOCKET: &str = "IAS_TEST_IMPOSTOR_SOCKET";
+
+/// Not a test of its own: what another user's process does in the test below.
+#[tokio::test]
+async fn another_users_process() {
+    let Some(socket) = std::env::var_os(IMPOSTOR_SOCKET) else { return };
+    let mut agent = Agent(socket::connect(Path::new(&socket)).await.unwrap());
+    assert_eq!(agent.check_in(501).await, None, "whatever it claims");
+}
+
+#[tokio::test]
+async fn r106_a_real_process_of_another_user_is_turned_away() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can start another user's process");
+        return;
+    }
+    let mut daemon = Daemon::start();
+    let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(daemon.folder.path(), open).unwrap();
+    let mut impostor = tokio::process::Command::new(std::env::current_exe().unwrap());
+    impostor.args(["--exact", "agent::tests::another_users_process"]).uid(4711).gid(4711);
+    let output = impostor.env(IMPOSTOR_SOCKET, &daemon.socket).current_dir("/").output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    daemon.notice("it runs as uid 4711").await;
+    Agent::welcome(&mut daemon).await;
 }
 
 #[tokio::test]

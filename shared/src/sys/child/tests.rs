@@ -170,3 +170,13 @@ async fn a_script_just_written_is_started_though_others_fork_meanwhile() {
         assert_eq!(run(&Program::new(&path), Limits::default()).await.0.ended, Ended::Exited(0));
     }
 }
+
+#[tokio::test]
+async fn r112_a_child_with_another_identity_keeps_nothing_of_ours() {
+    if !rustix::process::geteuid().is_root() {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    let program = Program { identity: Some((4711, 4712)), ..sh("id -u; id -g; id -G") };
+    assert_eq!(run(&program, Limits::default()).await.1, ["4711", "4712", "4712"]);
+}
