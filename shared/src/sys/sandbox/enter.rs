@@ -228,6 +228,20 @@ fn become_user(order: &Order) -> Result<(), String> {
     Ok(())
 }
 
+/// Becomes another user within a sandbox that has one id only; the next exec gives up all privileges.
+///
+/// Must be called while the process has one thread.
+///
+/// # Errors
+/// When the kernel refuses.
+pub fn become_user_inside(uid: u32, gid: u32) -> io::Result<()> {
+    let (outer_uid, outer_gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
+    unshare(CloneFlags::CLONE_NEWUSER)?;
+    fs::write("/proc/self/setgroups", "deny")?;
+    fs::write("/proc/self/gid_map", format!("{gid} {outer_gid} 1\n"))?;
+    fs::write("/proc/self/uid_map", format!("{uid} {outer_uid} 1\n"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

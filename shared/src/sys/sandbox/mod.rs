@@ -29,7 +29,7 @@ mod enter;
 mod order;
 
 pub use door::{Door, ids_available, prepare};
-pub use enter::enter_and_exec;
+pub use enter::{become_user_inside, enter_and_exec};
 
 use crate::{
     exit::Ended,

@@ -3,14 +3,23 @@
 //! A stand-in answers plausibly from the facts of the simulated Mac, in the format of the real program, and each call
 //! is recorded. It is reached only where [`Inside::FACTS`] exists, which is never the case on a real Mac.
 
+mod desktop;
 mod dialect;
+mod directory;
+mod jobs;
+mod packages;
+mod plist_file;
+mod plist_tools;
+mod preferences;
 mod system;
+#[cfg(test)]
+mod tests;
 
 use super::inside::Inside;
 use serde::Serialize;
 use std::{
     fs::{self, File},
-    io::{self, Write},
+    io::{self, Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
     process::{Command, ExitCode},
@@ -90,6 +99,19 @@ impl Call<'_> {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// Where a path is that may be relative to the working folder.
+    fn path_from_here(&self, path: &str) -> PathBuf {
+        if path.starts_with('/') { self.path(path) } else { PathBuf::from(path) }
+    }
+
+    /// Everything on standard input, up to a limit.
+    fn input(&self) -> Vec<u8> {
+        let mut input = Vec::new();
+        // What can be read is what there is.
+        let _ = io::stdin().take(INPUT_LIMIT).read_to_end(&mut input);
+        input
+    }
+
     /// The host's own program of this name.
     fn behind(&self) -> Option<Command> {
         let mut command = Command::new(self.inside.behind.get(self.name)?);
@@ -111,15 +133,91 @@ impl Call<'_> {
     }
 }
 
+/// How much standard input is read.
+const INPUT_LIMIT: u64 = 64 << 20;
+
 type Shim = fn(&Call<'_>) -> Reply;
 
 /// Where each stand-in stands, and what it does.
-const SHIMS: &[(&str, Shim)] =
-    &[("/usr/bin/sw_vers", system::sw_vers), ("/usr/bin/uname", system::uname), ("/bin/zsh", dialect::zsh)];
+const SHIMS: &[(&str, Shim)] = &[
+    ("/bin/date", dialect::date),
+    ("/bin/launchctl", jobs::launchctl),
+    ("/bin/ls", directory::ls),
+    ("/bin/zsh", dialect::zsh),
+    ("/sbin/halt", desktop::silent),
+    ("/sbin/md5", dialect::md5),
+    ("/sbin/reboot", desktop::silent),
+    ("/sbin/shutdown", desktop::silent),
+    ("/usr/bin/afplay", desktop::silent),
+    ("/usr/bin/arch", system::arch),
+    ("/usr/bin/automationmodetool", desktop::silent),
+    ("/usr/bin/base64", dialect::base64),
+    ("/usr/bin/caffeinate", jobs::caffeinate),
+    ("/usr/bin/chflags", desktop::about_a_file),
+    ("/usr/bin/chgrp", dialect::chown),
+    ("/usr/bin/codesign", desktop::about_a_file),
+    ("/usr/bin/csrutil", system::csrutil),
+    ("/usr/bin/defaults", preferences::defaults),
+    ("/usr/bin/ditto", dialect::ditto),
+    ("/usr/bin/dscacheutil", desktop::silent),
+    ("/usr/bin/dscl", directory::dscl),
+    ("/usr/bin/fdesetup", system::fdesetup),
+    ("/usr/bin/hdiutil", desktop::hdiutil),
+    ("/usr/bin/killall", jobs::killall),
+    ("/usr/bin/log", desktop::silent),
+    ("/usr/bin/logger", desktop::silent),
+    ("/usr/bin/mdfind", desktop::mdfind),
+    ("/usr/bin/mdls", desktop::mdls),
+    ("/usr/bin/mktemp", dialect::mktemp),
+    ("/usr/bin/open", desktop::open),
+    ("/usr/bin/osascript", desktop::osascript),
+    ("/usr/bin/pgrep", jobs::pgrep),
+    ("/usr/bin/pkill", jobs::killall),
+    ("/usr/bin/plutil", plist_tools::plutil),
+    ("/usr/bin/pmset", system::pmset),
+    ("/usr/bin/profiles", desktop::profiles),
+    ("/usr/bin/say", desktop::silent),
+    ("/usr/bin/security", desktop::silent),
+    ("/usr/bin/sed", dialect::sed),
+    ("/usr/bin/stat", dialect::stat),
+    ("/usr/bin/su", jobs::su),
+    ("/usr/bin/sudo", jobs::sudo),
+    ("/usr/bin/sw_vers", system::sw_vers),
+    ("/usr/bin/tccutil", desktop::silent),
+    ("/usr/bin/uname", system::uname),
+    ("/usr/bin/users", directory::who),
+    ("/usr/bin/who", directory::who),
+    ("/usr/bin/xattr", desktop::about_a_file),
+    ("/usr/bin/xcode-select", desktop::xcode_select),
+    ("/usr/sbin/bless", desktop::silent),
+    ("/usr/sbin/chown", dialect::chown),
+    ("/usr/sbin/createhomedir", desktop::silent),
+    ("/usr/sbin/diskutil", desktop::diskutil),
+    ("/usr/sbin/dseditgroup", directory::dseditgroup),
+    ("/usr/sbin/dsenableroot", desktop::silent),
+    ("/usr/sbin/ioreg", system::ioreg),
+    ("/usr/sbin/kextload", desktop::silent),
+    ("/usr/sbin/lpadmin", desktop::silent),
+    ("/usr/sbin/mdutil", desktop::silent),
+    ("/usr/sbin/networksetup", desktop::networksetup),
+    ("/usr/sbin/nvram", system::nvram),
+    ("/usr/sbin/pkgutil", packages::pkgutil),
+    ("/usr/sbin/scutil", directory::scutil),
+    ("/usr/sbin/softwareupdate", desktop::softwareupdate),
+    ("/usr/sbin/spctl", system::spctl),
+    ("/usr/sbin/sysadminctl", desktop::silent),
+    ("/usr/sbin/sysctl", system::sysctl),
+    ("/usr/sbin/system_profiler", system::system_profiler),
+    ("/usr/sbin/systemsetup", desktop::systemsetup),
+    ("/usr/libexec/PlistBuddy", plist_tools::plist_buddy),
+    ("/usr/local/bin/dialog", desktop::dialog),
+    ("/usr/local/bin/jamf", desktop::jamf),
+];
 
-/// Where stand-ins stand; with one for zsh when the host has none.
+/// Where stand-ins stand among the system's programs; with one for zsh when the host has none.
 pub(super) fn places(without_zsh: bool) -> impl Iterator<Item = &'static str> {
-    SHIMS.iter().map(|(path, _)| *path).filter(move |path| without_zsh || *path != "/bin/zsh")
+    let system = |path: &&str| !path.starts_with("/usr/local/");
+    SHIMS.iter().map(|(path, _)| *path).filter(system).filter(move |path| without_zsh || *path != "/bin/zsh")
 }
 
 /// Whether this process was started under the name of a stand-in, inside; asked before anything else is done.
