@@ -1,17 +1,19 @@
 //! `iasctl inspect`: what is inside a flat package, with every byte read and checked.
 
 mod advice;
+mod expand;
 mod report;
 mod survey;
 mod text;
 
 use report::Report;
 use shared::digest::{Digest, Digester};
+use shared::flat_package::FlatPackage;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use survey::{Wanted, survey};
+use survey::{Wanted, chain, survey};
 
 /// What `inspect` is asked.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,9 @@ pub(crate) struct Arguments {
     /// Show the text of their scripts
     #[arg(long)]
     scripts: bool,
+    /// Take the package apart into this new folder, payload and scripts too
+    #[arg(long, value_name = "DIR")]
+    expand: Option<PathBuf>,
     /// Print an array of reports instead of text; docs/inspect.md describes them
     #[arg(long)]
     json: bool,
@@ -32,8 +37,17 @@ pub(crate) struct Arguments {
 
 /// Carries it out: 0 when every file is a package whose every byte fits, else 1.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    if arguments.expand.is_some() && arguments.packages.len() > 1 {
+        eprintln!("iasctl inspect: --expand takes one package at a time");
+        return ExitCode::FAILURE;
+    }
     let wanted = Wanted { files: arguments.files, scripts: arguments.scripts };
-    let reports: Vec<Report> = arguments.packages.iter().map(|path| inspect(path, wanted)).collect();
+    let mut reports: Vec<Report> = arguments.packages.iter().map(|path| inspect(path, wanted)).collect();
+    if let (Some(folder), [path], [report]) =
+        (&arguments.expand, arguments.packages.as_slice(), &mut *reports)
+    {
+        take_apart(path, folder, report);
+    }
     let printed = if arguments.json { print_json(&reports) } else { print_text(&reports) };
     match printed {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -43,6 +57,22 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         _ if reports.iter().all(|report| report.ok) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Expands a package that was found to be whole; what happens goes into its report.
+fn take_apart(path: &Path, folder: &Path, report: &mut Report) {
+    if !report.ok {
+        report.errors.push("not expanded, because of the errors above".to_owned());
+        return;
+    }
+    let opened = File::open(path).map_err(|error| error.to_string());
+    let opened =
+        opened.and_then(|file| FlatPackage::open(BufReader::new(file)).map_err(|error| chain(&error)));
+    match opened.and_then(|mut package| expand::expand(&mut package, folder)) {
+        Ok(remarks) => report.warnings.extend(remarks),
+        Err(error) => report.errors.push(error),
+    }
+    report.ok = report.errors.is_empty();
 }
 
 fn print_json(reports: &[Report]) -> io::Result<()> {

@@ -1,0 +1,177 @@
+//! `iasctl inspect`, run as an admin runs it, on packages built here and on files that are none.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use serde_json::Value;
+use shared::sys::packing::build_component;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A folder with files in it, and `iasctl inspect` run there.
+struct Admin(tempfile::TempDir);
+
+struct Told {
+    code: i32,
+    out: String,
+}
+
+impl Admin {
+    fn new() -> Self {
+        Self(tempfile::tempdir().unwrap())
+    }
+
+    fn file(&self, name: &str, content: &[u8]) {
+        fs::write(self.0.path().join(name), content).unwrap();
+    }
+
+    /// Builds `tool.pkg`: a file, a link and a postinstall script with this text.
+    fn package(&self, compression: &str, script: &str) -> PathBuf {
+        let folder = self.0.path().join("source");
+        fs::create_dir_all(folder.join("payload/usr/local/bin")).unwrap();
+        fs::create_dir_all(folder.join("scripts")).unwrap();
+        let description = format!(
+            r#"{{"identifier": "com.example.tool", "version": "1.2", "min_os": "13.0", "compression": "{compression}"}}"#
+        );
+        fs::write(folder.join("package.json"), description).unwrap();
+        fs::write(folder.join("payload/usr/local/bin/tool"), "#!/bin/sh\necho tool\n").unwrap();
+        symlink("tool", folder.join("payload/usr/local/bin/alias")).unwrap();
+        fs::write(folder.join("scripts/postinstall"), script).unwrap();
+        let package = self.0.path().join("tool.pkg");
+        build_component(&folder, &package).unwrap();
+        package
+    }
+
+    fn inspects(&self, arguments: &[&str]) -> Told {
+        let mut inspect = Command::new(env!("CARGO_BIN_EXE_iasctl"));
+        let output = inspect.current_dir(&self.0).arg("inspect").args(arguments).output().unwrap();
+        Told { code: output.status.code().unwrap(), out: String::from_utf8(output.stdout).unwrap() }
+    }
+
+    fn reports(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
+        let told = self.inspects(&[&["--json"], arguments].concat());
+        (told.code, serde_json::from_str(&told.out).unwrap())
+    }
+}
+
+const SCRIPT: &str = "#!/bin/sh\nexit 0\n";
+
+#[test]
+fn a_package_is_described_with_what_a_control_file_needs() {
+    for compression in ["none", "gzip", "xz"] {
+        let admin = Admin::new();
+        let package = admin.package(compression, SCRIPT);
+        let (code, reports) = admin.reports(&["--files", "--scripts", "tool.pkg"]);
+        let (report, package) = (&reports[0], fs::read(package).unwrap());
+        assert_eq!((code, &report["ok"], &report["errors"]), (0, &true.into(), &Value::Array(Vec::new())));
+        assert_eq!(report["sha256"], shared::digest::Digest::of(&package).to_string());
+        let package = &report["package"];
+        assert_eq!(
+            (&package["identifier"], &package["version"]),
+            (&"com.example.tool".into(), &"1.2".into())
+        );
+        assert_eq!(package["minimum_system"], "13.0");
+        assert_eq!(
+            (&package["signature"], &package["integrity"]["entries_without_checksum"]),
+            (&Value::Null, &0.into())
+        );
+        let component = &package["components"][0];
+        let files = component["payload"]["files"].as_array().unwrap();
+        let link = files.iter().find(|file| file["path"] == "./usr/local/bin/alias").unwrap();
+        assert_eq!(link["target"], "tool");
+        assert_eq!(
+            component["payload"]["compression"],
+            if compression == "xz" { "pbzx" } else { compression }
+        );
+        assert_eq!(
+            (&component["scripts"][0]["runs"], &component["scripts"][0]["text"]),
+            (&true.into(), &SCRIPT.into())
+        );
+    }
+}
+
+#[test]
+fn the_text_says_the_same_to_people() {
+    let admin = Admin::new();
+    admin.package("gzip", SCRIPT);
+    let told = admin.inspects(&["--files", "tool.pkg"]);
+    assert_eq!(told.code, 0);
+    for part in [
+        "Identifier     com.example.tool\n",
+        "Signature      none\n",
+        "entries match theirs",
+        "Runs script    postinstall (-rwxr-xr-x 17 bytes)",
+        "./usr/local/bin/alias -> tool",
+        "Warning        a component package",
+    ] {
+        assert!(told.out.contains(part), "{part} is not in\n{}", told.out);
+    }
+}
+
+#[test]
+fn a_script_that_cannot_run_is_warned_about_and_changes_no_exit_code() {
+    let admin = Admin::new();
+    admin.package("gzip", "#!/bin/sh\r\nexit 0\r\n");
+    let (code, reports) = admin.reports(&["tool.pkg"]);
+    let warnings = reports[0]["warnings"].to_string();
+    assert!(code == 0 && warnings.contains("postinstall has Windows line ends"), "{warnings}");
+}
+
+#[test]
+fn an_altered_package_is_refused_and_not_expanded() {
+    let admin = Admin::new();
+    let package = admin.package("none", SCRIPT);
+    let mut bytes = fs::read(&package).unwrap();
+    let at = bytes.windows(9).position(|window| window == b"echo tool").unwrap();
+    bytes[at] = b'E';
+    fs::write(&package, bytes).unwrap();
+    let told = admin.inspects(&["--expand", "out", "tool.pkg"]);
+    assert_eq!(told.code, 1);
+    assert!(
+        told.out.contains("Payload does not match its archived checksum: the package was damaged or altered")
+    );
+    assert!(told.out.contains("not expanded") && !admin.0.path().join("out").exists());
+}
+
+#[test]
+fn a_package_is_taken_apart_into_a_new_folder() {
+    let admin = Admin::new();
+    admin.package("xz", SCRIPT);
+    assert_eq!(admin.inspects(&["--expand", "out", "tool.pkg"]).code, 0);
+    let out = admin.0.path().join("out");
+    assert_eq!(fs::read_to_string(out.join("Payload/usr/local/bin/tool")).unwrap(), "#!/bin/sh\necho tool\n");
+    assert_eq!(fs::read_link(out.join("Payload/usr/local/bin/alias")).unwrap(), PathBuf::from("tool"));
+    assert_eq!(fs::read_to_string(out.join("Scripts/postinstall")).unwrap(), SCRIPT);
+    assert!(fs::read_to_string(out.join("PackageInfo")).unwrap().contains("com.example.tool"));
+    let again = admin.inspects(&["--expand", "out", "tool.pkg"]);
+    assert!(again.code == 1 && again.out.contains("out is not empty"));
+}
+
+#[test]
+fn a_file_that_is_no_package_is_named_for_what_it_is() {
+    let admin = Admin::new();
+    admin.file("empty.pkg", b"");
+    admin.file("login.pkg", b"<!DOCTYPE html><html><title>Sign in</title>");
+    admin.file("lfs.pkg", b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 1\n");
+    admin.file("old.pkg", b"PK\x03\x04");
+    let mut image = vec![0; 2048];
+    image[1536..1540].copy_from_slice(b"koly");
+    admin.file("image.pkg", &image);
+    fs::create_dir(admin.0.path().join("bundle.pkg")).unwrap();
+    let cases = [
+        ("empty.pkg", "an empty file"),
+        ("login.pkg", "a web page"),
+        ("lfs.pkg", "git lfs pull"),
+        ("old.pkg", "a zip archive"),
+        ("image.pkg", "a disk image"),
+        ("bundle.pkg", "bundle-style"),
+        ("absent.pkg", "cannot be read"),
+    ];
+    for (name, verdict) in cases {
+        let told = admin.inspects(&[name]);
+        assert!(told.code == 1 && told.out.contains(verdict), "{name}: {}", told.out);
+    }
+    let (code, reports) = admin.reports(&["empty.pkg", "absent.pkg"]);
+    assert_eq!((code, reports.len(), &reports[1]["ok"]), (1, 2, &false.into()));
+}
