@@ -11,8 +11,14 @@ mod report;
 mod settings;
 mod wiring;
 
-use shared::settings::arguments::{self, Invocation};
-use std::process::ExitCode;
+use shared::{
+    layout::AGENT_SOCKET,
+    settings::arguments::{self, Invocation},
+};
+use std::{
+    os::unix::process::CommandExt as _,
+    process::{Command, ExitCode},
+};
 
 fn main() -> ExitCode {
     // Both become another program: first, while there is one thread.
@@ -25,10 +31,7 @@ fn main() -> ExitCode {
     let usage = ExitCode::from(shared::exit::ExitCode::Usage.code());
     match arguments::parse(std::env::args_os()) {
         Ok(Invocation::Run(arguments)) => carry_out(&arguments),
-        Ok(Invocation::Agent(_)) => {
-            eprintln!("iasd: the user's part is the program iasagent: start that instead of --userscript");
-            usage
-        }
+        Ok(Invocation::Agent(arguments)) => become_agent(&arguments),
         Ok(Invocation::Version) => {
             println!("iasd {}", env!("CARGO_PKG_VERSION"));
             ExitCode::SUCCESS
@@ -42,6 +45,19 @@ fn main() -> ExitCode {
             usage
         }
     }
+}
+
+/// `--userscript` in InstallApplications' words (R41): this process becomes the agent installed beside it.
+fn become_agent(arguments: &arguments::Arguments) -> ExitCode {
+    let agent =
+        std::env::current_exe().unwrap_or_else(|_| arguments.program.clone()).with_file_name("iasagent");
+    let mut command = Command::new(&agent);
+    if let Some(root) = &arguments.root {
+        command.arg("--socket").arg(root.join(AGENT_SOCKET.trim_start_matches('/')));
+    }
+    let error = command.exec();
+    eprintln!("iasd: {} cannot be started: {error}", agent.display());
+    ExitCode::from(shared::exit::ExitCode::Configuration.code())
 }
 
 fn carry_out(arguments: &arguments::Arguments) -> ExitCode {

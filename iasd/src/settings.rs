@@ -147,9 +147,11 @@ fn configuration(arguments: &Arguments, root: &Path) -> Reading {
             Reading { layer: None, findings: vec![finding.hint("check the path of the settings plist")] }
         });
     }
-    let beside = arguments.program.parent().filter(|folder| !folder.as_os_str().is_empty());
+    // As spelled by whoever started it, as the system knows it, and where it would be installed.
+    let spelled = arguments.program.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let own = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_path_buf()));
     let installed = Settings::default().install_path.under(root);
-    let folders = beside.map(Path::to_path_buf).into_iter().chain([installed]);
+    let folders = spelled.map(Path::to_path_buf).into_iter().chain(own).chain([installed]);
     folders.map(|folder| folder.join("iasd.plist")).find_map(|path| read_file(&path)).unwrap_or_default()
 }
 
