@@ -25,7 +25,7 @@ pub(super) struct KeyProblem {
 
 impl<'a> Fields<'a> {
     /// Sorts `members` by `known`. An exact key wins over one in other letters, a later one over an earlier one (R5).
-    /// `stranger` says what to tell of a key that is not known.
+    /// `stranger` says what to tell of a key that is not known; it looks for similar words, so it is not asked in vain.
     pub(super) fn sort(
         members: Vec<Member<'a>>,
         known: &[&'static str],
@@ -39,7 +39,10 @@ impl<'a> Fields<'a> {
                 Some(key) => fields.choose(key, member, findings, &mut problems),
                 None => problems.push(KeyProblem {
                     offset: findings.offset(member.key_value),
-                    problem: stranger(&member.key),
+                    problem: match findings.is_full() {
+                        true => Problem::warning("unknown key, ignored"),
+                        false => stranger(&member.key),
+                    },
                     key: shown(&member.key),
                 }),
             }

@@ -49,13 +49,18 @@ impl<'a> Findings<'a> {
         self.document.place(offset)
     }
 
+    /// Whether further problems are only counted.
+    pub(super) fn is_full(&self) -> bool {
+        self.list.len() >= MOST_FINDINGS
+    }
+
     /// Takes one more problem.
     pub(super) fn add(&mut self, offset: usize, subject: Subject, problem: Problem) {
-        if self.list.len() < MOST_FINDINGS {
+        if self.is_full() {
+            self.dropped = self.dropped.max(Some(problem.severity));
+        } else {
             let finding = finding(self.file, self.place(offset), subject, problem);
             self.list.push((offset, finding));
-        } else {
-            self.dropped = self.dropped.max(Some(problem.severity));
         }
     }
 

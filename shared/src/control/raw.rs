@@ -15,6 +15,8 @@ use std::fmt;
 pub(super) const LARGEST_FILE: usize = 16 * 1024 * 1024;
 /// Objects and arrays inside one another (R4).
 const DEEPEST_NESTING: u32 = 64;
+/// Keys in one object; nobody needs more, and each of them may earn a message.
+const MOST_KEYS: usize = 1000;
 
 /// A well-formed document within the limits of R4.
 pub(super) struct Document<'a> {
@@ -32,11 +34,9 @@ impl<'a> Document<'a> {
         let text = syntax::decode(bytes)?;
         let places = Places::of(text);
         if let Err(error) = serde_json::from_str::<Shape>(text) {
-            // The only complaint of our own is about nesting, and the parser places it behind the bracket.
-            let offset = match error.is_data() {
-                true => first_too_deep(text),
-                false => places.offset(error.line(), error.column()),
-            };
+            // The parser places a complaint about nesting somewhere behind the bracket.
+            let bracket = first_too_deep(text).filter(|_| error.is_data());
+            let offset = bracket.unwrap_or_else(|| places.offset(error.line(), error.column()));
             return Err((places.at(offset), syntax::explain(&error, text, offset)));
         }
         Ok(Self { text, places })
@@ -119,9 +119,9 @@ impl<'a> Value<'a> {
 }
 
 /// The bracket that is nested too deeply.
-fn first_too_deep(text: &str) -> usize {
+fn first_too_deep(text: &str) -> Option<usize> {
     let (mut depth, mut in_text, mut escaped) = (0, false, false);
-    let position = text.bytes().position(|byte| {
+    text.bytes().position(|byte| {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = in_text,
@@ -131,8 +131,7 @@ fn first_too_deep(text: &str) -> usize {
             _ => {}
         }
         depth > i64::from(DEEPEST_NESTING)
-    });
-    position.unwrap_or_default()
+    })
 }
 
 /// Accepts any value whose strings can be decoded and which is not nested too deeply, and keeps nothing of it.
@@ -206,7 +205,12 @@ impl<'de> Visitor<'de> for Inside {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
         let inside = self.deeper()?;
+        let mut keys = 0;
         while map.next_key_seed(inside)?.is_some() {
+            keys += 1;
+            if keys > MOST_KEYS {
+                return Err(A::Error::custom(format_args!("an object has more than {MOST_KEYS} keys")));
+            }
             map.next_value_seed(inside)?;
         }
         Ok(())
@@ -289,6 +293,14 @@ mod tests {
         assert_eq!((line, column), (2, 69), "{problem}");
         assert!(problem.contains("more than 64"), "{problem}");
         assert!(refusal(&nested(100_000)).2.contains("more than 64"));
+    }
+
+    #[test]
+    fn an_object_with_too_many_keys_is_refused() {
+        let object = |keys: usize| format!("[{{{}\n\"b\": 1}}]", "\"a\": 1, ".repeat(keys - 1));
+        assert!(Document::parse(object(1000).as_bytes()).is_ok());
+        let (line, _, problem) = refusal(&object(1001));
+        assert_eq!((line, problem.as_str()), (2, "an object has more than 1000 keys"));
     }
 
     #[test]

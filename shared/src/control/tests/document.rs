@@ -136,3 +136,18 @@ fn r34_one_file_has_one_content() {
     let (arm, intel) = (format!(r#"{a}, "skip_if": "intel""#), format!(r#"{b}, "skip_if": "arm64""#));
     assert_clean(&pair(&arm, &intel));
 }
+
+#[test]
+fn r8_every_key_is_documented() {
+    let reference = include_str!("../../../../docs/control-file.md");
+    for key in keys::DOCUMENT.iter().chain(&keys::ITEM) {
+        assert!(reference.contains(&format!("`{key}`")), "{key} is missing in docs/control-file.md");
+    }
+}
+
+#[test]
+fn the_documented_example_is_clean() {
+    let reference = include_str!("../../../../docs/control-file.md");
+    let example = reference.split("```json\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    assert_clean(&read(example));
+}
