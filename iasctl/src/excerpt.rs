@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 /// How many characters are shown on either side of the place.
 const BEFORE: usize = 60;
 const AFTER: usize = 50;
+/// Of a longer line, in bytes, nothing is shown: every look into it counts its characters from the start.
+const LONGEST_LINE: usize = 100_000;
 /// A line that holds one of these is not shown.
 const PRIVATE: [&str; 9] = [
     "password",
@@ -35,6 +37,9 @@ impl<'a> Excerpts<'a> {
     pub(crate) fn under(&self, finding: &Finding) -> Option<String> {
         let line = self.lines.get(finding.line.checked_sub(1)?)?.trim_end();
         let at = finding.column.checked_sub(1)?;
+        if line.len() > LONGEST_LINE {
+            return None;
+        }
         let first = at.saturating_sub(BEFORE);
         let shown: String = line.chars().skip(first).take(at - first + AFTER).map(printable).collect();
         let key = finding.key.as_deref().unwrap_or_default();
