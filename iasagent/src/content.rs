@@ -1,10 +1,14 @@
 //! Content that arrives as a descriptor: copied, and checked while it is copied (R108).
 
+use rustix::{
+    io::Errno,
+    process::{Pid, test_kill_process},
+};
 use shared::digest::{Digest, Digester};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
-    os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt},
+    os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -90,10 +94,39 @@ pub(crate) fn copy(from: &File, to: &mut File, expected: Expected) -> Result<Vec
     Ok(head)
 }
 
-/// A number no other name of this process has.
+/// What the names of passing files begin with, before the process and a number.
+const PASSING: &str = "ias-";
+
+/// A name no other file of this process has.
 pub(crate) fn unique() -> String {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    format!("ias-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+    format!("{PASSING}{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// Removes copies that agents left behind which did not live to do it themselves. To be called before the first
+/// copy is made.
+pub(crate) fn sweep(temporary: &Path) {
+    let me = rustix::process::geteuid().as_raw();
+    for entry in fs::read_dir(temporary).into_iter().flatten().flatten() {
+        let dead = entry.file_name().to_str().is_some_and(is_of_the_dead);
+        // Not following links: what is not a folder of our own is not ours to remove.
+        let own =
+            || fs::symlink_metadata(entry.path()).is_ok_and(|found| found.is_dir() && found.uid() == me);
+        if dead && own() {
+            // What cannot be removed lies in the user's own temporary folder, which the system empties.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Whether this names a copy of a process that is no more; one with our own number was there before us.
+fn is_of_the_dead(name: &str) -> bool {
+    let process = name.strip_prefix(PASSING).and_then(|rest| rest.split_once('-'));
+    let Some(pid) = process.and_then(|(pid, _)| pid.parse::<i32>().ok()).and_then(Pid::from_raw) else {
+        return false;
+    };
+    let gone = test_kill_process(pid) == Err(Errno::SRCH);
+    gone || pid == rustix::process::getpid()
 }
 
 /// A script nobody else can read or change, in a folder of its own; both are removed when it is dropped.
@@ -184,6 +217,25 @@ mod tests {
         assert_eq!(content.stream_position().unwrap(), 7, "the shared offset is left alone");
         drop(copy);
         assert_eq!(fs::read_dir(temporary.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn r108_what_a_crashed_agent_left_is_removed_and_nothing_else() {
+        let temporary = tempfile::tempdir().unwrap();
+        let gone = i32::MAX;
+        let own = format!("ias-{}-0", std::process::id());
+        let parent = format!("ias-{}-0", rustix::process::getppid().unwrap().as_raw_nonzero());
+        let names = [format!("ias-{gone}-3"), own, parent.clone(), "ias-x-1".into(), "other".into()];
+        for name in &names {
+            fs::create_dir(temporary.path().join(name)).unwrap();
+            fs::write(temporary.path().join(name).join("script"), "secret").unwrap();
+        }
+        let link = temporary.path().join(format!("ias-{gone}-4"));
+        std::os::unix::fs::symlink(temporary.path().join("other"), &link).unwrap();
+        sweep(temporary.path());
+        let there = |name: &str| temporary.path().join(name).join("script").exists();
+        assert_eq!(names.each_ref().map(|name| there(name)), [false, false, true, true, true]);
+        assert!(link.exists());
     }
 
     #[test]

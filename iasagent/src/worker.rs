@@ -3,7 +3,7 @@
 use crate::{
     app,
     background::{Backgrounds, Running},
-    file, script,
+    content, file, script,
     serve::Outbox,
 };
 use shared::{
@@ -41,6 +41,7 @@ pub(crate) struct Worker {
 
 impl Worker {
     pub(crate) fn new(account: Account) -> Self {
+        content::sweep(&account.temporary);
         Self {
             account,
             replay: Mutex::default(),

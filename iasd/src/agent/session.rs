@@ -46,8 +46,27 @@ struct Waiting {
     lines: Option<mpsc::Sender<Line>>,
     /// Nobody waits for the answer to a ping.
     answer: Option<oneshot::Sender<Result<Outcome, AgentError>>>,
-    /// The item whose background process the answer tells to have started.
-    starts: Option<ItemId>,
+    means: Meaning,
+}
+
+/// What a good answer means beyond itself.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Meaning {
+    Nothing,
+    /// The background process of this item has started.
+    Starts(ItemId),
+    /// The agent is about to exit.
+    Leaves,
+}
+
+impl Meaning {
+    fn of(command: &Command) -> Self {
+        match command {
+            Command::RunUserScript(script) if script.donotwait => Self::Starts(script.item),
+            Command::Shutdown => Self::Leaves,
+            _ => Self::Nothing,
+        }
+    }
 }
 
 pub(super) struct Session {
@@ -58,6 +77,8 @@ pub(super) struct Session {
     heard: Instant,
     pinged: bool,
     retired: bool,
+    /// It was told to exit, and agreed: that it leaves is no news.
+    dismissed: bool,
 }
 
 impl Drop for Session {
@@ -69,7 +90,8 @@ impl Drop for Session {
 impl Session {
     pub(super) fn new(office: Arc<Office>, serving: Serving, connection: Connection) -> Self {
         let waiting = Outstanding::default();
-        Self { office, serving, connection, waiting, heard: Instant::now(), pinged: false, retired: false }
+        let heard = Instant::now();
+        Self { office, serving, connection, waiting, heard, pinged: false, retired: false, dismissed: false }
     }
 
     /// Serves until the agent is gone.
@@ -136,9 +158,13 @@ impl Session {
         Ok(())
     }
 
-    fn answered(&self, kept: Waiting, outcome: Outcome) {
-        if let (Some(item), Outcome::Started) = (kept.starts, &outcome) {
-            self.office.desk().background.running.insert(item);
+    fn answered(&mut self, kept: Waiting, outcome: Outcome) {
+        match (kept.means, &outcome) {
+            (Meaning::Starts(item), Outcome::Started) => {
+                self.office.desk().background.running.insert(item);
+            }
+            (Meaning::Leaves, Outcome::Done) => self.dismissed = true,
+            _ => {}
         }
         if let Some(answer) = kept.answer {
             // Whoever asked has given up.
@@ -162,14 +188,11 @@ impl Session {
             // Whoever asked has given up before it was sent.
             return Ok(());
         }
-        let starts = match &request.command {
-            Command::RunUserScript(script) if script.donotwait => Some(script.item),
-            _ => None,
-        };
+        let means = Meaning::of(&request.command);
         let id = request.id;
         // What fails here was not sent: half a message runs nothing.
         self.send(request, descriptor).await?;
-        self.waiting.asked(id, Waiting { lines, answer: Some(answer), starts });
+        self.waiting.asked(id, Waiting { lines, answer: Some(answer), means });
         Ok(())
     }
 
@@ -193,7 +216,7 @@ impl Session {
         let ping = self.office.request(Command::Ping, false);
         let id = ping.id;
         self.send(ping, None).await?;
-        self.waiting.asked(id, Waiting { lines: None, answer: None, starts: None });
+        self.waiting.asked(id, Waiting { lines: None, answer: None, means: Meaning::Nothing });
         Ok(())
     }
 
@@ -209,6 +232,9 @@ impl Session {
                 desk.line = None;
                 self.office.announce(None);
             }
+        }
+        if self.dismissed {
+            return;
         }
         // The journal of a stopped run has no use for it.
         let _ = self.office.recorder.record(EventKind::AgentLost { uid: self.serving.uid }).await;

@@ -367,7 +367,13 @@ async fn r81_shutdown_waits_until_the_agent_is_gone_but_not_for_ever() {
         drop(agent);
     };
     tokio::join!(daemon.agents.shutdown(Duration::from_secs(600)), obey);
-    daemon.lost().await;
+    assert!(daemon.agents.connected().borrow().is_none());
+    let mut next = Agent::connect(&daemon).await;
+    next.check_in(my_uid()).await;
+    let coming_or_going =
+        |fact: &EventKind| matches!(fact, EventKind::AgentCheckedIn { .. } | EventKind::AgentLost { .. });
+    let fact = daemon.fact(coming_or_going).await;
+    assert!(matches!(fact, EventKind::AgentCheckedIn { .. }), "that it left when it was told to is no news");
 }
 
 #[tokio::test]
