@@ -48,7 +48,6 @@ pub(crate) struct SimulatedHost {
     ids: Ids,
     users: watch::Receiver<Option<ConsoleUser>>,
     retire: mpsc::Sender<Retire>,
-    notices: Notices,
     processes: Mutex<Option<(LoginWindow, Launchd)>>,
 }
 
@@ -102,6 +101,8 @@ impl SimulatedHost {
         this: &Path,
     ) -> Result<(Self, mpsc::UnboundedReceiver<String>), WorldError> {
         scenario.check()?;
+        // As launchd starts a daemon: what is made here can be read by the user.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let dir = Arc::new(shape::shape(root, &scenario)?);
         let root = root.canonicalize().map_err(|error| ShapeError::Io(root.display().to_string(), error))?;
         let side = scenario.side_folder.clone().unwrap_or_else(|| beside(&root));
@@ -149,12 +150,13 @@ impl SimulatedHost {
             conduct,
             daemon_uid: (ids == Ids::All).then(|| rustix::process::geteuid().as_raw()),
             log: side.join("agent.log"),
+            pid_file: side.join(launchd::PID_FILE),
             users: users.clone(),
             retire: retired,
             notices: tell.clone(),
         };
         let processes = Mutex::new(Some((login, launchd)));
-        let host = Self { root, dir, side, scenario, runner, ids, users, retire, notices: tell, processes };
+        let host = Self { root, dir, side, scenario, runner, ids, users, retire, processes };
         Ok((host, notices))
     }
 
@@ -171,6 +173,13 @@ impl SimulatedHost {
     /// The scenario it follows.
     pub(crate) fn scenario(&self) -> &Scenario {
         &self.scenario
+    }
+}
+
+impl Drop for SimulatedHost {
+    /// Nobody but us would end the agent. One that a killed daemon leaves behind is taken over by the next.
+    fn drop(&mut self) {
+        launchd::end_left_behind(&self.side.join(launchd::PID_FILE));
     }
 }
 

@@ -240,6 +240,10 @@ impl Scenario {
         if let Some(time) = times.chain(agent).find(|time| !(0.0..=TIME_LIMIT).contains(time)) {
             return refuse(format!("a time of {time} seconds is not between 0 and {TIME_LIMIT}"));
         }
+        let file_name = |id: &&String| !id.is_empty() && !id.starts_with('.') && !id.contains(['/', '\0']);
+        if let Some(id) = self.installed.keys().find(|id| !file_name(id)) {
+            return refuse(format!("`installed`: `{}` is no package identifier", id.escape_debug()));
+        }
         let one_line = [&self.os_version, &self.os_build, &self.computer.name, &self.computer.serial];
         if one_line.iter().any(|text| text.is_empty() || text.contains(char::is_control)) {
             return refuse("version, build, name and serial number are one line each, and not empty".into());
@@ -290,6 +294,7 @@ mod tests {
             r#"{"user": {"login_after": -1}}"#,
             r#"{"agent": {"delay": 1e300}}"#,
             r#"{"os_version": ""}"#,
+            r#"{"installed": {"../x": "1"}}"#,
             r#"{"computer": {"name": "a\nb"}}"#,
         ] {
             assert!(parse(bad).is_err(), "{bad}");

@@ -3,7 +3,7 @@
 use super::{accounts, scenario::Scenario};
 use cap_std::{ambient_authority, fs::Dir};
 use plist::{Dictionary, Value};
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::fs::PermissionsExt, path::Path, time::SystemTime};
 
 /// Says that a folder is a simulated Mac.
 const MARKER: &str = ".ias-simulated-mac";
@@ -112,12 +112,15 @@ pub(crate) fn shape(root: &Path, scenario: &Scenario) -> Result<Dir, ShapeError>
         return Err(ShapeError::TheRealRoot);
     }
     let dir = Dir::open_ambient_dir(root, ambient_authority()).map_err(failed)?;
-    if dir.symlink_metadata(MARKER).is_err() {
+    let is_new = dir.symlink_metadata(MARKER).is_err();
+    if is_new {
         if dir.entries().map_err(failed)?.next().is_some() {
             return Err(ShapeError::NotOurs(root.display().to_string()));
         }
         dir.write(MARKER, "A Mac for rehearsals. Whatever is in here may be changed or removed.\n")
             .map_err(failed)?;
+        // Whoever logs in has to get in.
+        fs::set_permissions(root, fs::Permissions::from_mode(0o755)).map_err(failed)?;
     }
     for (path, mode) in FOLDERS {
         folder(&dir, path, *mode).map_err(|error| ShapeError::Io((*path).into(), error))?;
@@ -131,10 +134,15 @@ pub(crate) fn shape(root: &Path, scenario: &Scenario) -> Result<Dir, ShapeError>
         text_file(&dir, path, text).map_err(|error| ShapeError::Io((*path).into(), error))?;
     }
     accounts::system(&dir).map_err(|error| ShapeError::Io("the system's accounts".into(), error))?;
-    for (path, dictionary) in plists(scenario) {
-        let bytes =
-            xml(&Value::Dictionary(dictionary)).map_err(|error| ShapeError::Io(path.into(), error))?;
-        dir.write(path, bytes).map_err(|error| ShapeError::Io(path.into(), error))?;
+    let write = |path: &str, value: Value| {
+        let written = xml(&value).and_then(|bytes| dir.write(path, bytes));
+        written.map_err(|error| ShapeError::Io(path.into(), error))
+    };
+    write(SYSTEM_VERSION, system_version(scenario))?;
+    if is_new {
+        for (id, version) in &scenario.installed {
+            write(&format!("private/var/db/receipts/{id}.plist"), receipt(id, version))?;
+        }
     }
     Ok(dir)
 }
@@ -150,7 +158,6 @@ fn folder(dir: &Dir, path: &str, mode: u32) -> io::Result<()> {
 
 /// `mode` as permissions of a file below a root.
 pub(super) fn permissions(mode: u32) -> cap_std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
     cap_std::fs::Permissions::from_std(fs::Permissions::from_mode(mode))
 }
 
@@ -158,8 +165,11 @@ fn text_file(dir: &Dir, path: &str, text: &str) -> io::Result<()> {
     if dir.symlink_metadata(path).is_ok() { Ok(()) } else { dir.write(path, text) }
 }
 
-/// The files that tell what this Mac is; written anew each time, because the scenario may have changed.
-fn plists(scenario: &Scenario) -> [(&'static str, Dictionary); 2] {
+/// Where the version of the system is told.
+const SYSTEM_VERSION: &str = "System/Library/CoreServices/SystemVersion.plist";
+
+/// What this Mac is; written anew each time, because the scenario may have changed.
+fn system_version(scenario: &Scenario) -> Value {
     let version = [
         ("BuildID", "00000000-0000-0000-0000-000000000000"),
         ("ProductBuildVersion", &scenario.os_build),
@@ -167,14 +177,23 @@ fn plists(scenario: &Scenario) -> [(&'static str, Dictionary); 2] {
         ("ProductName", "macOS"),
         ("ProductUserVisibleVersion", &scenario.os_version),
         ("ProductVersion", &scenario.os_version),
-        ("iOSSupportVersion", "18.5"),
     ];
-    let names = [("ComputerName", &*scenario.computer.name), ("LocalHostName", &*scenario.computer.name)];
-    let text = |(key, value): (&str, &str)| (key.to_owned(), Value::from(value));
-    [
-        ("System/Library/CoreServices/SystemVersion.plist", version.map(text).into_iter().collect()),
-        ("Library/Preferences/SystemConfiguration/computer.plist", names.map(text).into_iter().collect()),
-    ]
+    Value::Dictionary(version.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect())
+}
+
+/// The receipt of a package that is there from the outset (P58).
+fn receipt(id: &str, version: &str) -> Value {
+    let texts = [
+        ("InstallPrefixPath", "/"),
+        ("InstallProcessName", "installer"),
+        ("PackageFileName", &format!("{id}.pkg")),
+        ("PackageIdentifier", id),
+        ("PackageVersion", version),
+    ];
+    let mut receipt: Dictionary =
+        texts.map(|(key, value)| (key.to_owned(), Value::from(value))).into_iter().collect();
+    receipt.insert("InstallDate".into(), Value::Date(SystemTime::now().into()));
+    Value::Dictionary(receipt)
 }
 
 /// A property list as a Mac's XML file.

@@ -24,8 +24,8 @@ fn iasd() -> Option<PathBuf> {
 struct Rehearsal {
     host: SimulatedHost,
     notices: mpsc::UnboundedReceiver<String>,
-    folder: tempfile::TempDir,
-    agent: Option<tempfile::TempDir>,
+    _folder: tempfile::TempDir,
+    _agent: Option<tempfile::TempDir>,
 }
 
 impl Rehearsal {
@@ -35,7 +35,7 @@ impl Rehearsal {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let scenario = serde_json::from_str(scenario).unwrap();
         match SimulatedHost::with_helper(&folder.path().join("mac"), scenario, &iasd()?) {
-            Ok((host, notices)) => Some(Self { host, notices, folder, agent: None }),
+            Ok((host, notices)) => Some(Self { host, notices, _folder: folder, _agent: None }),
             Err(WorldError::Sandbox(error)) => {
                 eprintln!("skipped: {error}");
                 None
@@ -170,7 +170,7 @@ impl Rehearsal {
             r#"{{"user": {{"login_after": 0}}, "agent": {{"program": "{program}", "throttle": 0.05, {conduct}}}}}"#
         ))?;
         // Programs stay until the test ends.
-        Some(Self { agent: Some(folder), ..mac })
+        Some(Self { _agent: Some(folder), ..mac })
     }
 
     async fn logged_in(&self) {
@@ -251,6 +251,29 @@ async fn without_a_sandbox_the_environment_tells_where_the_mac_is() {
     let root = mac.host.root.display().to_string();
     assert_eq!(lines, [root.clone(), root]);
     assert!(mac.notices.recv().await.unwrap().contains("without a sandbox"));
+}
+
+#[tokio::test]
+async fn r64_an_agent_that_outlives_its_daemon_is_taken_over() {
+    let Some(mac) = Rehearsal::with_agent(r#""mode": "present""#) else { return };
+    let loyal = "#!/bin/bash\necho here >> /Users/Shared/agent\nwhile :; do sleep 0.1; done\n";
+    fs::write(mac.host.scenario.agent.program.as_ref().unwrap(), loyal).unwrap();
+    mac.host.boot();
+    mac.agents(1).await;
+    let file = mac.host.side.join(launchd::PID_FILE);
+    let pid = fs::read_to_string(&file).unwrap();
+    // A second daemon on the same Mac, as after the first was killed.
+    let (second, _notices) =
+        SimulatedHost::with_helper(&mac.host.root, mac.host.scenario.clone(), &iasd().unwrap()).unwrap();
+    second.boot();
+    second.users.clone().wait_for(Option::is_some).await.unwrap();
+    tokio::task::yield_now().await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), pid);
+    assert_eq!(mac.agents(1).await, ["here"]);
+    drop(second);
+    while Path::new(&format!("/proc/{pid}/root")).exists() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
 }
 
 /// Runs this test again as an ordinary user when we are root.
