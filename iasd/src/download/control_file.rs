@@ -7,7 +7,7 @@ use super::{
     folder::StoreError,
     head::{Meaning, meaning},
     series::chance,
-    store::{Existing, Store},
+    store::{Existing, Place, Store},
 };
 use crate::engine::recorder::Recorder;
 use futures::StreamExt as _;
@@ -48,9 +48,9 @@ impl Downloader {
         loop {
             let cause = match self.whole(&request, digest).await {
                 Ok(content) => {
-                    let (target, kept) = (self.store.in_install(local_name(url)), content.clone());
-                    let stored =
-                        self.on_disk(move |store| store.write(&target, 0o600, &kept).map(drop)).await;
+                    let path = self.store.in_install(local_name(url));
+                    let (place, kept) = (Place { path, mode: 0o600, flush: true }, content.clone());
+                    let stored = self.on_disk(move |store| store.write(&place, &kept).map(drop)).await;
                     let failed = |error| self.control_error(url, schedule.attempt(), Cause::Store(error));
                     return stored.map(|()| content).map_err(failed);
                 }

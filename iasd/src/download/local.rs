@@ -6,7 +6,7 @@ use super::{
     fetch::{FetchError, Head, Response},
     folder::StoreError,
     partial::key,
-    store::{Content, Existing, Opened, PIECE, mode_of},
+    store::{Content, Existing, Opened, PIECE, Place},
     verify::{Verdict, VerifiedArtifact, digest, judge_existing, judge_local},
 };
 use crate::engine::recorder::Recorder;
@@ -46,7 +46,7 @@ impl Downloader {
     }
 
     async fn local_content(&self, item: &Item) -> Result<VerifiedArtifact, Cause> {
-        let (file, mode) = (item.file.clone(), mode_of(item.kind));
+        let (file, place) = (item.file.clone(), Place::of(item.kind, item.file.clone()));
         let opened = match self.on_disk(move |store| store.existing(&file)).await? {
             Existing::Usable(opened) => opened,
             Existing::Unusable(error) => return Err(error.into()),
@@ -56,7 +56,7 @@ impl Downloader {
         match (judge_local(self.policy.hash_check, item.hash, content), item.hash) {
             (Verdict::Accepted(accepted), _) => {
                 let artifact = self.on_disk(move |store| {
-                    store.own(&opened.file, mode, &opened.path)?;
+                    store.own(&opened.file, place.mode, &opened.path)?;
                     VerifiedArtifact::new(opened, content, accepted, true)
                 });
                 Ok(artifact.await?)
@@ -98,9 +98,9 @@ impl Downloader {
         let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content) else {
             return Ok(None);
         };
-        let mode = mode_of(item.kind);
+        let place = Place::of(item.kind, opened.path.clone());
         let artifact = self.on_disk(move |store| {
-            store.own(&opened.file, mode, &opened.path)?;
+            store.own(&opened.file, place.mode, &opened.path)?;
             VerifiedArtifact::new(opened, content, accepted, true)
         });
         let artifact = artifact.await.map_err(|error| failed(error.into()))?;

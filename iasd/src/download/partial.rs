@@ -6,7 +6,7 @@
 use super::{
     fetch::{Head, Resume},
     folder::{Folder, StoreError, kind, stat},
-    store::{Content, Opened, Store, create_anew, read_pieces, remove},
+    store::{Content, Opened, Place, Store, create_anew, read_pieces, remove},
 };
 use bytes::Bytes;
 use rustix::{
@@ -156,13 +156,8 @@ impl Partial {
     ///
     /// # Errors
     /// As [`Store::place`].
-    pub(crate) fn place(
-        self,
-        store: &Store,
-        content: Content,
-        target: (&MacPath, u32),
-    ) -> Result<Opened, StoreError> {
-        let placed = store.place((&self.work, &part_name(&self.key), self.file), content, target)?;
+    pub(crate) fn place(self, store: &Store, content: Content, place: &Place) -> Result<Opened, StoreError> {
+        let placed = store.place((&self.work, &part_name(&self.key), self.file), content, place)?;
         remove(&self.work, &note_name(&self.key), &self.path)?;
         Ok(placed)
     }

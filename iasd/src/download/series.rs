@@ -8,7 +8,7 @@ use super::{
     identity::identity,
     local::finished,
     partial::{Partial, key},
-    store::{Content, mode_of},
+    store::{Content, Place},
     verify::{Verdict, VerifiedArtifact, judge},
 };
 use crate::engine::recorder::Recorder;
@@ -181,9 +181,9 @@ impl Series<'_> {
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
         let cause = match (verdict, self.item.hash) {
             (Verdict::Accepted(accepted), _) => {
-                let (target, mode) = (self.target.clone(), mode_of(self.item.kind));
+                let place = Place::of(self.item.kind, self.target.clone());
                 let placed = self.downloader.on_disk(move |store| {
-                    let opened = partial.place(store, content, (&target, mode))?;
+                    let opened = partial.place(store, content, &place)?;
                     VerifiedArtifact::new(opened, content, accepted, false)
                 });
                 return Ok(placed.await?);

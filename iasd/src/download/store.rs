@@ -41,6 +41,33 @@ pub(crate) struct Opened {
     pub(crate) file: Arc<File>,
 }
 
+/// Where content is put, and how.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The final path.
+    pub(crate) path: MacPath,
+    /// R113.
+    pub(crate) mode: u32,
+    /// Whether it must be on the disk before it appears there (R114).
+    pub(crate) flush: bool,
+}
+
+impl Place {
+    /// The place of an item's content (R113). A `userfile` waits in the work folder for the agent to write it.
+    ///
+    /// A root file is flushed, because nobody looks at it again. What only this daemon reads is not: it is digested
+    /// again before any later run uses it (R87), and waiting for the disk would hold up the run for nothing.
+    pub(crate) fn of(kind: ItemKind, path: MacPath) -> Self {
+        let mode = match kind {
+            ItemKind::Package | ItemKind::UserFile => 0o600,
+            ItemKind::RootScript => 0o700,
+            ItemKind::UserScript => 0o755,
+            ItemKind::RootFile => 0o644,
+        };
+        Self { path, mode, flush: kind == ItemKind::RootFile }
+    }
+}
+
 /// What lies at a path.
 #[derive(Debug)]
 pub(crate) enum Existing {
@@ -129,18 +156,17 @@ impl Store {
         Err(StoreError::Space { path: self.work.clone(), needed, free })
     }
 
-    /// Moves the finished file `name` of the work folder to `target` with `mode`, replacing what lies there.
-    ///
-    /// The file is flushed first: plain `fsync`, because its digest is checked again before any later run uses it.
+    /// Moves the finished file `name` of the work folder to its place, replacing what lies there.
     ///
     /// # Errors
-    /// When the target's folder is unsafe, or the system refuses.
+    /// When the place's folder is unsafe, or the system refuses.
     pub(crate) fn place(
         &self,
         (work, name, file): (&Folder, &str, File),
         content: Content,
-        (target, mode): (&MacPath, u32),
+        place: &Place,
     ) -> Result<Opened, StoreError> {
+        let target = &place.path;
         let Some(parent) = target.parent() else {
             return Err(StoreError::Unsafe {
                 path: target.clone(),
@@ -148,13 +174,11 @@ impl Store {
             });
         };
         let folder = self.folder(&parent)?;
-        self.own(&file, mode, target)?;
-        let failed = |errno| StoreError::io("place", target, errno);
-        rustix::fs::fsync(&file).map_err(failed)?;
+        self.finish(&file, place)?;
         match rustix::fs::renameat(work, name, &folder, target.file_name()) {
             Ok(()) => {}
-            Err(Errno::XDEV) => self.copy((work, name), content, (&folder, target, mode))?,
-            Err(errno) => return Err(failed(errno)),
+            Err(Errno::XDEV) => self.copy((work, name), content, (&folder, place))?,
+            Err(errno) => return Err(StoreError::io("place", target, errno)),
         }
         // Whoever executes it must not find it open for writing.
         drop(file);
@@ -165,13 +189,23 @@ impl Store {
         }
     }
 
+    /// The last touch before a file appears under its name: owner, mode, and the disk if need be (R113, R114).
+    fn finish(&self, file: &File, place: &Place) -> Result<(), StoreError> {
+        self.own(file, place.mode, &place.path)?;
+        if place.flush {
+            rustix::fs::fsync(file).map_err(|errno| StoreError::io("flush", &place.path, errno))?;
+        }
+        Ok(())
+    }
+
     /// Across volumes: a copy under a temporary name beside the target, flushed, then renamed (R114).
     fn copy(
         &self,
         (work, name): (&Folder, &str),
         content: Content,
-        (folder, target, mode): (&Folder, &MacPath, u32),
+        (folder, place): (&Folder, &Place),
     ) -> Result<(), StoreError> {
+        let target = &place.path;
         let free = folder.free_bytes()?;
         if free < content.bytes {
             return Err(StoreError::Space { path: folder.path().clone(), needed: content.bytes, free });
@@ -192,8 +226,7 @@ impl Store {
             if digester.finish() != content.digest {
                 return Err(StoreError::io("copy to", target, "the content changed on the way"));
             }
-            self.own(&copy, mode, target)?;
-            rustix::fs::fsync(&copy).map_err(|errno| failed(errno.into()))?;
+            self.finish(&copy, place)?;
             rustix::fs::renameat(folder, &temporary, folder, target.file_name())
                 .map_err(|errno| failed(errno.into()))
         });
@@ -219,25 +252,14 @@ impl Store {
     ///
     /// # Errors
     /// When a folder is unsafe, or the system refuses.
-    pub(crate) fn write(&self, target: &MacPath, mode: u32, content: &[u8]) -> Result<Opened, StoreError> {
+    pub(crate) fn write(&self, place: &Place, content: &[u8]) -> Result<Opened, StoreError> {
+        let target = &place.path;
         let work = self.work()?;
         let name = format!("{}.new", target.file_name());
         let mut file = create_anew(&work, &name, target)?;
         file.write_all(content).map_err(|why| StoreError::io("write", target, why))?;
         let content = Content { digest: Digest::of(content), bytes: content.len() as u64 };
-        self.place((&work, &name, file), content, (target, mode))
-    }
-}
-
-/// The mode under which an item's content lies (R113).
-///
-/// A `userfile` waits in the work folder: the agent writes it where the user wants it.
-pub(crate) fn mode_of(kind: ItemKind) -> u32 {
-    match kind {
-        ItemKind::Package | ItemKind::UserFile => 0o600,
-        ItemKind::RootScript => 0o700,
-        ItemKind::UserScript => 0o755,
-        ItemKind::RootFile => 0o644,
+        self.place((&work, &name, file), content, place)
     }
 }
 
