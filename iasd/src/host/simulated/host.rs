@@ -1,6 +1,6 @@
 //! The simulated Mac as a [`Host`].
 
-use super::{SimulatedHost, session::uid_seen};
+use super::{SimulatedHost, install, receipt, session::uid_seen};
 use crate::{
     download::VerifiedArtifact,
     host::{Host, HostError, Launch, Retired, Running},
@@ -17,6 +17,7 @@ use std::{
     io,
     os::unix::fs::{FileExt, MetadataExt},
     path::{Path, PathBuf},
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{oneshot, watch};
@@ -54,19 +55,35 @@ impl Host for SimulatedHost {
     }
 
     fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {
-        Box::pin(async move { Ok(self.scenario.installed.get(package_id).cloned()) })
+        Box::pin(async move {
+            let found = receipt::read(&self.dir, package_id).map_err(|error| HostError {
+                what: format!("read the receipt of {package_id}"),
+                why: error.to_string(),
+            })?;
+            let from_the_outset = || self.scenario.installed.get(package_id).cloned();
+            Ok(found.map(|receipt| receipt.version).or_else(from_the_outset))
+        })
     }
 
     fn install<'a>(
         &'a self,
         package: &'a VerifiedArtifact,
-        _launch: Launch,
+        launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
         Box::pin(async move {
-            Err(HostError {
+            let failed = |error: io::Error| HostError {
                 what: format!("install {}", package.path()),
-                why: "packages cannot be installed yet".into(),
-            })
+                why: error.to_string(),
+            };
+            let computer = install::Computer {
+                root: self.dir.clone(),
+                arch: self.scenario.arch,
+                os_version: self.scenario.os_version.clone(),
+                name: self.scenario.computer.name.clone(),
+            };
+            let file = package.file().try_clone().map_err(failed)?;
+            install::launch(file, package.path().clone(), computer, Arc::new(self.runner.clone()), launch)
+                .map_err(failed)
         })
     }
 

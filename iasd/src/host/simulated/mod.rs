@@ -6,8 +6,10 @@
 mod accounts;
 mod host;
 mod inside;
+mod install;
 mod launchd;
 mod programs;
+mod receipt;
 mod runner;
 pub(crate) mod scenario;
 pub(crate) mod script;

@@ -18,7 +18,10 @@ use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+};
 
 /// How many lines may wait for a reader.
 const LINES_WAITING: usize = 64;
@@ -124,7 +127,7 @@ async fn finish(forwarding: Forwarding) {
     }
 }
 
-fn log_file(root: &Dir, path: &MacPath) -> io::Result<File> {
+pub(super) fn log_file(root: &Dir, path: &MacPath) -> io::Result<File> {
     if let Some(folder) = path.parent() {
         root.create_dir_all(folder.relative())?;
     }
@@ -150,13 +153,30 @@ impl ScriptRunner for Runner {
             }
             let (output, forwarding) = forward(call.lines);
             let ended = match self.start(program, output, Limits::default()).await {
-                Ok(child) => child.wait().await.ended,
+                Ok(child) => wait_or_stop(child, call.stopping).await,
                 Err(ended) => ended,
             };
             finish(Some(forwarding)).await;
             ended
         })
     }
+}
+
+/// Waits for the end of `child`, and hastens it when `stopping` turns true.
+async fn wait_or_stop(child: Child, mut stopping: watch::Receiver<bool>) -> Ended {
+    let (finished, stop) = child.split();
+    let mut finished = std::pin::pin!(finished);
+    let stopped = async {
+        if stopping.wait_for(|is_stopping| *is_stopping).await.is_err() {
+            // Nobody is left who could ask for it.
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        finished = &mut finished => return finished.ended,
+        () = stopped => stop.stop(),
+    }
+    finished.await.ended
 }
 
 /// How to execute the script at `path` (R71).

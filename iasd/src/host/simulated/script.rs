@@ -3,7 +3,7 @@
 use crate::host::Line;
 use futures::future::BoxFuture;
 use shared::{exit::Ended, layout::MacPath};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 /// One script to be run as root on the simulated Mac.
 #[derive(Debug)]
@@ -18,6 +18,8 @@ pub(crate) struct ScriptCall {
     pub(crate) folder: Option<MacPath>,
     /// Where its output goes, line by line (R72).
     pub(crate) lines: mpsc::Sender<Line>,
+    /// Turns true when the script is to be ended before its time.
+    pub(crate) stopping: watch::Receiver<bool>,
 }
 
 /// Runs scripts with the simulated root as their `/`.
