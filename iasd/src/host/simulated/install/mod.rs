@@ -17,6 +17,8 @@ mod log;
 mod outside;
 mod report;
 #[cfg(test)]
+mod sandbox_tests;
+#[cfg(test)]
 mod tests;
 
 pub(super) use inside::FromInside;

@@ -6,6 +6,7 @@
 mod desktop;
 mod dialect;
 mod directory;
+mod installer;
 mod jobs;
 mod packages;
 mod plist_file;
@@ -201,6 +202,7 @@ const SHIMS: &[(&str, Shim)] = &[
     ("/usr/sbin/mdutil", desktop::silent),
     ("/usr/sbin/networksetup", desktop::networksetup),
     ("/usr/sbin/nvram", system::nvram),
+    ("/usr/sbin/installer", installer::installer),
     ("/usr/sbin/pkgutil", packages::pkgutil),
     ("/usr/sbin/scutil", directory::scutil),
     ("/usr/sbin/softwareupdate", desktop::softwareupdate),
