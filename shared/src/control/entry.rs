@@ -141,7 +141,7 @@ impl Examination<'_, '_> {
         let source = content::source(self);
         let hash = content::hash(self, source.is_some());
         let skip_if: Vec<SkipIf> = self.take("skip_if", choice::skip_if).unwrap_or_default();
-        let item_keys = self.read_package_keys();
+        let (receipt, always_install) = self.read_package_keys();
         let retry = self.read_retry_keys(source.is_some());
         let donotwait = self.take("donotwait", word::boolean).unwrap_or_default();
         let group = self.take("parallel_group", choice::parallel_group);
@@ -156,7 +156,6 @@ impl Examination<'_, '_> {
             Err(Ignored { kind, reason }) => return Entry::Ignored(Listed { kind, ..listed }, reason),
             Ok(kind) => kind,
         };
-        let (receipt, always_install) = item_keys;
         if let Some(kind) = kind {
             self.warn_of_idle_keys(kind, always_install, donotwait, timeout > 0);
         }
