@@ -1,3 +1,7 @@
 //! Stories told through the real programs.
 
-fn main() {}
+mod agent;
+mod batches;
+mod example;
+mod failures;
+mod once;

@@ -1,3 +1,15 @@
 //! Support for the stories: a world to run the real programs in.
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a story that cannot be set up has failed, and this is where it says why"
+)]
 
+mod outcome;
+mod programs;
 pub mod server;
+mod world;
+
+pub use outcome::Outcome;
+pub use programs::program;
+pub use world::{INSTALL_PATH, World, rehearse, simulate};

@@ -1,0 +1,31 @@
+//! The user's part: what runs as whom, and what happens without an agent (R61–R64).
+
+use serde_json::json;
+use shared::event::ItemEnd;
+use support::World;
+
+#[test]
+fn a_user_script_runs_as_the_user_who_logged_in() {
+    let script = "id -un; pwd; echo \"$HOME\" > \"$HOME/Documents/home\"";
+    let outcome = World::new()
+        .script("userland", "Hello", script, json!({"type": "userscript"}))
+        .run(&["--user", "grace"]);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Hello"), &ItemEnd::Done);
+    assert_eq!(outcome.read("/Users/grace/Documents/home").as_deref(), Some("/Users/grace\n"));
+}
+
+#[test]
+fn r63_without_an_agent_the_run_pauses_with_75_and_keeps_what_it_has() {
+    let outcome = World::new()
+        .script("setupassistant", "Root", "touch /Library/root", json!({}))
+        .script("userland", "User", "true", json!({"type": "userscript"}))
+        .setting("WaitForAgentTimeout", 1)
+        .run(&["--agent", "never"]);
+    outcome.exits(75);
+    assert!(outcome.exists("/Library/root"));
+    assert!(outcome.is_not_begun("User"));
+    assert!(outcome.exists("/Library/installapplications"));
+    let status = outcome.read("/Library/Application Support/ias/status.txt").unwrap();
+    assert!(status.contains(" paused "), "{status}");
+}

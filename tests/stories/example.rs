@@ -1,0 +1,92 @@
+//! `examples/onboarding`: what an admin sees first must work.
+
+use shared::{digest::Digest, event::ItemEnd, exit::Ended, sys::packing};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use support::{program, rehearse, simulate};
+
+fn example() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/onboarding")
+}
+
+#[test]
+fn every_hash_in_the_example_is_that_of_its_content() {
+    let built = tempfile::tempdir().unwrap();
+    let control = fs::read_to_string(example().join("bootstrap.json")).unwrap();
+    let control: serde_json::Value = serde_json::from_str(&control).unwrap();
+    let items = control.as_object().unwrap().values().flat_map(|phase| phase.as_array().unwrap());
+    for item in items {
+        let url = item["url"].as_str().unwrap();
+        let path = url.strip_prefix("https://bootstrap.acme.example/").unwrap();
+        let file = match path.strip_prefix("packages/").and_then(|path| path.strip_suffix(".pkg")) {
+            Some(name) => {
+                let package = built.path().join(name);
+                packing::build_component(&example().join("packages").join(name), &package).unwrap();
+                package
+            }
+            None => example().join(path),
+        };
+        let digest = Digest::of(&fs::read(file).unwrap()).to_string();
+        assert_eq!(
+            item["hash"], digest,
+            "{path} has changed; refresh with: cargo run -p iasctl -- simulate examples/onboarding --update-hashes"
+        );
+    }
+}
+
+#[test]
+fn the_example_ends_green_and_a_second_run_finds_nothing_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("mac");
+    let first = rehearse(&example(), &root, &["--login-after", "1"]);
+    first.exits(0);
+    assert_eq!(first.end("Is this Mac set up already?"), &ItemEnd::ExecutionFailed(Ended::Exited(1)));
+    assert_eq!(first.end("Printers of the old office"), &ItemEnd::ExecutionFailed(Ended::Exited(3)));
+    assert_eq!(first.state.failures().count(), 1);
+    assert!(first.exists("/Applications/Acme Connect.app/Contents/Info.plist"));
+    assert!(first.exists("/Users/wile/Documents/Welcome to Acme"));
+    assert!(first.read("/Library/Acme/support.json").unwrap().contains("it@acme.example"));
+    assert!(first.exists("/Users/Shared/Acme/signature.html"));
+    let depnotify = first.read("/private/var/tmp/depnotify.log").unwrap();
+    assert!(depnotify.starts_with("Command: DeterminateManual: 14\n"), "{depnotify}");
+    assert!(depnotify.ends_with("Command: DeterminateOffReset:\n"), "{depnotify}");
+
+    let second = rehearse(&example(), &root, &["--login-after", "1"]);
+    second.exits(0);
+    assert_eq!(second.end("Is this Mac set up already?"), &ItemEnd::Done);
+    assert_eq!(second.state.preflight_passed, Some(true));
+    assert!(second.is_not_begun("Acme Tools"));
+}
+
+#[test]
+fn the_example_needs_no_root() {
+    if !rustix::process::geteuid().is_root() {
+        // Then the story above has shown it.
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("of-somebody");
+    fs::create_dir(&home).unwrap();
+    std::os::unix::fs::chown(&home, Some(1234), Some(1234)).unwrap();
+    std::os::unix::fs::chown(folder.path(), Some(1234), Some(1234)).unwrap();
+    let as_somebody = |program: &Path| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid=1234", "--regid=1234", "--clear-groups"]).arg(program);
+        command
+    };
+    let may_run = as_somebody(&program("iasctl")).arg("--version").output();
+    if !may_run.is_ok_and(|output| output.status.success()) {
+        println!("skipped: no setpriv here, or nobody else may run our programs");
+        return;
+    }
+    let root = home.join("mac");
+    let simulate = simulate(&example(), &root, &["--login-after", "1"]);
+    let output = as_somebody(Path::new(simulate.get_program())).args(simulate.get_args()).output().unwrap();
+    let log = fs::read_to_string(home.join("mac.sim/iasd.log")).unwrap_or_default();
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{error}\n{log}");
+    assert!(root.join("Applications/Acme Connect.app").exists());
+}

@@ -1,0 +1,61 @@
+//! What a failure means for the run: the policies (R92–R94).
+
+use serde_json::json;
+use shared::{event::ItemEnd, exit::Ended};
+use support::World;
+
+#[test]
+fn r94_a_tolerated_failure_is_told_and_changes_nothing_else() {
+    let outcome = World::new()
+        .script("setupassistant", "Fails", "echo broken; exit 7", json!({"fail_policy": "failable"}))
+        .script("setupassistant", "Next", "touch /Library/next", json!({}))
+        .run(&[]);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Fails"), &ItemEnd::ExecutionFailed(Ended::Exited(7)));
+    assert_eq!(outcome.end("Next"), &ItemEnd::Done);
+    let report = outcome.read("/Library/Application Support/ias/report.json").unwrap();
+    assert!(report.contains("Fails: exit status 7"), "{report}");
+    let log = outcome.read("/Library/Application Support/ias/status.txt").unwrap();
+    assert!(log.contains(" failed 1 installed, 0 current, 1 failed"), "{log}");
+    assert!(outcome.diagnostics.contains("    | broken"), "{}", outcome.diagnostics);
+}
+
+#[test]
+fn r93_a_failure_that_is_no_option_ends_the_run_with_1_and_nothing_after_it_runs() {
+    let strict = json!({"fail_policy": "failure_is_not_an_option"});
+    let outcome = World::new()
+        .script("setupassistant", "Fails", "exit 7", strict)
+        .script("setupassistant", "Next", "touch /Library/next", json!({}))
+        .script("userland", "Last", "touch /Library/last", json!({}))
+        .run(&[]);
+    outcome.exits(1);
+    assert_eq!(outcome.end("Fails"), &ItemEnd::ExecutionFailed(Ended::Exited(7)));
+    assert!(outcome.is_not_begun("Next") && outcome.is_not_begun("Last"));
+    assert!(!outcome.exists("/Library/next") && !outcome.exists("/Library/last"));
+}
+
+#[test]
+fn r92_by_default_a_download_that_fails_ends_the_run_and_a_script_that_fails_does_not() {
+    let missing = json!({
+        "name": "Missing", "type": "rootscript", "hash": "0".repeat(64),
+        "url": "https://bootstrap.example.com/missing.sh", "file": "/Library/installapplications/missing.sh",
+    });
+    let outcome = World::new()
+        .script("setupassistant", "Fails", "exit 7", json!({}))
+        .item("setupassistant", missing)
+        .script("setupassistant", "Next", "touch /Library/next", json!({}))
+        .run(&[]);
+    outcome.exits(1);
+    assert_eq!(outcome.end("Fails"), &ItemEnd::ExecutionFailed(Ended::Exited(7)));
+    assert!(matches!(outcome.end("Missing"), ItemEnd::DownloadFailed(_)));
+    assert!(!outcome.exists("/Library/next"));
+}
+
+#[test]
+fn content_that_is_not_what_the_hash_says_is_never_run() {
+    let wrong = json!({"hash": "0".repeat(64)});
+    let outcome = World::new().script("setupassistant", "Forged", "touch /Library/forged", wrong).run(&[]);
+    outcome.exits(1);
+    assert!(matches!(outcome.end("Forged"), ItemEnd::DownloadFailed(_)));
+    assert!(!outcome.exists("/Library/forged"));
+}

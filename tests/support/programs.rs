@@ -1,0 +1,34 @@
+//! The programs under test: built when they are not current, found beside the test.
+
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::OnceLock,
+};
+
+/// The path of one of our programs: `iasd`, `iasagent` or `iasctl`.
+///
+/// # Panics
+/// When the programs cannot be built.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(built).join(name)
+}
+
+/// Builds all programs, as this test was built, because `cargo test` builds those of a package for its own tests only.
+fn built() -> PathBuf {
+    let own = env::current_exe().expect("a test knows its own path");
+    let profile = own.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps").to_owned();
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo.args(["build", "--quiet", "--workspace", "--bins", "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
+    cargo.arg("--target-dir").arg(profile.parent().expect("a profile is in the target folder"));
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    let status = cargo.status().expect("cargo can be started");
+    assert!(status.success(), "the programs do not build");
+    profile
+}

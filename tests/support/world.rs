@@ -1,0 +1,193 @@
+//! A world to run the real programs in: what the admin wrote, what the Mac is like, what happens on it.
+//!
+//! ```no_run
+//! use serde_json::json;
+//! use support::World;
+//! let outcome = World::new().script("userland", "Hello", "echo hello", json!({})).run(&[]);
+//! outcome.exits(0);
+//! ```
+
+use crate::{outcome::Outcome, programs::program};
+use serde_json::{Value, json};
+use shared::digest::Digest;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+use tempfile::TempDir;
+
+/// The host that serves everything.
+const HOST: &str = "https://bootstrap.example.com";
+/// Where IAS installs to by default.
+pub const INSTALL_PATH: &str = "/Library/installapplications";
+
+/// A world, being built.
+#[derive(Debug)]
+pub struct World {
+    folder: TempDir,
+    control: Value,
+    scenario: Value,
+    settings: plist::Dictionary,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl World {
+    /// An empty control file, and a Mac whose user logs in at once.
+    ///
+    /// # Panics
+    /// When there is no room for temporary files.
+    #[must_use]
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        fs::create_dir(folder.path().join("site")).expect("a folder for the site");
+        let settings = [
+            ("JSONURL", plist::Value::from(format!("{HOST}/bootstrap.json"))),
+            ("RetryDelay", plist::Value::from(0)),
+            ("MaximumRedownloads", plist::Value::from(1)),
+        ];
+        Self {
+            folder,
+            control: json!({"preflight": [], "setupassistant": [], "userland": []}),
+            scenario: json!({"user": {"login_after": 0.0}, "serve": {format!("{HOST}/"): "."}}),
+            settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+        }
+    }
+
+    /// A script that runs as root; in userland as the user if `keys` say `"type": "userscript"`.
+    #[must_use]
+    pub fn script(self, phase: &str, name: &str, body: &str, keys: Value) -> Self {
+        let item = json!({"name": name, "type": "rootscript"});
+        self.served(phase, item, "sh", format!("#!/bin/sh\n{body}\n").as_bytes(), keys)
+    }
+
+    /// A file to be placed at `file` for root.
+    #[must_use]
+    pub fn file(self, phase: &str, name: &str, file: &str, content: &str) -> Self {
+        let item = json!({"name": name, "type": "rootfile"});
+        self.served(phase, item, "txt", content.as_bytes(), json!({"file": file}))
+    }
+
+    /// A package that installs the one file `/usr/local/share/<id>`, and runs `postinstall`.
+    ///
+    /// # Panics
+    /// When the package cannot be built.
+    #[must_use]
+    pub fn package(self, phase: &str, name: &str, id: &str, postinstall: &str, keys: Value) -> Self {
+        let source = self.folder.path().join(format!("{id}.source"));
+        let package = self.folder.path().join(format!("{id}.pkg"));
+        let write = |path: &str, text: &str| {
+            let path = source.join(path);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the package");
+            fs::write(path, text).expect("a file of the package");
+        };
+        write("package.json", &json!({"identifier": id, "version": "1.0"}).to_string());
+        write(&format!("payload/usr/local/share/{id}"), id);
+        write("scripts/postinstall", &format!("#!/bin/sh\n{postinstall}\n"));
+        shared::sys::packing::build_component(&source, &package).expect("the package can be built");
+        let content = fs::read(&package).expect("the package is there");
+        let item = json!({"name": name, "type": "package", "packageid": id, "version": "1.0"});
+        self.served(phase, item, "pkg", &content, keys)
+    }
+
+    /// An item exactly as given, whatever is wrong with it.
+    ///
+    /// # Panics
+    /// When `phase` is none.
+    #[must_use]
+    pub fn item(mut self, phase: &str, item: Value) -> Self {
+        self.control[phase].as_array_mut().expect("a phase").push(item);
+        self
+    }
+
+    /// A setting.
+    #[must_use]
+    pub fn setting(mut self, key: &str, value: impl Into<plist::Value>) -> Self {
+        self.settings.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// A key of the scenario.
+    #[must_use]
+    pub fn scenario(mut self, key: &str, value: Value) -> Self {
+        self.scenario[key] = value;
+        self
+    }
+
+    /// The folder that is the Mac's `/`.
+    #[must_use]
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("mac")
+    }
+
+    /// Runs it to its end, with further arguments for `iasctl simulate`.
+    ///
+    /// # Panics
+    /// When the programs cannot be started.
+    #[must_use]
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().expect("iasctl can be started");
+        Outcome::of(&output, &self.root())
+    }
+
+    /// Starts it, and comes back at once; its events go to standard output.
+    ///
+    /// # Panics
+    /// When the programs cannot be started.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> std::process::Child {
+        let mut command = self.command(arguments);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("iasctl can be started")
+    }
+
+    /// The command that runs it.
+    ///
+    /// # Panics
+    /// When the world cannot be written down.
+    #[must_use]
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let site = self.folder.path().join("site");
+        let write = |name: &str, text: String| fs::write(site.join(name), text).expect("a file of the site");
+        write("bootstrap.json", format!("{:#}", self.control));
+        write("scenario.json", self.scenario.to_string());
+        plist::to_file_xml(site.join("iasd.plist"), &self.settings).expect("the settings");
+        simulate(&site, &self.root(), arguments)
+    }
+
+    fn served(mut self, phase: &str, mut item: Value, kind: &str, content: &[u8], keys: Value) -> Self {
+        let items = self.control[phase].as_array_mut().expect("a phase");
+        let file = format!("{phase}-{}.{kind}", items.len());
+        fs::write(self.folder.path().join("site").join(&file), content).expect("a file of the site");
+        item["url"] = json!(format!("{HOST}/{file}"));
+        item["file"] = json!(format!("{INSTALL_PATH}/{file}"));
+        item["hash"] = json!(Digest::of(content));
+        for (key, value) in keys.as_object().expect("keys are an object") {
+            item[key] = value.clone();
+        }
+        items.push(item);
+        self
+    }
+}
+
+/// `iasctl simulate SOURCE --root ROOT --json …`.
+#[must_use]
+pub fn simulate(source: &Path, root: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(program("iasctl"));
+    command.arg("simulate").arg(source).arg("--root").arg(root).arg("--json").args(arguments);
+    command
+}
+
+/// Runs the folder `source` as the Mac `root`, to its end.
+///
+/// # Panics
+/// When the programs cannot be started.
+#[must_use]
+pub fn rehearse(source: &Path, root: &Path, arguments: &[&str]) -> Outcome {
+    let output = simulate(source, root, arguments).output().expect("iasctl can be started");
+    Outcome::of(&output, root)
+}
