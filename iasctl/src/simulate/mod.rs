@@ -171,7 +171,7 @@ async fn watch(
         }
     }
     let status = daemon.ended().await.map_err(|error| format!("cannot wait for iasd: {error}"))?;
-    view.close(&run);
+    view.close();
     Ok((run, status, interrupted))
 }
 

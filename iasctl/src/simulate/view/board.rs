@@ -41,11 +41,13 @@ impl Board {
 
     fn draw(&mut self, run: &Run) {
         let (width, height) = size(&self.terminal);
-        let lines = if run.state.items.is_empty() {
-            Vec::new()
-        } else {
-            frame(run, Paper { width, height, now_ms: now_ms(), painter: self.painter })
-        };
+        let paper = Paper { width, height, now_ms: now_ms(), painter: self.painter };
+        let lines = if run.state.items.is_empty() { Vec::new() } else { frame(run, paper) };
+        self.replace(&lines);
+    }
+
+    /// Prints what is to stand above, and `lines` instead of the board on the screen.
+    fn replace(&mut self, lines: &[String]) {
         // Shown at once where terminals can, and long lines are cut instead of wrapped.
         let mut text = String::from("\x1b[?2026h\x1b[?7l\r");
         if self.drawn > 0 {
@@ -104,9 +106,9 @@ impl View for Board {
         self.draw_soon(run);
     }
 
-    fn close(&mut self, run: &Run) {
-        self.draw(run);
-        self.drawn = 0;
+    fn close(&mut self) {
+        // The summary says it all again.
+        self.replace(&[]);
     }
 }
 

@@ -30,7 +30,7 @@ pub(crate) trait View {
     fn tick(&mut self, _run: &Run) {}
 
     /// Nothing more will come.
-    fn close(&mut self, _run: &Run) {}
+    fn close(&mut self) {}
 }
 
 /// One event per line on standard output, and nothing else there.
