@@ -99,7 +99,7 @@ fn effects(text: &mut String, run: &Run, stage: &Stage) {
         let label = if at == 0 { "installed" } else { "" };
         line(text, &format!("{label:<14} {id} {version}"));
     }
-    let calls = calls(&stage.side.join("calls.ndjson"));
+    let calls = calls(&stage.side.join("inside/calls.ndjson"));
     if !calls.is_empty() {
         let calls: Vec<_> = calls.iter().map(|(name, count)| format!("{name} ×{count}")).collect();
         line(text, &format!("Mac commands   {}", calls.join(", ")));

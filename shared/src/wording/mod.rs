@@ -54,16 +54,16 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
         }
         EventKind::ControlFileLoaded { source, digest, items, errors, warnings } => {
             let level = if *errors > 0 { Warning } else { Info };
-            let findings = match (errors, warnings) {
-                (0, 0) => String::new(),
-                _ => format!("; {errors} errors, {warnings} warnings in it"),
-            };
-            let text = format!("control file {source}: {} items, sha256 {digest}{findings}", items.len());
+            let found = |count: &u32, what| format!(", {}", counted(*count as usize, what));
+            let errors = if *errors > 0 { found(errors, "error") } else { String::new() };
+            let warnings = if *warnings > 0 { found(warnings, "warning") } else { String::new() };
+            let items = counted(items.len(), "item");
+            let text = format!("control file {source}: {items}{errors}{warnings}, sha256 {digest}");
             LogLine::new(level, Category::Main, text)
         }
         EventKind::PhaseStarted { phase } => {
             let items = state.items.keys().filter(|id| id.phase == *phase).count();
-            LogLine::new(Info, category(*phase), format!("{phase} begins: {items} items"))
+            LogLine::new(Info, category(*phase), format!("{phase} begins, {}", counted(items, "item")))
         }
         EventKind::PhaseFinished { phase, end } => {
             let (level, word) = match end {
@@ -113,6 +113,12 @@ pub fn output(progress: &Progress, state: &RunState) -> Option<LogLine> {
 #[must_use]
 pub fn name(id: ItemId, state: &RunState) -> String {
     state.items.get(&id).map_or_else(|| id.to_string(), |item| one_line(&item.listed.name))
+}
+
+/// `1 item`, `2 items`.
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
 }
 
 /// The log category of a phase (R103).
