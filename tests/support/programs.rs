@@ -14,7 +14,9 @@ use std::{
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
-    FOLDER.get_or_init(built).join(name)
+    // A folder of programs built elsewhere, such as those of a release, can be put to the same test.
+    let given = || env::var_os("IAS_PROGRAMS").map(PathBuf::from);
+    FOLDER.get_or_init(|| given().unwrap_or_else(built)).join(name)
 }
 
 /// Builds all programs, as this test was built, because `cargo test` builds those of a package for its own tests only.
