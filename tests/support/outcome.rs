@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::Output,
 };
+use tempfile::TempDir;
 
 /// A run that is over.
 #[derive(Debug)]
@@ -23,10 +24,12 @@ pub struct Outcome {
     /// What was written to standard error, then the log of `iasd`.
     pub diagnostics: String,
     root: PathBuf,
+    /// The world lasts as long as somebody looks at it.
+    _world: Option<TempDir>,
 }
 
 impl Outcome {
-    pub(crate) fn of(output: &Output, root: &Path) -> Self {
+    pub(crate) fn of(output: &Output, root: &Path, world: Option<TempDir>) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
         let text = String::from_utf8_lossy(&output.stdout);
         let read = |line: &str| serde_json::from_str::<Event>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
@@ -41,6 +44,7 @@ impl Outcome {
             state,
             diagnostics: format!("{}\n{log}", String::from_utf8_lossy(&output.stderr)),
             root: root.to_owned(),
+            _world: world,
         }
     }
 

@@ -130,9 +130,10 @@ impl World {
     /// # Panics
     /// When the programs cannot be started.
     #[must_use]
-    pub fn run(&self, arguments: &[&str]) -> Outcome {
+    pub fn run(self, arguments: &[&str]) -> Outcome {
         let output = self.command(arguments).output().expect("iasctl can be started");
-        Outcome::of(&output, &self.root())
+        let root = self.root();
+        Outcome::of(&output, &root, Some(self.folder))
     }
 
     /// Starts it, and comes back at once; its events go to standard output.
@@ -189,5 +190,5 @@ pub fn simulate(source: &Path, root: &Path, arguments: &[&str]) -> Command {
 #[must_use]
 pub fn rehearse(source: &Path, root: &Path, arguments: &[&str]) -> Outcome {
     let output = simulate(source, root, arguments).output().expect("iasctl can be started");
-    Outcome::of(&output, root)
+    Outcome::of(&output, root, None)
 }
