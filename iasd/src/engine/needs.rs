@@ -54,7 +54,7 @@ pub(crate) trait Contents: Send + Sync {
 /// The agent that checked in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct AgentInfo {
-    /// The uid under which it appears to us; compare with `Host::uid_seen_for`.
+    /// Its user's uid on the Mac, whatever uid its process has here.
     pub(crate) uid: u32,
 }
 

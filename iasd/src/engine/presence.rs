@@ -70,7 +70,7 @@ impl Engine {
         let console = self.host.console_user();
         let of_this_user = |agent: Option<super::needs::AgentInfo>| {
             let user = console.borrow().clone().filter(ConsoleUser::is_real);
-            user.zip(agent).is_some_and(|(user, agent)| self.host.uid_seen_for(&user) == agent.uid)
+            user.zip(agent).is_some_and(|(user, agent)| user.uid == agent.uid)
         };
         let present = of_this_user(*agents.borrow_and_update());
         if present {
