@@ -56,7 +56,7 @@ impl Daemon {
         });
         let screen = Screen::seen_as(user.subscribe(), uid);
         let agents = Agents::listen(&socket, screen, recorder, None).unwrap();
-        Self { agents, user, facts, socket, folder: folder }
+        Self { agents, user, facts, socket, folder }
     }
 
     async fn fact(&mut self, wanted: impl Fn(&EventKind) -> bool) -> EventKind {
