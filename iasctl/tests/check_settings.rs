@@ -1,0 +1,66 @@
+//! `iasctl check` of settings, run as an admin runs it.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::process::Command;
+
+/// Exit status and output of a check of `iasd.plist` with this body.
+fn check(body: &str, options: &[&str]) -> (i32, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let text =
+        format!("<?xml version=\"1.0\"?>\n<plist version=\"1.0\">\n<dict>\n{body}\n</dict>\n</plist>\n");
+    std::fs::write(folder.path().join("iasd.plist"), text).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_iasctl"));
+    let output = check.current_dir(&folder).arg("check").args(options).arg("iasd.plist").output().unwrap();
+    (output.status.code().unwrap(), String::from_utf8(output.stdout).unwrap())
+}
+
+const GOOD: &str = "<key>JSONURL</key>\n<string>https://a.example/b.json?sig=s3cret</string>
+<key>HTTPAuthUser</key>\n<string>ada</string>\n<key>HTTPAuthPassword</key>\n<string>s3cret</string>";
+
+#[test]
+fn r36_good_settings_are_shown_without_their_secrets() {
+    let (code, out) = check(GOOD, &[]);
+    assert_eq!(
+        (code, out.as_str()),
+        (
+            0,
+            "  JSONURL           https://a.example/b.json?<redacted>\n  HTTPAuthUser      ada\n  \
+             HTTPAuthPassword  <redacted>\n  36 more settings have their defaults; --json prints all\n\
+             iasd.plist: settings, 0 errors, 0 warnings\n"
+        )
+    );
+    let (_, json) = check(GOOD, &["--json"]);
+    assert!(!json.contains("s3cret") && json.contains("\"key\": \"WithPreflight\""), "{json}");
+}
+
+#[test]
+fn r39_a_mistyped_key_is_a_warning_under_its_line() {
+    let mistyped = format!("{GOOD}\n  <key>Rebot</key><true/>");
+    let (code, out) = check(&mistyped, &[]);
+    let warning = "warning: iasd.plist:10:3: Rebot: unknown key, ignored\n   10 |   <key>Rebot</key><true/>\n      |   ^\n\
+                   hint: did you mean Reboot?\n";
+    assert_eq!((code, out.starts_with(warning)), (0, true), "{out}");
+    assert_eq!(check(&mistyped, &["--strict"]).0, 2);
+}
+
+#[test]
+fn r38_a_wrong_value_is_an_error_and_so_is_a_broken_plist() {
+    let (code, out) = check("<key>MaximumRedownloads</key>\n<integer>101</integer>", &[]);
+    assert!(
+        code == 1
+            && out
+                .contains("iasd.plist:4:1: MaximumRedownloads: expected an integer from 0 to 100: found 101"),
+        "{out}"
+    );
+    let (code, out) = check("<key>Reboot</key>\n<true>", &[]);
+    assert!(code == 1 && out.starts_with("error: iasd.plist:6:"), "{out}");
+}
+
+#[test]
+fn a_line_with_a_secret_is_not_quoted() {
+    for key in ["HTTPHeaders", "HeaderAuthorization", "HTTPAuthPassword"] {
+        let (code, out) = check(&format!("<key>{key}</key><array><string>s3cret</string></array>"), &[]);
+        assert!(code == 1 && !out.contains("s3cret"), "{out}");
+    }
+}
