@@ -9,8 +9,8 @@ use std::{
 
 const RECEIPTS: &str = "private/var/db/receipts";
 const HISTORY: &str = "Library/Receipts/InstallHistory.plist";
-/// Larger property lists here are not ours.
-const MAX_PLIST: u64 = 64 << 20;
+/// Larger property lists and bills are not ours.
+const MAX_FILE: u64 = 256 << 20;
 /// Longest name of a file.
 const MAX_NAME: usize = 240;
 
@@ -86,13 +86,11 @@ pub(super) fn read(root: &Dir, id: &str) -> io::Result<Option<Receipt>> {
 }
 
 /// The bill of materials of an installed package.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the stand-in of `pkgutil`"))]
 pub(super) fn bill(root: &Dir, id: &str) -> io::Result<Option<Vec<u8>>> {
     if is_usable(id) { read_file(root, &format!("{RECEIPTS}/{id}.bom")) } else { Ok(None) }
 }
 
 /// The identifiers of all installed packages, sorted.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the stand-in of `pkgutil`"))]
 pub(super) fn ids(root: &Dir) -> io::Result<Vec<String>> {
     let folder = match root.read_dir(RECEIPTS) {
         Ok(folder) => folder,
@@ -110,7 +108,6 @@ pub(super) fn ids(root: &Dir) -> io::Result<Vec<String>> {
 }
 
 /// Removes a receipt, as `pkgutil --forget` does; whether there was one.
-#[cfg_attr(not(test), expect(dead_code, reason = "for the stand-in of `pkgutil`"))]
 pub(super) fn forget(root: &Dir, id: &str) -> io::Result<bool> {
     if !is_usable(id) {
         return Ok(false);
@@ -165,7 +162,7 @@ fn read_file(root: &Dir, path: &str) -> io::Result<Option<Vec<u8>>> {
         Err(error) => return Err(error),
     };
     let mut bytes = Vec::new();
-    file.take(MAX_PLIST).read_to_end(&mut bytes)?;
+    file.take(MAX_FILE).read_to_end(&mut bytes)?;
     Ok(Some(bytes))
 }
 

@@ -48,7 +48,8 @@ pub struct Source<'a> {
 pub struct Component<'a> {
     /// Its description.
     pub spec: &'a ComponentSpec,
-    /// What it installs; `None` makes a package that only runs scripts and leaves a receipt.
+    /// What it installs; `None` makes a package that only runs scripts. macOS keeps no receipt of such a package, so
+    /// give one an empty tree instead when its receipt matters.
     pub payload: Option<Source<'a>>,
     /// The folder of its scripts; `preinstall` and `postinstall` at its top are run.
     pub scripts: Option<Source<'a>>,

@@ -1,17 +1,11 @@
 //! `pkgutil`: what is installed, from the receipts in the simulated Mac.
 
-use super::{Call, Reply, plist_file};
+use super::{Call, Reply};
+use crate::host::simulated::receipt::{self, Receipt};
+use cap_std::{ambient_authority, fs::Dir};
 use plist::{Dictionary, Value};
 use shared::flat_package::bom;
-use std::{
-    fs,
-    time::{SystemTime, UNIX_EPOCH},
-};
-
-/// Where receipts are.
-const RECEIPTS: &str = "/private/var/db/receipts";
-/// The longest bill of materials that is read.
-const BILL_LIMIT: u64 = 256 << 20;
+use std::time::UNIX_EPOCH;
 
 /// `pkgutil`.
 pub(super) fn pkgutil(call: &Call<'_>) -> Reply {
@@ -58,12 +52,11 @@ fn list(ids: &[String]) -> Reply {
 }
 
 fn ids(call: &Call<'_>) -> Vec<String> {
-    let entries = fs::read_dir(call.path(RECEIPTS)).into_iter().flatten().flatten();
-    let mut ids: Vec<String> = entries
-        .filter_map(|entry| Some(entry.file_name().to_str()?.strip_suffix(".plist")?.to_owned()))
-        .collect();
-    ids.sort();
-    ids
+    root(call).and_then(|root| receipt::ids(&root).ok()).unwrap_or_default()
+}
+
+fn root(call: &Call<'_>) -> Option<Dir> {
+    Dir::open_ambient_dir(call.root, ambient_authority()).ok()
 }
 
 /// The whole of a simple pattern: `.*` stands for anything, `\.` for a dot.
@@ -83,36 +76,32 @@ fn fits(pattern: &str, id: &str) -> bool {
     })
 }
 
-fn receipt(call: &Call<'_>, id: &str) -> Option<Dictionary> {
-    if id.contains('/') {
-        return None;
-    }
-    plist_file::read(&call.path(&format!("{RECEIPTS}/{id}.plist"))).ok()?.into_dictionary()
+fn receipt(call: &Call<'_>, id: &str) -> Option<Receipt> {
+    receipt::read(&root(call)?, id).ok()?
 }
 
 fn no_receipt(id: &str) -> Reply {
     Reply::failed(1, format_args!("No receipt for '{id}' found at '/'."))
 }
 
-/// Version, place and time of a receipt.
-fn details(receipt: &Dictionary) -> (String, String, u64) {
-    let text = |key: &str| receipt.get(key).and_then(Value::as_string).unwrap_or_default().to_owned();
-    let date = receipt.get("InstallDate").and_then(Value::as_date).map(SystemTime::from);
-    let time = date.and_then(|date| date.duration_since(UNIX_EPOCH).ok()).unwrap_or_default().as_secs();
-    (text("PackageVersion"), text("InstallPrefixPath").trim_matches('/').to_owned(), time)
+/// When a package was installed, in seconds since 1970.
+fn time(receipt: &Receipt) -> u64 {
+    receipt.installed.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 fn info(call: &Call<'_>, id: &str) -> Reply {
     let Some(receipt) = receipt(call, id) else { return no_receipt(id) };
-    let (version, location, time) = details(&receipt);
+    let (version, location) = (&receipt.version, &receipt.location);
     Reply::line(format_args!(
-        "package-id: {id}\nversion: {version}\nvolume: /\nlocation: {location}\ninstall-time: {time}"
+        "package-id: {id}\nversion: {version}\nvolume: /\nlocation: {location}\ninstall-time: {}",
+        time(&receipt)
     ))
 }
 
 fn info_plist(call: &Call<'_>, id: &str) -> Reply {
     let Some(receipt) = receipt(call, id) else { return no_receipt(id) };
-    let (version, location, time) = details(&receipt);
+    let time = time(&receipt);
+    let Receipt { version, location, .. } = receipt;
     let values: [(&str, Value); 5] = [
         ("install-location", location.into()),
         ("install-time", time.into()),
@@ -129,22 +118,17 @@ fn files(call: &Call<'_>, id: &str) -> Reply {
     if receipt(call, id).is_none() {
         return no_receipt(id);
     }
-    let file = call.path(&format!("{RECEIPTS}/{id}.bom"));
-    let short = fs::metadata(&file).is_ok_and(|found| found.len() <= BILL_LIMIT);
-    let bill = short.then(|| fs::read(&file).ok()).flatten().and_then(|bytes| bom::read(&bytes).ok());
+    let bill = root(call).and_then(|root| receipt::bill(&root, id).ok()?);
+    let bill = bill.and_then(|bytes| bom::read(&bytes).ok());
     let paths = bill.unwrap_or_default().into_iter().map(|entry| entry.path).filter(|path| path != bom::ROOT);
     Reply::ok(paths.map(|path| path + "\n").collect::<String>())
 }
 
 fn forget(call: &Call<'_>, id: &str) -> Reply {
-    if receipt(call, id).is_none() {
-        return no_receipt(id);
-    }
-    // A receipt need not have a bill.
-    let _ = fs::remove_file(call.path(&format!("{RECEIPTS}/{id}.bom")));
-    match fs::remove_file(call.path(&format!("{RECEIPTS}/{id}.plist"))) {
-        Ok(()) => Reply::line(format_args!("Forgot package '{id}' on '/'.")),
-        Err(error) => Reply::failed(1, error),
+    match root(call).map(|root| receipt::forget(&root, id)) {
+        Some(Ok(true)) => Reply::line(format_args!("Forgot package '{id}' on '/'.")),
+        Some(Err(error)) => Reply::failed(1, error),
+        Some(Ok(false)) | None => no_receipt(id),
     }
 }
 
