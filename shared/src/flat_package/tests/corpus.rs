@@ -4,7 +4,7 @@ use crate::corpus;
 use crate::flat_package::cpio::{Cpio, Kind};
 use crate::flat_package::payload::Payload;
 use crate::flat_package::selection::Target;
-use crate::flat_package::xar::{EntryId, Xar, XarError};
+use crate::flat_package::xar::{EntryId, Stored, Xar, XarError};
 use crate::flat_package::{FlatPackage, PackageError};
 use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
@@ -63,6 +63,26 @@ fn listing_of_bsdtar(archive: &[u8]) -> Option<Vec<String>> {
     Some(lines)
 }
 
+/// One line per entry of a xar archive from 7-Zip: path, decoded and stored size.
+fn listing_of_7zip(path: &Path) -> Option<Vec<String>> {
+    let Ok(output) = Command::new("7zz").args(["l", "-slt"]).arg(path).output() else {
+        println!("skipped: 7zz is not installed");
+        return None;
+    };
+    let text = String::from_utf8(output.stdout).unwrap();
+    let entries =
+        text.split_once("----------\n").unwrap().1.split("\n\n").filter(|entry| !entry.trim().is_empty());
+    let line = |entry: &str| {
+        let value =
+            |key: &str| entry.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
+        let number = |key: &str| value(key).parse::<u64>().unwrap_or(0);
+        format!("{} {} {}", value("Path = "), number("Size = "), number("Packed Size = "))
+    };
+    let mut lines: Vec<String> = entries.map(line).collect();
+    lines.sort();
+    Some(lines)
+}
+
 fn open(path: &Path) -> Xar<File> {
     Xar::open(File::open(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
@@ -78,6 +98,22 @@ fn p38_every_package_of_the_corpus_opens_and_every_entry_passes_its_checksums() 
                 let bytes = archive.read_whole(EntryId(index), 1 << 20).unwrap();
                 assert_eq!(bytes.len() as u64, stored.size);
             }
+        }
+    }
+}
+
+#[test]
+fn p38_archives_list_as_7_zip_lists_them() {
+    for path in corpus::files("pkg") {
+        let archive = open(&path);
+        let stored =
+            |data: &Option<Stored>| data.as_ref().map_or((0, 0), |stored| (stored.size, stored.length));
+        let entries = archive.entries().iter().map(|entry| (&entry.path, stored(&entry.data)));
+        let mut ours: Vec<String> =
+            entries.map(|(path, (size, length))| format!("{path} {size} {length}")).collect();
+        ours.sort();
+        if let Some(theirs) = listing_of_7zip(&path) {
+            assert_eq!(ours, theirs, "{}", path.display());
         }
     }
 }
