@@ -65,13 +65,15 @@ fn listing_of_bsdtar(archive: &[u8]) -> Option<Vec<String>> {
 
 /// One line per entry of a xar archive from 7-Zip: path, decoded and stored size.
 fn listing_of_7zip(path: &Path) -> Option<Vec<String>> {
-    let Ok(output) = Command::new("7zz").args(["l", "-slt"]).arg(path).output() else {
+    let Ok(output) = Command::new("7zz").args(["l", "-slt", "-tXar"]).arg(path).output() else {
         println!("skipped: 7zz is not installed");
         return None;
     };
     let text = String::from_utf8(output.stdout).unwrap();
-    let entries =
-        text.split_once("----------\n").unwrap().1.split("\n\n").filter(|entry| !entry.trim().is_empty());
+    // After the entries it lists the table of contents itself, then a summary.
+    let is_entry =
+        |entry: &&str| entry.trim_start().starts_with("Path = ") && !entry.contains("Path = [TOC].xml");
+    let entries = text.split_once("----------\n").unwrap().1.split("\n\n").filter(is_entry);
     let line = |entry: &str| {
         let value =
             |key: &str| entry.lines().find_map(|line| line.strip_prefix(key)).unwrap_or_default().to_owned();
