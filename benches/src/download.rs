@@ -109,7 +109,8 @@ fn peers(into: &Path, web: &Web, names: &[String]) -> Result<Duration, Failure> 
     fs::create_dir(into)?;
     let mut curl = Command::new("curl");
     curl.args(["--silent", "--fail", "--parallel", "--remote-name-all", "--noproxy", "*"]);
-    curl.args(names.iter().map(|name| web.url(name))).current_dir(into);
+    // Its meter for parallel transfers ignores --silent.
+    curl.args(names.iter().map(|name| web.url(name))).current_dir(into).stderr(Stdio::null());
     let mut openssl = Command::new("openssl");
     openssl.args(["dgst", "-sha256"]).args(names).current_dir(into).stdout(Stdio::null());
     Ok(time(&mut curl)? + time(&mut openssl)?)
