@@ -1,0 +1,156 @@
+//! What is asked of an agent, and what comes of it (R64, R69, R81, R108, R110, R111).
+
+use super::*;
+
+#[tokio::test]
+async fn r108_a_script_travels_as_a_descriptor_and_its_end_comes_back() {
+    let mut daemon = Daemon::start();
+    let mut agent = Agent::welcome(&mut daemon).await;
+    assert_eq!(daemon.agents.connected().borrow().unwrap().pid, std::process::id());
+    assert_eq!(daemon.agents.uids_seen(), BTreeSet::from([501]));
+    let script = file("echo hello");
+    let (sender, mut lines) = lines();
+    let run = daemon.agents.run(content(&script, "echo hello"), SCRIPT, sender);
+    let serve = async {
+        let (request, descriptor) = agent.request().await;
+        let Command::RunUserScript(wanted) = &request.command else { panic!("{request:?}") };
+        assert_eq!((wanted.name.as_str(), wanted.item, wanted.bytes), ("Dock", ITEM, 10));
+        let mut bytes = [0; 10];
+        File::from(descriptor.unwrap()).read_exact_at(&mut bytes, 0).unwrap();
+        assert_eq!(Digest::of(&bytes), wanted.digest);
+        agent.say(&FromAgent::Output { id: request.id, line: "hello".into() }).await;
+        agent
+            .say(&FromAgent::Output { id: RequestId { number: 999, ..request.id }, line: "alien".into() })
+            .await;
+        agent.answer(request.id, Outcome::ended(Ended::Exited(3), vec!["hello".into()])).await;
+    };
+    let (ran, ()) = tokio::join!(run, serve);
+    assert_eq!(ran.unwrap(), Ran::Ended(Ended::Exited(3), vec!["hello".into()]));
+    assert_eq!(lines.recv().await, Some(Line::Output("hello".into())));
+    assert_eq!(lines.recv().await, None);
+}
+
+#[tokio::test]
+async fn r64_what_was_sent_is_lost_with_the_agent_and_what_was_not_may_be_asked_again() {
+    let mut daemon = Daemon::start();
+    let script = file("x");
+    let absent = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0).await;
+    assert!(matches!(absent, Err(AgentError::Absent)));
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let run = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0);
+    let die = async {
+        agent.request().await;
+        drop(agent);
+    };
+    let (ran, ()) = tokio::join!(run, die);
+    assert!(matches!(ran.unwrap(), Ran::Ended(Ended::Lost(_), _)));
+    daemon.lost().await;
+    assert!(daemon.agents.connected().borrow().is_none());
+}
+
+#[tokio::test]
+async fn r61_when_the_user_changes_what_runs_may_end_and_nothing_new_begins() {
+    let mut daemon = Daemon::start();
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let script = file("x");
+    let run = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0);
+    let mut connected = daemon.agents.connected();
+    let switch = async {
+        let (request, _) = agent.request().await;
+        daemon.user.send_replace(Some(ConsoleUser { uid: 502, name: "bob".into() }));
+        connected.wait_for(Option::is_none).await.unwrap();
+        let other = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0).await;
+        assert!(matches!(other, Err(AgentError::Absent)));
+        agent.answer(request.id, Outcome::ended(Ended::Exited(0), Vec::new())).await;
+        // A ping may have been on its way; then the connection ends.
+        while agent.0.receiver.receive().await.is_ok_and(|received| received.is_some()) {}
+    };
+    let (ran, ()) = tokio::join!(run, switch);
+    assert_eq!(ran.unwrap(), Ran::Ended(Ended::Exited(0), Vec::new()));
+    daemon.lost().await;
+}
+
+#[tokio::test]
+async fn r110_an_agent_that_hangs_is_lost_within_five_seconds() {
+    let mut daemon = Daemon::start();
+    let _agent = Agent::welcome(&mut daemon).await;
+    let began = std::time::Instant::now();
+    daemon.lost().await;
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn r69_background_ends_are_recorded_as_they_come_and_given_once() {
+    let mut daemon = Daemon::start();
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let script = file("x");
+    let background = UserScript { donotwait: true, ..SCRIPT };
+    let run = daemon.agents.run(content(&script, "x"), background, lines().0);
+    let other = UserScript { id: ItemId { index: 3, ..ITEM }, ..background };
+    let run_other = daemon.agents.run(content(&script, "x"), other, lines().0);
+    let serve = async {
+        for _ in 0..2 {
+            let (request, _) = agent.request().await;
+            agent.answer(request.id, Outcome::Started).await;
+        }
+        agent.say(&FromAgent::BackgroundEnded { item: ITEM, ended: Ended::Exited(4) }).await;
+    };
+    let (first, second, ()) = tokio::join!(run, run_other, serve);
+    assert_eq!((first.unwrap(), second.unwrap()), (Ran::Background, Ran::Background));
+    daemon.fact(|fact| *fact == EventKind::BackgroundEnded { id: ITEM, ended: Ended::Exited(4) }).await;
+    drop(agent);
+    daemon.lost().await;
+    let ends = daemon.agents.wait_for_background(Duration::from_secs(1)).await.unwrap();
+    assert_eq!(ends[0], (ITEM, Ended::Exited(4)));
+    assert!(matches!(&ends[1], (id, Ended::Lost(_)) if *id == other.id));
+    assert!(daemon.agents.wait_for_background(Duration::from_secs(1)).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn r81_shutdown_waits_until_the_agent_is_gone_but_not_for_ever() {
+    let mut daemon = Daemon::start();
+    daemon.agents.shutdown(Duration::from_secs(600)).await;
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let obey = async {
+        let (request, _) = agent.request().await;
+        assert_eq!(request.command, Command::Shutdown);
+        agent.answer(request.id, Outcome::Done).await;
+        drop(agent);
+    };
+    tokio::join!(daemon.agents.shutdown(Duration::from_secs(600)), obey);
+    assert!(daemon.agents.connected().borrow().is_none());
+    let mut next = Agent::connect(&daemon).await;
+    next.check_in(my_uid()).await;
+    let coming_or_going =
+        |fact: &EventKind| matches!(fact, EventKind::AgentCheckedIn { .. } | EventKind::AgentLost { .. });
+    let fact = daemon.fact(coming_or_going).await;
+    assert!(matches!(fact, EventKind::AgentCheckedIn { .. }), "that it left when it was told to is no news");
+}
+
+#[tokio::test]
+async fn r108_a_file_open_for_writing_is_not_handed_over() {
+    let daemon = Daemon::start();
+    let writable = tempfile::tempfile().unwrap();
+    let refused = daemon.agents.run(content(&writable, ""), SCRIPT, lines().0).await;
+    assert!(matches!(refused, Err(AgentError::Content(_))));
+}
+
+#[tokio::test]
+async fn r111_an_agent_may_send_the_longest_line() {
+    let mut daemon = Daemon::start();
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let script = file("x");
+    let (sender, mut lines) = lines();
+    let run = daemon.agents.run(content(&script, "x"), SCRIPT, sender);
+    let long = "\u{1}".repeat(4096);
+    let serve = async {
+        let (request, _) = agent.request().await;
+        let message = FromAgent::Output { id: request.id, line: long.clone() };
+        assert!(to_bytes(&message).unwrap().len() <= frame::LIMIT);
+        agent.say(&message).await;
+        agent.answer(request.id, Outcome::DryRun).await;
+    };
+    let (ran, ()) = tokio::join!(run, serve);
+    assert_eq!(ran.unwrap(), Ran::DryRun);
+    assert_eq!(lines.recv().await, Some(Line::Output(long)));
+}
