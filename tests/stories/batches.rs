@@ -25,7 +25,6 @@ fn r56_members_of_a_group_run_at_the_same_time_and_the_next_item_waits_for_all()
 }
 
 #[test]
-#[ignore = "the simulated Mac does not install packages yet"]
 fn r59_packages_of_a_group_are_installed_one_after_the_other() {
     let group = || json!({"parallel_group": "a"});
     let outcome = World::new()
