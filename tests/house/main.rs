@@ -201,7 +201,9 @@ fn the_engine_knows_traits_and_only_wiring_names_what_is_behind_them() {
     let mut broken = Vec::new();
     for source in sources().into_iter().filter(|source| source.path.starts_with("iasd/src/engine/")) {
         for name in concrete {
-            broken.extend(uses(&source, name).map(|line| format!("{}: {}", source.path, line.trim())));
+            // A log category may be called as the reporter it belongs to.
+            let lines = uses(&source, name).filter(|line| !line.contains(&format!("Category::{name}")));
+            broken.extend(lines.map(|line| format!("{}: {}", source.path, line.trim())));
         }
     }
     refuse(broken, "the engine names a concrete stage");
