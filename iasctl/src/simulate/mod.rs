@@ -19,7 +19,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::mpsc,
+};
 use view::{Board, Json, Painter, Plain, Run, View};
 
 /// What `simulate` is asked.
@@ -153,6 +156,8 @@ async fn watch(
 ) -> Result<(Run, ExitStatus, bool), String> {
     let mut run = Run::default();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
+    let terminate = signal(SignalKind::terminate());
+    let mut terminate = terminate.map_err(|error| format!("cannot listen for SIGTERM: {error}"))?;
     let mut interrupted = false;
     loop {
         tokio::select! {
@@ -163,7 +168,7 @@ async fn watch(
             },
             Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
             _ = ticks.tick() => view.tick(&run),
-            _ = tokio::signal::ctrl_c() => {
+            () = asked_to_end(&mut terminate) => {
                 view.note(if interrupted { "ending at once" } else { "ending; again to end at once" });
                 interrupted = true;
                 daemon.stop();
@@ -173,6 +178,14 @@ async fn watch(
     let status = daemon.ended().await.map_err(|error| format!("cannot wait for iasd: {error}"))?;
     view.close();
     Ok((run, status, interrupted))
+}
+
+/// Resolves when somebody presses Ctrl-C or sends SIGTERM; without us `iasd` would stay behind.
+async fn asked_to_end(terminate: &mut Signal) {
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 fn take(line: &str, run: &mut Run, view: &mut dyn View) {
