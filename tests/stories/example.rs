@@ -62,7 +62,6 @@ fn the_example_ends_green_and_a_second_run_finds_nothing_to_do() {
 }
 
 #[test]
-#[ignore = "without privileges the agent is not recognised as the user's yet"]
 fn the_example_needs_no_root() {
     if !rustix::process::geteuid().is_root() {
         // Then the story above has shown it.
