@@ -32,12 +32,16 @@ pub(crate) struct Leftover {
 /// Cleans up after `ending`, as far as the settings and the ending allow.
 pub(crate) async fn clean_up(engine: &Engine, ending: &Ending) {
     let settings = &engine.settings;
-    engine.background.packages_ended(settings.background_timeout).await;
     if settings.dry_run || !ending.exit().cleans_up() {
         return;
     }
+    engine.background.packages_ended(settings.background_timeout).await;
     engine.agents.shutdown(AGENT_FAREWELL).await;
-    let uids = engine.agents.uids_seen();
+    let mut uids = engine.agents.uids_seen();
+    // Somebody may be there whose agent never checked in.
+    let at_the_screen =
+        engine.host.console_user().borrow().as_ref().filter(|user| user.is_real()).map(|user| user.uid);
+    uids.extend(at_the_screen.filter(|uid| !uids.contains(uid)));
     for Retired { what, error } in engine.host.retire_jobs(&settings.identifiers, &uids).await {
         report(engine, what, error).await;
     }
@@ -71,11 +75,15 @@ fn remove(engine: &Engine) -> Vec<(String, io::Result<()>)> {
         Err(error) => return vec![(format!("open {}", engine.host.root().display()), Err(error))],
     };
     let mut steps = Vec::new();
-    for path in engine.background.files_in_use() {
+    let (leftovers, install_path) = (engine.leftovers(), &engine.settings.install_path);
+    let goes = |path: &MacPath| {
+        path.is_within(install_path)
+            || leftovers.iter().any(|leftover| leftover.created && leftover.path == *path)
+    };
+    for path in engine.background.files_in_use().into_iter().filter(goes) {
         steps.push((format!("keep {path}, which still runs"), move_into(&root, &path, STILL_RUNNING)));
     }
-    let install_path = &engine.settings.install_path;
-    for leftover in engine.leftovers() {
+    for leftover in &leftovers {
         let keep = leftover.failed && engine.settings.keep_failed_files;
         if keep && leftover.path.is_within(install_path) {
             let folder = format!("{RECORDS_FOLDER}/{FAILED_FILES}");

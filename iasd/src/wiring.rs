@@ -47,17 +47,28 @@ impl Refused {
     fn new(exit: ExitCode, text: impl ToString) -> Self {
         Self { exit, text: text.to_string() }
     }
+
+    fn told(&self) -> ExitCode {
+        eprintln!("iasd: {self}");
+        self.exit
+    }
 }
 
 /// One run, from the command line to its exit code.
 pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
-    match prepare(arguments).await {
-        Ok(run) => run.carry_out().await,
-        Err(refused) => {
-            eprintln!("iasd: {refused}");
-            refused.exit
-        }
-    }
+    let attempt = async {
+        let (host, world_notices) = world(arguments)?;
+        let loaded = load(arguments, &host).await?;
+        let settings = Arc::new(loaded.settings.clone());
+        let exit = match prepare(arguments, host, world_notices, loaded).await {
+            Ok(run) => run.carry_out().await,
+            Err(refused) => refused.told(),
+        };
+        // R76: launchd starts again whatever does not exit with 0.
+        let quiet = settings.no_restart_on_error && !exit.cleans_up();
+        Ok(if quiet { ExitCode::Finished } else { exit })
+    };
+    attempt.await.unwrap_or_else(|refused: Refused| refused.told())
 }
 
 /// Everything a run is made of.
@@ -72,17 +83,25 @@ struct Run {
     _lock: RunLock,
 }
 
-/// Settings, privileges, folders, lock, listener: in the order of R46.
-async fn prepare(arguments: &Arguments) -> Result<Run, Refused> {
-    let (host, world_notices) = world(arguments)?;
+/// The settings from all their sources.
+async fn load(arguments: &Arguments, host: &SimulatedHost) -> Result<Loaded, Refused> {
     let domains = PreferenceFiles::below(host.root());
     let mut waiting = |merged: &shared::settings::Merged| {
         eprintln!("iasd: neither JSONURL nor Bootstrap is set; looking again every 10 s");
         say(&merged.findings);
     };
-    let loaded = settings::load(arguments, &domains, host.root(), &mut waiting)
+    settings::load(arguments, &domains, host.root(), &mut waiting)
         .await
-        .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))?;
+        .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))
+}
+
+/// Privileges, folders, lock, listener: in the order of R46.
+async fn prepare(
+    arguments: &Arguments,
+    host: Arc<SimulatedHost>,
+    world_notices: mpsc::UnboundedReceiver<String>,
+    loaded: Loaded,
+) -> Result<Run, Refused> {
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -115,7 +134,7 @@ impl Run {
             // The daemon's own job goes last: on a real Mac this ends us (R81).
             let _ = self.host.retire_daemon(&self.settings.identifiers).await;
         }
-        if self.settings.no_restart_on_error && !exit.cleans_up() { ExitCode::Finished } else { exit }
+        exit
     }
 
     /// Each effective value with its source, secrets masked, and what should be changed (R36, R38, R39).

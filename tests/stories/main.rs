@@ -2,6 +2,8 @@
 
 mod agent;
 mod batches;
+mod ending;
 mod example;
 mod failures;
 mod once;
+mod policies;

@@ -26,6 +26,14 @@ fn r45_a_second_daemon_exits_75_and_disturbs_nothing() {
         .stdin(Stdio::null())
         .output()
         .unwrap();
+    let quiet = Command::new(program("iasd"))
+        .arg("--root")
+        .arg(&root)
+        .args(["--scenario", &format!("{side}/scenario.json"), &format!("{side}/settings.plist")])
+        .arg("--no-restart-on-error")
+        .output()
+        .unwrap();
+    assert_eq!(quiet.status.code(), Some(0), "R76: {}", String::from_utf8_lossy(&quiet.stderr));
     fs::write(root.join("Library/go"), "").unwrap();
     let first = first.wait_with_output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));

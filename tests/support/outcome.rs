@@ -101,6 +101,18 @@ impl Outcome {
         self.on_disk(path).symlink_metadata().is_ok()
     }
 
+    /// Whether a restart was asked for (R83).
+    #[must_use]
+    pub fn requested_reboot(&self) -> bool {
+        self.events.iter().any(|event| event.kind == EventKind::RebootRequested)
+    }
+
+    /// Whether something is there beside the Mac, where the simulation keeps what it notes.
+    #[must_use]
+    pub fn exists_beside(&self, name: &str) -> bool {
+        PathBuf::from(format!("{}.sim", self.root.display())).join(name).exists()
+    }
+
     /// Where a path of the Mac is on this computer.
     #[must_use]
     pub fn on_disk(&self, path: &str) -> PathBuf {

@@ -55,8 +55,11 @@ impl Downloader {
         let content = self.digest(opened.clone()).await?;
         match (judge_local(self.policy.hash_check, item.hash, content), item.hash) {
             (Verdict::Accepted(accepted), _) => {
+                let dry_run = self.policy.dry_run;
                 let artifact = self.on_disk(move |store| {
-                    store.own(&opened.file, place.mode, &opened.path)?;
+                    if !dry_run {
+                        store.own(&opened.file, place.mode, &opened.path)?;
+                    }
                     VerifiedArtifact::new(opened, content, accepted, true)
                 });
                 Ok(artifact.await?)

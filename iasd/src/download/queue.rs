@@ -74,6 +74,12 @@ impl DownloadQueue {
         }
     }
 
+    /// The content of one item, if it has come.
+    pub(crate) fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact> {
+        let outcome = self.outcomes.get(*self.places.get(&id)?)?.borrow();
+        outcome.as_ref()?.as_ref().ok().cloned()
+    }
+
     /// Stops what is in flight (R92); what came so far stays for a later run.
     pub(crate) fn cancel(&self) {
         self.work.abort();

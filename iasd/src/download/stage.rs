@@ -75,6 +75,10 @@ impl Contents for DownloadStage {
         })
     }
 
+    fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact> {
+        self.queue().as_ref()?.arrived(id)
+    }
+
     fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>> {
         Box::pin(
             async move { self.downloader.local(item, &self.recorder).await.map_err(|error| (&error).into()) },

@@ -2,6 +2,7 @@
 
 use super::{Ending, Engine, recorder::Recorder};
 use crate::host::Running;
+use futures::future::join_all;
 use shared::{
     event::{Category, EventKind, Level},
     exit::Ended,
@@ -68,8 +69,10 @@ impl Background {
     pub(crate) async fn packages_ended(&self, background_timeout: Duration) {
         let deadline = Instant::now() + background_timeout * PACKAGE_PATIENCE;
         for mut watched in self.take(|watched| watched.kind == ItemKind::Package) {
-            // Too late: the installer is left alone, killing it would leave half a package.
-            let _ = timeout_at(deadline, &mut watched.ended).await;
+            if timeout_at(deadline, &mut watched.ended).await.is_err() {
+                // Killing the installer would leave half a package: it keeps its file and goes on (R67).
+                self.list().push(watched);
+            }
         }
     }
 
@@ -86,21 +89,16 @@ impl Engine {
     /// At the end of a phase with `TrackBackgroundProcesses`: waits, stops what does not end, judges (R69).
     pub(super) async fn settle_background(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let patience = self.settings.background_timeout;
-        let deadline = Instant::now() + patience;
-        let mut ends = Vec::new();
-        for mut watched in self.background.take(|_| true) {
-            let ended = match timeout_at(deadline, &mut watched.ended).await {
-                Ok(ended) => ended,
-                Err(_) => stop(&mut watched).await,
-            };
-            ends.push((watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned()))));
-        }
-        if plan.needs_agent() {
-            match self.agents.settle_background(patience).await {
-                Ok(of_agent) => ends.extend(of_agent),
-                Err(error) => {
-                    self.recorder.notice(Level::Warning, Category::Agent, None, error.to_string()).await;
-                }
+        let own =
+            join_all(self.background.take(|_| true).into_iter().map(|watched| settle(watched, patience)));
+        let of_agent = async {
+            if plan.needs_agent() { self.agents.settle_background(patience).await } else { Ok(Vec::new()) }
+        };
+        let (mut ends, of_agent) = futures::join!(own, of_agent);
+        match of_agent {
+            Ok(of_agent) => ends.extend(of_agent),
+            Err(error) => {
+                self.recorder.notice(Level::Warning, Category::Agent, None, error.to_string()).await;
             }
         }
         self.judge_background(plan, &ends).await
@@ -110,6 +108,7 @@ impl Engine {
         let mut failures = Vec::new();
         for (id, ended) in ends.iter().filter(|(_, ended)| !ended.is_success()) {
             let Some(item) = plan.items().find(|item| item.id == *id) else { continue };
+            self.mark_failed(&item.file);
             let text = format!("{id} \"{}\" in the background: {ended}", item.name);
             self.recorder.notice(Level::Error, Category::Item, Some(*id), text.clone()).await;
             if verdict::after_background(ended, item.fail_policy) == Consequence::Abort {
@@ -118,6 +117,15 @@ impl Engine {
         }
         if failures.is_empty() { Ok(()) } else { Err(Ending::Aborted(failures.join("; "))) }
     }
+}
+
+/// Waits for a process, and ends one that takes too long.
+async fn settle(mut watched: Watched, patience: Duration) -> (ItemId, Ended) {
+    let ended = match timeout(patience, &mut watched.ended).await {
+        Ok(ended) => ended,
+        Err(_) => stop(&mut watched).await,
+    };
+    (watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned())))
 }
 
 async fn stop(watched: &mut Watched) -> Result<Ended, tokio::task::JoinError> {

@@ -48,15 +48,17 @@ pub(crate) struct Engine {
 impl Engine {
     /// Runs until there is a reason to end.
     pub(crate) async fn run(&self) -> Ending {
-        let ending = self.phases().await.unwrap_or_else(|early| early);
+        let mut downloads = Vec::new();
+        let ending = self.phases(&mut downloads).await.unwrap_or_else(|early| early);
+        self.remember_unused(&downloads);
         self.contents.cancel().await;
         ending
     }
 
-    async fn phases(&self) -> Result<Ending, Ending> {
+    async fn phases(&self, downloads: &mut Vec<Item>) -> Result<Ending, Ending> {
         let control = self.control_file().await?;
         let plan = self.plan(&control).await?;
-        refuse_malformed(&plan)?;
+        malformed(&plan).map_or(Ok(()), |why| Err(Ending::ControlFile(why)))?;
 
         if self.preflight(plan.phase(Phase::Preflight)).await? {
             return Ok(Ending::PreflightPassed);
@@ -64,8 +66,10 @@ impl Engine {
 
         // Preflight scripts may have changed this Mac, so the rest is planned from what it is now.
         let plan = self.plan(&control).await?;
+        malformed(&plan).map_or(Ok(()), |why| Err(Ending::Aborted(why)))?;
         let (setup_assistant, userland) = (plan.phase(Phase::SetupAssistant), plan.phase(Phase::Userland));
-        self.contents.start(setup_assistant.items().chain(userland.items()).cloned().collect());
+        downloads.extend(setup_assistant.items().chain(userland.items()).cloned());
+        self.contents.start(downloads.clone());
 
         self.phase(setup_assistant).await?;
         if !userland.is_empty() {
@@ -100,7 +104,17 @@ impl Engine {
         }
     }
 
-    fn mark_failed(&self, file: &MacPath) {
+    /// Downloads run ahead: what came for items whose turn never came is not meant to stay either.
+    fn remember_unused(&self, downloads: &[Item]) {
+        let known: Vec<MacPath> = self.leftovers().into_iter().map(|leftover| leftover.path).collect();
+        for item in downloads.iter().filter(|item| !known.contains(&item.file)) {
+            if let Some(content) = self.contents.arrived(item.id) {
+                self.remember(item, &content);
+            }
+        }
+    }
+
+    pub(super) fn mark_failed(&self, file: &MacPath) {
         for leftover in self.lock_leftovers().iter_mut().filter(|leftover| leftover.path == *file) {
             leftover.failed = true;
         }
@@ -111,11 +125,11 @@ impl Engine {
     }
 }
 
-/// Malformed items end the run before anything is executed, unless their policy tolerates it (R6, R15).
-fn refuse_malformed(plan: &Plan) -> Result<(), Ending> {
+/// Malformed items end the run before anything of it is executed, unless their policy tolerates it (R6, R15).
+fn malformed(plan: &Plan) -> Option<String> {
     let refused: Vec<String> = plan
         .forbidding()
         .map(|settled| format!("{} \"{}\": {}", settled.listed.id, settled.listed.name, settled.end))
         .collect();
-    if refused.is_empty() { Ok(()) } else { Err(Ending::ControlFile(refused.join("; "))) }
+    (!refused.is_empty()).then(|| refused.join("; "))
 }

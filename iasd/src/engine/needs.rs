@@ -41,6 +41,9 @@ pub(crate) trait Contents: Send + Sync {
     /// Waits for the content of one item; from now on it comes first (R55).
     fn take(&self, id: ItemId) -> BoxFuture<'_, Result<VerifiedArtifact, Unavailable>>;
 
+    /// The content of one item, if it has come; does not wait.
+    fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact>;
+
     /// Checks the content of an item without `url`, just before it runs (R32, R33).
     fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>>;
 

@@ -1,7 +1,7 @@
 //! One phase: its batches one after the other, the members of a batch side by side (R56–R60).
 
 use super::{Ending, Engine, stop::Stop};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use shared::{
     event::{EventKind, ItemEnd, PhaseEnd},
     item::Item,
@@ -36,18 +36,23 @@ impl Engine {
         Ok(())
     }
 
-    /// Every member runs to its end; then the first failure that may not be tolerated ends the run (R57).
+    /// Every member that has begun runs to its end; then a failure that may not be tolerated ends the run (R57).
     async fn batch(&self, batch: &Batch) -> Result<(), Ending> {
         let stop = Stop::new();
-        let ends = try_join_all(batch.0.iter().map(|item| async {
-            let end = self.carry_out(item, &stop).await?;
-            if verdict::after(&end, item.fail_policy) == Consequence::Abort {
-                stop.raise();
+        let results = join_all(batch.0.iter().map(|item| async {
+            let result = self.carry_out(item, &stop).await;
+            match &result {
+                Ok(end) => stop.judge(item, end),
+                Err(_) => stop.raise(),
             }
-            Ok::<_, Ending>(end)
+            result
         }))
-        .await?;
-        if stop.is_raised() { Err(self.aborted(batch.0.iter().zip(&ends))) } else { Ok(()) }
+        .await;
+        let ends =
+            batch.0.iter().zip(&results).filter_map(|(item, result)| Some((item, result.as_ref().ok()?)));
+        // What a policy ends is not to be started again, whatever else went wrong beside it.
+        self.judge(ends)?;
+        results.into_iter().try_for_each(|result| result.map(drop))
     }
 
     /// Reports the entries that were decided beforehand; each takes its step (R96).
@@ -64,12 +69,15 @@ impl Engine {
         Ok(())
     }
 
-    /// One ending that names every failure that asked for it.
-    pub(super) fn aborted<'a>(&self, ends: impl Iterator<Item = (&'a Item, &'a ItemEnd)>) -> Ending {
+    /// One ending that names every failure that asked for it, if any did.
+    pub(super) fn judge<'a>(
+        &self,
+        ends: impl Iterator<Item = (&'a Item, &'a ItemEnd)>,
+    ) -> Result<(), Ending> {
         let reasons: Vec<String> = ends
             .filter(|(item, end)| verdict::after(end, item.fail_policy) == Consequence::Abort)
             .map(|(item, end)| format!("{} \"{}\" {end} ({})", item.id, item.name, item.fail_policy.key()))
             .collect();
-        Ending::Aborted(reasons.join("; "))
+        if reasons.is_empty() { Ok(()) } else { Err(Ending::Aborted(reasons.join("; "))) }
     }
 }

@@ -34,7 +34,7 @@ impl Engine {
         match verdict {
             PreflightVerdict::Pass => Ok(true),
             PreflightVerdict::Continue => Ok(false),
-            PreflightVerdict::Abort => Err(self.aborted(plan.items().zip(&ended))),
+            PreflightVerdict::Abort => self.judge(plan.items().zip(&ended)).and(Ok(false)),
         }
     }
 }

@@ -3,7 +3,6 @@
 use super::{
     Ending, Engine,
     needs::{NotTaken, Unavailable, UserScript},
-    recorder::Recorder,
     stop::Stop,
 };
 use crate::{
@@ -13,7 +12,7 @@ use crate::{
 use shared::{
     event::{Category, EventKind, ItemEnd, Level, Progress, SkipReason},
     exit::Ended,
-    item::{Item, ItemId, ItemKind, Phase},
+    item::{Item, ItemKind, Phase},
     layout::MacPath,
     plan::{planner, verdict},
 };
@@ -70,13 +69,16 @@ impl Engine {
         if let Err(changed) = self.contents.confirm(&content).await {
             return Ok(ItemEnd::DownloadFailed(changed.reason));
         }
+        if stop.is_raised() {
+            return Ok(ItemEnd::NotStarted);
+        }
         match item.kind {
             ItemKind::Package => self.package(item, &content, stop, last).await,
             ItemKind::RootScript => self.root_script(item, &content, last).await,
-            ItemKind::UserScript => self.user_script(item, &content, last).await,
+            ItemKind::UserScript => self.user_script(item, &content, stop, last).await,
             // The download stage put it in place under its final name (R13, R114).
             ItemKind::RootFile => Ok(ItemEnd::Done),
-            ItemKind::UserFile => self.user_file(item, &content).await,
+            ItemKind::UserFile => self.user_file(item, &content, stop).await,
         }
     }
 
@@ -105,15 +107,19 @@ impl Engine {
         stop: &Stop,
         last: &mut LastLines,
     ) -> Result<ItemEnd, Ending> {
-        let lane = self.package_lane.clone().lock_owned().await;
-        if stop.is_raised() {
-            return Ok(ItemEnd::NotStarted);
-        }
+        let mut lane = tokio::select! {
+            biased;
+            () = stop.raised() => return Ok(ItemEnd::NotStarted),
+            lane = self.package_lane.clone().lock_owned() => Some(lane),
+        };
         self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
         let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
-        let launch = Launch { timeout: item.timeout, output: Output::Lines(sender) };
-        let started = self.host.install(content, launch).await;
-        Ok(self.follow(item, started, lines, Some(lane), last).await)
+        let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
+        let started = self.host.install(content, Launch { timeout: item.timeout, output }).await;
+        let end = self.follow(item, started, lines, &mut lane, last).await;
+        // Before the lane is free: the next package of this batch must not slip in (R57).
+        stop.judge(item, &end);
+        Ok(end)
     }
 
     async fn root_script(
@@ -125,12 +131,9 @@ impl Engine {
         self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
         let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
         // Preflight waits for every script, whatever `donotwait` says (R52); the checker said so already.
-        let output = match background_log(item) {
-            Some(path) => Output::LogFile(path),
-            None => Output::Lines(sender),
-        };
+        let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
         let started = self.host.run_script(content, Launch { timeout: item.timeout, output }).await;
-        Ok(self.follow(item, started, lines, None, last).await)
+        Ok(self.follow(item, started, lines, &mut None, last).await)
     }
 
     /// Waits for a started effect, or hands it to the background.
@@ -139,7 +142,7 @@ impl Engine {
         item: &Item,
         started: Result<Running, HostError>,
         lines: mpsc::Receiver<Line>,
-        lane: Option<OwnedMutexGuard<()>>,
+        lane: &mut Option<OwnedMutexGuard<()>>,
         last: &mut LastLines,
     ) -> ItemEnd {
         let running = match started {
@@ -147,8 +150,7 @@ impl Engine {
             Err(error) => return verdict::failed(item.kind, Ended::NotStarted(error.to_string())),
         };
         if waits_for_nobody(item) {
-            self.background.watch(item, running, lane, &self.recorder);
-            tokio::spawn(relay(self.recorder.clone(), item.id, lines));
+            self.background.watch(item, running, lane.take(), &self.recorder);
             return ItemEnd::Background;
         }
         let guard = StopOnDrop(Some(running.stop));
@@ -178,10 +180,10 @@ impl Engine {
         &self,
         item: &Item,
         content: &VerifiedArtifact,
+        stop: &Stop,
         last: &mut LastLines,
     ) -> Result<ItemEnd, Ending> {
-        loop {
-            self.agent_still_present().await?;
+        while self.agent_may_be_asked(stop).await? {
             self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
             let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
             let script = UserScript {
@@ -198,29 +200,43 @@ impl Engine {
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
                 Ok(_) => return Ok(ItemEnd::Done),
                 // It had not started, so it may be repeated (R64).
-                Err(not_taken) => self.warn(item, not_taken).await?,
+                Err(not_taken) => self.warn(item, not_taken).await,
             }
         }
+        Ok(ItemEnd::NotStarted)
     }
 
-    async fn user_file(&self, item: &Item, content: &VerifiedArtifact) -> Result<ItemEnd, Ending> {
-        loop {
-            self.agent_still_present().await?;
+    async fn user_file(
+        &self,
+        item: &Item,
+        content: &VerifiedArtifact,
+        stop: &Stop,
+    ) -> Result<ItemEnd, Ending> {
+        while self.agent_may_be_asked(stop).await? {
             self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
             match self.agents.place_file(item.id, content, &item.file).await {
                 Ok(ended) if ended.is_success() => return Ok(ItemEnd::Done),
                 Ok(ended) => return Ok(verdict::failed(item.kind, ended)),
-                Err(not_taken) => self.warn(item, not_taken).await?,
+                Err(not_taken) => self.warn(item, not_taken).await,
             }
+        }
+        Ok(ItemEnd::NotStarted)
+    }
+
+    /// Waits for the agent, unless the batch is to end meanwhile (R57, R64).
+    async fn agent_may_be_asked(&self, stop: &Stop) -> Result<bool, Ending> {
+        tokio::select! {
+            biased;
+            () = stop.raised() => Ok(false),
+            present = self.agent_still_present() => present.map(|()| true),
         }
     }
 
     /// An agent that went away before it took the request: its successor gets it (R64).
-    async fn warn(&self, item: &Item, not_taken: NotTaken) -> Result<(), Ending> {
+    async fn warn(&self, item: &Item, not_taken: NotTaken) {
         self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), not_taken.to_string()).await;
         // The link notices the loss a moment later than the request; do not ask a dead agent again.
         tokio::time::sleep(AGENT_BREATH).await;
-        self.agent_still_present().await
     }
 }
 
@@ -228,19 +244,10 @@ fn waits_for_nobody(item: &Item) -> bool {
     item.donotwait && item.id.phase != Phase::Preflight
 }
 
-/// A background script outlives the run, so its output goes to a file of its own (R66).
+/// A background process may outlive the run, so its output goes to a file of its own (R66).
 fn background_log(item: &Item) -> Option<MacPath> {
     let name = format!("/private/var/log/ias/{}-{}.log", item.id.phase, item.id.index);
     waits_for_nobody(item).then(|| MacPath::new(&name).ok()).flatten()
-}
-
-/// Passes on what a background package says, until it ends.
-async fn relay(recorder: Recorder, id: ItemId, mut lines: mpsc::Receiver<Line>) {
-    while let Some(line) = lines.recv().await {
-        if let Line::Output(line) = line {
-            recorder.output(id, line).await;
-        }
-    }
 }
 
 /// Ends a foreground process when the run is stopped in the middle of it.

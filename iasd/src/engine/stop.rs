@@ -1,5 +1,10 @@
 //! One batch's signal that nothing new may begin (R57).
 
+use shared::{
+    event::ItemEnd,
+    item::Item,
+    plan::{Consequence, verdict},
+};
 use tokio::sync::watch;
 
 /// Raised by the first member whose failure ends the run; seen by its siblings.
@@ -14,6 +19,13 @@ impl Stop {
     /// From now on no sibling begins.
     pub(super) fn raise(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Raises it if the end of `item` ends the run.
+    pub(super) fn judge(&self, item: &Item, end: &ItemEnd) {
+        if verdict::after(end, item.fail_policy) == Consequence::Abort {
+            self.raise();
+        }
     }
 
     /// Whether it was raised.

@@ -103,6 +103,10 @@ pub fn preflight<'a>(ends: impl IntoIterator<Item = (&'a ItemEnd, FailPolicy)>) 
 /// Which failure an unsuccessful effect of `kind` is.
 #[must_use]
 pub fn failed(kind: ItemKind, ended: Ended) -> ItemEnd {
+    if matches!(ended, Ended::Lost(_)) {
+        // Interrupted: an execution failure whatever it was doing (R64).
+        return ItemEnd::ExecutionFailed(ended);
+    }
     match kind {
         ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript => ItemEnd::ExecutionFailed(ended),
         ItemKind::RootFile | ItemKind::UserFile => ItemEnd::PlacementFailed(ended.to_string()),
@@ -131,6 +135,11 @@ mod tests {
             ("agent reply lost", ran(Ended::Lost("the agent went away".into())), [false, false, true]),
             ("root file placement", failed(ItemKind::RootFile, Ended::Exited(1)), [false, true, true]),
             ("user file placement", failed(ItemKind::UserFile, Ended::Exited(1)), [false, true, true]),
+            (
+                "user file, agent lost",
+                failed(ItemKind::UserFile, Ended::Lost("gone".into())),
+                [false, false, true],
+            ),
             ("done", ItemEnd::Done, [false; 3]),
             ("in the background", ItemEnd::Background, [false; 3]),
             ("skipped", ItemEnd::Skipped(SkipReason::DryRun), [false; 3]),
