@@ -18,19 +18,22 @@ fn fold(word: &str) -> Vec<char> {
     word.chars().filter(|c| !matches!(c, '_' | '-' | ' ')).flat_map(char::to_lowercase).take(64).collect()
 }
 
-/// Levenshtein distance.
+/// How many letters are wrong, missing or too many; two that changed places count once (optimal string alignment).
 fn distance(a: &[char], b: &[char]) -> usize {
-    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut before: Vec<usize> = Vec::new();
+    let mut above: Vec<usize> = (0..=b.len()).collect();
     for (i, left) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
+        let mut row = vec![i + 1];
         for (j, right) in b.iter().enumerate() {
-            let substituted = diagonal + usize::from(left != right);
-            diagonal = row[j + 1];
-            row[j + 1] = substituted.min(row[j] + 1).min(diagonal + 1);
+            let mut least = (above[j] + usize::from(left != right)).min(above[j + 1] + 1).min(row[j] + 1);
+            if i > 0 && j > 0 && *left == b[j - 1] && a[i - 1] == *right {
+                least = least.min(before[j - 1] + 1);
+            }
+            row.push(least);
         }
+        before = std::mem::replace(&mut above, row);
     }
-    row[b.len()]
+    above[b.len()]
 }
 
 #[cfg(test)]
@@ -43,6 +46,7 @@ mod tests {
         assert_eq!(nearest("failpolicy", keys), Some("fail_policy"));
         assert_eq!(nearest("parralel_group", keys), Some("parallel_group"));
         assert_eq!(nearest("Hash", keys), Some("hash"));
+        assert_eq!(nearest("hsah", keys), Some("hash"), "two letters that changed places are one error");
         assert_eq!(nearest("displayname", keys), None);
     }
 }
