@@ -146,7 +146,7 @@ impl Run {
                 Severity::Warning => Level::Warning,
                 Severity::Info => Level::Info,
             };
-            lines.push((level, finding.to_string()));
+            lines.push((level, finding.without_severity()));
         }
         let middleware = folders::middleware(self.host.root(), &self.settings.install_path);
         lines.extend(middleware.map(|text| (Level::Warning, text)));

@@ -59,3 +59,11 @@ fn content_that_is_not_what_the_hash_says_is_never_run() {
     assert!(matches!(outcome.end("Forged"), ItemEnd::DownloadFailed(_)));
     assert!(!outcome.exists("/Library/forged"));
 }
+
+#[test]
+fn a_problem_of_the_control_file_is_called_an_error_once() {
+    let outcome = World::new().item("userland", json!({"name": "Odd", "type": "rootscrpt"})).run(&[]);
+    let told: Vec<_> = outcome.diagnostics.lines().filter(|line| line.contains("rootscrpt")).collect();
+    assert!(!told.is_empty(), "{}", outcome.diagnostics);
+    assert!(told.iter().all(|line| !line.contains("error: error: ")), "{told:?}");
+}

@@ -28,13 +28,13 @@ impl Engine {
                 Severity::Warning => Level::Warning,
                 Severity::Error => Level::Error,
             };
-            self.recorder.notice(level, Category::Main, finding.item, finding.to_string()).await;
+            self.recorder.notice(level, Category::Main, finding.item, finding.without_severity()).await;
         }
         let count = |severity| reading.findings.iter().filter(|finding| finding.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
         let Some(file) = reading.control else {
             let first = reading.findings.iter().find(|finding| finding.severity == Severity::Error);
-            return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::to_string)));
+            return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::without_severity)));
         };
         let loaded = EventKind::ControlFileLoaded {
             source,

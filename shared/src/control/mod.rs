@@ -58,6 +58,17 @@ pub struct Finding {
     pub hint: Option<String>,
 }
 
+impl Finding {
+    /// Place and problem, for a line that says itself how bad it is.
+    #[must_use]
+    pub fn without_severity(&self) -> String {
+        let item = self.item.map(|id| format!("{id} \"{}\": ", self.name.as_deref().unwrap_or("?")));
+        let key = self.key.as_ref().map(|key| format!("{key}: "));
+        let (item, key) = (item.unwrap_or_default(), key.unwrap_or_default());
+        format!("{}:{}:{}: {item}{key}{}", self.file, self.line, self.column, self.problem)
+    }
+}
+
 impl fmt::Display for Finding {
     /// `<severity>: <file>:<line>:<column>: <phase>[<index>] "<name>": <key>: <problem>` (R16).
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,14 +76,7 @@ impl fmt::Display for Finding {
             Severity::Warning => "warning",
             Severity::Error => "error",
         };
-        write!(f, "{severity}: {}:{}:{}: ", self.file, self.line, self.column)?;
-        if let Some(id) = self.item {
-            write!(f, "{id} \"{}\": ", self.name.as_deref().unwrap_or("?"))?;
-        }
-        if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
-        }
-        f.write_str(&self.problem)
+        write!(f, "{severity}: {}", self.without_severity())
     }
 }
 

@@ -108,24 +108,21 @@ impl SettingsFinding {
         self.hint = Some(hint.into());
         self
     }
+
+    /// Place, problem and advice, for a line that says itself how bad it is.
+    #[must_use]
+    pub fn without_severity(&self) -> String {
+        let place = self.place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        let key = self.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        let hint = self.hint.as_ref().map(|hint| format!(" ({hint})")).unwrap_or_default();
+        format!("{}{place}: {key}{}{hint}", self.source, self.problem)
+    }
 }
 
 impl fmt::Display for SettingsFinding {
     /// `<severity>: <source>[:<line>:<column>]: [<key>: ]<problem>[ (<hint>)]`, the shape of R16.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.severity, self.source)?;
-        if let Some((line, column)) = self.place {
-            write!(f, ":{line}:{column}")?;
-        }
-        f.write_str(": ")?;
-        if let Some(key) = &self.key {
-            write!(f, "{key}: ")?;
-        }
-        f.write_str(&self.problem)?;
-        match &self.hint {
-            Some(hint) => write!(f, " ({hint})"),
-            None => Ok(()),
-        }
+        write!(f, "{}: {}", self.severity, self.without_severity())
     }
 }
 
