@@ -29,3 +29,14 @@ fn r63_without_an_agent_the_run_pauses_with_75_and_keeps_what_it_has() {
     let status = outcome.read("/Library/Application Support/ias/status.txt").unwrap();
     assert!(status.contains(" paused "), "{status}");
 }
+
+#[test]
+fn r63_when_nobody_logs_in_the_wait_is_told_and_ends_in_time() {
+    let outcome = World::new()
+        .script("userland", "User", "true", json!({"type": "userscript"}))
+        .setting("WaitForAgentTimeout", 1)
+        .run(&["--user", "never"]);
+    outcome.exits(75);
+    let (_, summary) = outcome.state.finished.as_ref().expect("an end");
+    assert!(summary.contains("nobody logged in within WaitForAgentTimeout"), "{summary}");
+}

@@ -49,12 +49,19 @@ pub(super) struct LoginWindow {
 impl LoginWindow {
     /// Lets the person come and go for ever.
     pub(super) async fn open(mut self) {
-        let Some(person) = self.person.take() else { return };
+        if let Some(person) = self.person.take() {
+            self.admit(&person).await;
+        }
+        // Whoever waits for the user must not see the sender go.
+        self.tell.closed().await;
+    }
+
+    async fn admit(&mut self, person: &Person) {
         loop {
             let elapsed = SystemTime::now().duration_since(self.started).unwrap_or_default();
-            let (present, next) = presence(&person, elapsed);
+            let (present, next) = presence(person, elapsed);
             if present != self.tell.borrow().is_some() {
-                let changed = if present { self.login(&person) } else { self.logout() };
+                let changed = if present { self.login(person) } else { self.logout() };
                 if let Err(error) = changed {
                     self.notices.tell(format!("the simulated login of {} failed: {error}", person.name));
                 }
@@ -64,8 +71,6 @@ impl LoginWindow {
                 None => break,
             }
         }
-        // Whoever waits for the user must not see the sender go.
-        self.tell.closed().await;
     }
 
     fn login(&mut self, person: &Person) -> io::Result<()> {
