@@ -76,6 +76,8 @@ fn r74_a_dry_run_downloads_and_touches_nothing() {
         .setting("DEPNotifyEnable", true)
         .run(&["--dry-run", "--user", "never"]);
     outcome.exits(0);
+    let (_, summary) = outcome.state.finished.as_ref().expect("an end");
+    assert_eq!(summary, "dry run finished: nothing was carried out");
     for path in ["/Library/first", "/Library/second", "/Library/third", "/Users/Shared/fourth"] {
         assert!(!outcome.exists(path), "{path}");
     }

@@ -8,6 +8,8 @@ use shared::exit::ExitCode;
 pub(crate) enum Ending {
     /// Every phase completed.
     Completed,
+    /// Every phase was gone through, nothing was carried out (R74).
+    DryRun,
     /// Every preflight script passed: nothing to do here (R49).
     PreflightPassed,
     /// A failure policy ended it (R93).
@@ -22,7 +24,7 @@ impl Ending {
     /// The exit code (R76).
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Completed | Self::PreflightPassed => ExitCode::Finished,
+            Self::Completed | Self::DryRun | Self::PreflightPassed => ExitCode::Finished,
             Self::Aborted(_) => ExitCode::Aborted,
             Self::ControlFile(_) => ExitCode::ControlFile,
             Self::Temporary(_) => ExitCode::Temporary,
@@ -33,7 +35,12 @@ impl Ending {
     pub(crate) fn summary(&self, tolerated: usize) -> String {
         match self {
             Self::Completed if tolerated == 0 => "finished: everything is in place".to_owned(),
-            Self::Completed => format!("finished, with {tolerated} tolerated failure(s)"),
+            Self::Completed if tolerated == 1 => "finished, with 1 tolerated failure".to_owned(),
+            Self::Completed => format!("finished, with {tolerated} tolerated failures"),
+            Self::DryRun if tolerated == 0 => "dry run finished: nothing was carried out".to_owned(),
+            Self::DryRun => {
+                format!("dry run finished: nothing was carried out, items that would fail: {tolerated}")
+            }
             Self::PreflightPassed => "finished: preflight passed, nothing to do".to_owned(),
             Self::Aborted(why) => format!("aborted: {why}"),
             Self::ControlFile(why) => {

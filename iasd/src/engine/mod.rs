@@ -76,7 +76,7 @@ impl Engine {
             self.wait_for_user(userland.needs_agent()).await?;
         }
         self.phase(userland).await?;
-        Ok(Ending::Completed)
+        Ok(if self.settings.dry_run { Ending::DryRun } else { Ending::Completed })
     }
 
     /// Plans from the facts of this moment.

@@ -76,7 +76,7 @@ impl Engine {
     ) -> Result<(), Ending> {
         let reasons: Vec<String> = ends
             .filter(|(item, end)| verdict::after(end, item.fail_policy) == Consequence::Abort)
-            .map(|(item, end)| format!("{} \"{}\" {end} ({})", item.id, item.name, item.fail_policy.key()))
+            .map(|(item, end)| format!("{} \"{}\": {end} ({})", item.id, item.name, item.fail_policy.key()))
             .collect();
         if reasons.is_empty() { Ok(()) } else { Err(Ending::Aborted(reasons.join("; "))) }
     }

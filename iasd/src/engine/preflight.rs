@@ -28,7 +28,9 @@ impl Engine {
         let ends: Vec<(&ItemEnd, FailPolicy)> = settled.chain(ran).collect();
         let verdict = verdict::preflight(ends);
         let pass = verdict == PreflightVerdict::Pass;
-        self.recorder.record(EventKind::PreflightVerdict { pass }).await?;
+        if verdict != PreflightVerdict::Abort {
+            self.recorder.record(EventKind::PreflightVerdict { pass }).await?;
+        }
         let end = if verdict == PreflightVerdict::Abort { PhaseEnd::Aborted } else { PhaseEnd::Completed };
         self.recorder.record(EventKind::PhaseFinished { phase, end }).await?;
         match verdict {
