@@ -47,13 +47,13 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "NAME|never")]
     user: Option<String>,
     /// When that is, in seconds after the start
-    #[arg(long, value_name = "SECONDS")]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds, allow_negative_numbers = true)]
     login_after: Option<f64>,
     /// The Mac's processor
     #[arg(long, value_parser = ["arm64", "x86_64"])]
     arch: Option<String>,
     /// The Mac's version of macOS
-    #[arg(long, value_name = "VERSION")]
+    #[arg(long, value_name = "VERSION", value_parser = os_version)]
     os: Option<String>,
     /// A setting, such as `MaximumRedownloads=0`
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
@@ -111,6 +111,8 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
+    // Before there is anything that could be left behind.
+    let requests = Requests::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let mut stage = Stage::set(arguments)?;
     if arguments.update_hashes {
         return stage.update_hashes().map(|()| 0);
@@ -136,7 +138,7 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     };
     let watched = tokio::select! {
         () = serve => Err("the server ended".to_owned()),
-        watched = watch(daemon, view.as_mut(), missed) => watched,
+        watched = watch(daemon, view.as_mut(), missed, requests) => watched,
     };
     drop(view);
     let (run, status, interrupted) = watched?;
@@ -153,11 +155,10 @@ async fn watch(
     mut daemon: Daemon,
     view: &mut dyn View,
     mut missed: mpsc::UnboundedReceiver<String>,
+    mut requests: Requests,
 ) -> Result<(Run, ExitStatus, bool), String> {
     let mut run = Run::default();
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let terminate = signal(SignalKind::terminate());
-    let mut terminate = terminate.map_err(|error| format!("cannot listen for SIGTERM: {error}"))?;
     let mut interrupted = false;
     loop {
         tokio::select! {
@@ -168,7 +169,7 @@ async fn watch(
             },
             Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
             _ = ticks.tick() => view.tick(&run),
-            () = asked_to_end(&mut terminate) => {
+            () = requests.next() => {
                 view.note(if interrupted { "ending at once" } else { "ending; again to end at once" });
                 interrupted = true;
                 daemon.stop();
@@ -180,11 +181,25 @@ async fn watch(
     Ok((run, status, interrupted))
 }
 
-/// Resolves when somebody presses Ctrl-C or sends SIGTERM; without us `iasd` would stay behind.
-async fn asked_to_end(terminate: &mut Signal) {
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+/// What asks us to end: Ctrl-C, SIGTERM, a closed terminal. Without us `iasd` would stay behind.
+struct Requests {
+    signals: [Signal; 3],
+}
+
+impl Requests {
+    fn listen() -> std::io::Result<Self> {
+        let [interrupt, terminate, hangup] =
+            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
+        Ok(Self { signals: [interrupt?, terminate?, hangup?] })
+    }
+
+    async fn next(&mut self) {
+        let [interrupt, terminate, hangup] = &mut self.signals;
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+            _ = hangup.recv() => {}
+        }
     }
 }
 
@@ -217,13 +232,28 @@ fn key_value(text: &str) -> Result<(String, String), String> {
     Ok((key.to_owned(), value.to_owned()))
 }
 
+fn seconds(text: &str) -> Result<f64, String> {
+    let number: Option<f64> = text.parse().ok();
+    let wanted = || "expected a number of seconds, at most a year".to_owned();
+    number.filter(|number| (0.0..=365.0 * 86_400.0).contains(number)).ok_or_else(wanted)
+}
+
+fn os_version(text: &str) -> Result<String, String> {
+    let fits = text.split('.').all(|part| part.parse::<u16>().is_ok());
+    if fits { Ok(text.to_owned()) } else { Err("expected a version such as 15.5".to_owned()) }
+}
+
 fn speed(text: &str) -> Result<u64, String> {
     let (number, unit) = match text.strip_suffix(['k', 'K']) {
         Some(number) => (number, 1_000),
         None => text.strip_suffix('M').map_or((text, 1), |number| (number, 1_000_000)),
     };
     let number: u64 = number.parse().map_err(|_| "expected a number of bytes, such as 500k or 2M")?;
-    Some(number).filter(|number| *number > 0).map(|number| number * unit).ok_or("it must not be 0".to_owned())
+    match number.checked_mul(unit) {
+        Some(0) => Err("it must not be 0".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("that is more than can be counted".to_owned()),
+    }
 }
 
 /// An error with everything that led to it, on one line.
@@ -235,4 +265,34 @@ fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_speed_is_a_number_of_bytes_that_can_be_counted() {
+        assert_eq!(speed("500k"), Ok(500_000));
+        assert_eq!(speed("2M"), Ok(2_000_000));
+        for bad in ["0", "0M", "-1", "fast", "18446744073709551615M"] {
+            assert!(speed(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_time_is_neither_negative_nor_endless() {
+        assert_eq!(seconds("0.5"), Ok(0.5));
+        for bad in ["-1", "NaN", "inf", "1e300", "soon"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_version_of_macos_is_numbers_and_dots() {
+        assert_eq!(os_version("15.5"), Ok("15.5".to_owned()));
+        for bad in ["", "x.y", "15.", "15.5 beta"] {
+            assert!(os_version(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -167,8 +167,15 @@ impl Stage {
 /// The Mac's root: the folder asked for, or one in a temporary folder.
 fn place(arguments: &Arguments) -> Result<(PathBuf, Option<TempDir>), String> {
     if let Some(root) = &arguments.root {
+        if root.exists() && !root.is_dir() {
+            return Err(format!("--root {}: not a folder", root.display()));
+        }
         create(root)?;
-        return Ok((root.canonicalize().map_err(|error| named(root, &error))?, None));
+        let root = root.canonicalize().map_err(|error| named(root, &error))?;
+        if root == Path::new("/") {
+            return Err("--root / is this computer: name an empty folder, or a new one".to_owned());
+        }
+        return Ok((root, None));
     }
     let temporary = tempfile::Builder::new().prefix("iasctl-simulate-").tempdir();
     let temporary = temporary.map_err(|error| format!("no temporary folder: {error}"))?;

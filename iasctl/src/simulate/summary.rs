@@ -147,7 +147,7 @@ fn log_tail(text: &mut String, log: &Path) {
     let lines: Vec<_> = log.lines().collect();
     line(text, "");
     for last in lines.iter().skip(lines.len().saturating_sub(LOG_TAIL)) {
-        line(text, &format!("  iasd: {last}"));
+        line(text, &format!("  {last}"));
     }
 }
 

@@ -186,11 +186,11 @@ pub(crate) struct Answer {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ScenarioError {
     /// It cannot be read.
-    #[error("scenario {0}")]
-    Unreadable(PathBuf, #[source] io::Error),
-    /// It is not a scenario; the source says where and why.
-    #[error("scenario {0}")]
-    NotAScenario(PathBuf, #[source] serde_json::Error),
+    #[error("scenario {0}: {1}")]
+    Unreadable(PathBuf, io::Error),
+    /// It is not a scenario: where and why.
+    #[error("scenario {0}: {1}")]
+    NotAScenario(PathBuf, serde_json::Error),
     /// A value makes no sense.
     #[error("scenario: {0}")]
     Value(String),
