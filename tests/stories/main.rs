@@ -2,6 +2,7 @@
 
 mod agent;
 mod batches;
+mod dialects;
 mod ending;
 mod example;
 mod failures;

@@ -12,4 +12,4 @@ mod world;
 
 pub use outcome::Outcome;
 pub use programs::program;
-pub use world::{INSTALL_PATH, World, rehearse, simulate};
+pub use world::{INSTALL_PATH, World, launch, rehearse, simulate};
