@@ -128,6 +128,9 @@ impl SimulatedHost {
             let sandbox =
                 Sandbox { helper: this.to_owned(), root: root.clone(), binds, network, host_name, ids };
             probe(&sandbox)?;
+            if ids == Ids::All {
+                tell.tell(AS_ROOT.into());
+            }
             Some(Arc::new(sandbox))
         } else {
             tell.tell(WITHOUT_SANDBOX.into());
@@ -187,6 +190,9 @@ impl Drop for SimulatedHost {
 
 const WITHOUT_SANDBOX: &str = "without a sandbox, scripts run on this computer itself, with its own programs, and can \
     change it; only IAS_ROOT in their environment tells them where the simulated Mac is";
+
+const AS_ROOT: &str = "as root, scripts write in the simulated Mac only, but can signal every process of this \
+    computer (`kill -9 -1` ends them all); rehearse what you do not trust as an ordinary user, or in a container";
 
 /// The side folder of `root` unless the scenario names another.
 fn beside(root: &Path) -> PathBuf {

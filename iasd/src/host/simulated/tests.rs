@@ -254,6 +254,18 @@ async fn without_a_sandbox_the_environment_tells_where_the_mac_is() {
 }
 
 #[tokio::test]
+async fn root_is_told_what_the_sandbox_does_not_hold() {
+    let Some(mut mac) = Rehearsal::new("{}") else { return };
+    mac.notices.close();
+    let mut told = Vec::new();
+    while let Some(notice) = mac.notices.recv().await {
+        told.push(notice);
+    }
+    let warned = told.iter().any(|notice| notice.contains("can signal every process"));
+    assert_eq!(warned, mac.host.ids == Ids::All, "{told:?}");
+}
+
+#[tokio::test]
 async fn r64_an_agent_that_outlives_its_daemon_is_taken_over() {
     let Some(mac) = Rehearsal::with_agent(r#""mode": "present""#) else { return };
     let loyal = "#!/bin/bash\necho here >> /Users/Shared/agent\nwhile :; do sleep 0.1; done\n";

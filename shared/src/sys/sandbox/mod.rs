@@ -13,7 +13,8 @@
 //!           ◄──── "failed …" ──────────── or why not
 //! ```
 //!
-//! What it is not: a jail for hostile programs. Processes of the same user can still be seen and signalled.
+//! What it is not: a jail for hostile programs. Without a process namespace, processes of the same user can still be
+//! seen and signalled; for root these are all processes of the computer.
 
 #[cfg(target_os = "linux")]
 mod door;
