@@ -175,3 +175,17 @@ fn a_file_that_is_no_package_is_named_for_what_it_is() {
     let (code, reports) = admin.reports(&["empty.pkg", "absent.pkg"]);
     assert_eq!((code, reports.len(), &reports[1]["ok"]), (1, 2, &false.into()));
 }
+
+#[test]
+fn a_hostile_description_is_shown_harmlessly_and_warned_about() {
+    let admin = Admin::new();
+    let folder = admin.0.path().join("source");
+    fs::create_dir_all(folder.join("payload")).unwrap();
+    fs::write(folder.join("payload/f"), "").unwrap();
+    let description = r#"{"identifier": "x\nCommand: Quit", "version": "1", "install_location": "/../etc"}"#;
+    fs::write(folder.join("package.json"), description).unwrap();
+    build_component(&folder, &admin.0.path().join("odd.pkg")).unwrap();
+    let told = admin.inspects(&["odd.pkg"]);
+    assert!(!told.out.contains("\nCommand: Quit"), "{}", told.out);
+    assert!(told.out.contains("\"/../etc\", which climbs with `..`"), "{}", told.out);
+}

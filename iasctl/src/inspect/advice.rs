@@ -51,6 +51,13 @@ pub(crate) fn about_package<R>(package: &FlatPackage<R>, signature: Option<&Sign
         if let Some(action) = &component.info.postinstall_action {
             advice.push(format!("{} asks for a {action} afterwards", component.info.identifier));
         }
+        let location = component.info.install_location.as_deref().unwrap_or_default();
+        if location.split('/').any(|part| part == "..") {
+            let id = &component.info.identifier;
+            advice.push(format!(
+                "{id} installs to {location:?}, which climbs with `..`; do not install this package"
+            ));
+        }
         if component.info.identifier.is_empty() {
             advice
                 .push(format!("component {:?} has no identifier, so it leaves no receipt", component.folder));

@@ -58,7 +58,7 @@ impl Text<'_> {
 
 fn component_text(f: &mut Formatter<'_>, component: &ComponentReport) -> fmt::Result {
     let name = if component.folder.is_empty() { &component.identifier } else { &component.folder };
-    writeln!(f, "\n  Component {name}")?;
+    writeln!(f, "\n  Component {}", visible(name))?;
     line(f, "Identifier", &format!("{} {}", component.identifier, component.version))?;
     match component.selected {
         "yes" => {}
@@ -67,8 +67,9 @@ fn component_text(f: &mut Formatter<'_>, component: &ComponentReport) -> fmt::Re
     line(f, "Installs to", &component.install_location)?;
     match &component.payload {
         Some(payload) => {
-            let text =
-                format!("{} entries, {}, {}", payload.entries, bytes(payload.bytes), payload.compression);
+            let noun = if payload.entries == 1 { "entry" } else { "entries" };
+            let size = bytes(payload.bytes);
+            let text = format!("{} {noun}, {size}, {}", payload.entries, payload.compression);
             line(f, "Payload", &text)?;
         }
         None => line(f, "Payload", &"none")?,
