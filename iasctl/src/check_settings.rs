@@ -30,7 +30,10 @@ pub(crate) struct CheckedSettings {
 /// Whether these bytes are settings rather than a control file: a plist, XML or binary, or a signed profile.
 pub(crate) fn is_settings(bytes: &[u8]) -> bool {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
-    text.starts_with(b"<") || bytes.starts_with(b"bplist") || document::is_signed(bytes)
+    let begins = |word: &[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    // A server's error page or login form, saved in place of what was asked for.
+    let page = begins(b"<html") || begins(b"<!doctype html");
+    (text.starts_with(b"<") && !page) || bytes.starts_with(b"bplist") || document::is_signed(bytes)
 }
 
 /// Checks a file of settings; `name` is what messages call it.
@@ -257,5 +260,6 @@ mod tests {
     fn what_is_settings_is_told_from_the_first_bytes() {
         assert!(is_settings(b"\xef\xbb\xbf\n<?xml?>") && is_settings(b"bplist00"));
         assert!(!is_settings(b"{\"userland\": []}") && !is_settings(b""));
+        assert!(!is_settings(b"<!DOCTYPE html><html>") && !is_settings(b"\n<HTML>"));
     }
 }

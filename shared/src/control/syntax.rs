@@ -108,6 +108,9 @@ fn cause(complaint: &str, text: &str, offset: usize) -> Option<&'static str> {
             Some("is there a stray character before this place? numbers look like 3, -3 or 0.5")
         }
         "invalid escape" => Some("in JSON a backslash is written \\\\"),
+        _ if complaint.starts_with("control character") && here.starts_with('\t') => {
+            Some("a tab inside a text is written \\t")
+        }
         _ if complaint.starts_with("control character") => {
             Some("a text must not run over a line's end: is a closing \" missing?")
         }
@@ -132,7 +135,7 @@ mod tests {
 
     #[test]
     fn r4_the_usual_mistakes_are_named_with_their_place() {
-        let vectors: [(&[u8], &str, &str); 16] = [
+        let vectors: [(&[u8], &str, &str); 17] = [
             (b"", "1:1: ", "the file is empty"),
             (b"{\"a\": [1,]}", "1:10: ", "remove the comma"),
             (b"{\"a\": 1,\n}", "2:1: ", "remove the comma"),
@@ -149,6 +152,7 @@ mod tests {
             (b"{\"a\": [1\n\"b\": 2}", "2:1: ", "closed with ]"),
             (b"-{}", "1:2: ", "stray character"),
             (b"bplist00", "1:1: ", "plutil"),
+            (b"{\"a\": \"b\tc\"}", "1:9: ", "a tab"),
         ];
         for (bytes, place, words) in vectors {
             let told = refusal(bytes);
