@@ -20,6 +20,9 @@ use std::{
     process::{Command, ExitCode},
 };
 
+/// Downloads are digested where they arrive: a thread for each, as far as two; the engine itself has the main thread.
+const DOWNLOAD_THREADS: usize = 2;
+
 fn main() -> ExitCode {
     // Both become another program: first, while there is one thread.
     if shared::sys::sandbox::is_helper() {
@@ -61,7 +64,7 @@ fn become_agent(arguments: &arguments::Arguments) -> ExitCode {
 }
 
 fn carry_out(arguments: &arguments::Arguments) -> ExitCode {
-    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    match tokio::runtime::Builder::new_multi_thread().worker_threads(DOWNLOAD_THREADS).enable_all().build() {
         Ok(runtime) => ExitCode::from(runtime.block_on(wiring::run(arguments)).code()),
         Err(error) => {
             eprintln!("iasd: the runtime cannot be started: {error}");

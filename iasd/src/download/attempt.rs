@@ -1,26 +1,22 @@
-//! One attempt: an answer from the server, its pieces handed to the disk, the whole digested (R123–R125).
+//! One attempt: an answer from the server, its pieces written and digested as they come (R123–R125).
 
 use super::{
     Downloader,
     error::Cause,
-    fetch::{Body, FetchError, Head, Request, Response, Resume},
-    folder::StoreError,
+    fetch::{Body, Head, Request, Response, Resume},
     head::{Meaning, meaning},
-    partial::{Note, Partial},
+    partial::{Intake, Note, Partial},
     store::Content,
 };
-use bytes::Bytes;
 use futures::StreamExt as _;
 use shared::{
     event::Progress,
     item::{ItemId, ItemKind},
 };
 use std::time::Duration;
-use tokio::{sync::mpsc, task::JoinHandle, time::Instant};
+use tokio::time::Instant;
 use url::Url;
 
-/// Pieces on their way from the network to the disk, for each transfer.
-const IN_FLIGHT: usize = 4;
 /// No more news of progress than this.
 const NEWS_EVERY: Duration = Duration::from_millis(100);
 
@@ -130,7 +126,10 @@ impl Downloader {
         }
     }
 
-    /// Hands the body to a thread that writes and digests it.
+    /// Writes and digests the body as it comes.
+    ///
+    /// A piece is at most a few hundred KiB, and the runtime has a thread for each processor: handing pieces to
+    /// another thread costs more than it saves.
     async fn receive(
         &self,
         job: &Job,
@@ -139,54 +138,38 @@ impl Downloader {
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
         let before = partial.have();
-        let (pieces, writer) = self.write(partial);
+        let mut intake = self.on_disk(move |_| partial.begin()).await?;
         let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
-        let sent = send(body, pieces, (before, length), tell).await;
-        let (partial, written) = match writer.await {
-            Ok(written) => written,
-            Err(_) => return Err(Cause::Cancelled.into()),
-        };
-        let content = written?;
-        if let Err(error) = sent {
-            return Err(Failed { cause: error.into(), partial: Some(partial) });
-        }
-        match length {
-            Some(announced) if announced != content.bytes => {
+        let arrived = arrive(body, &mut intake, (before, length), tell).await;
+        let (partial, content) = intake.finish();
+        match (arrived, length) {
+            (Err(Cause::Store(error)), _) => Err(Cause::Store(error).into()),
+            (Err(cause), _) => Err(Failed { cause, partial: Some(partial) }),
+            (Ok(()), Some(announced)) if announced != content.bytes => {
                 let cause = Cause::Length { received: content.bytes, announced };
                 // Too many bytes are no beginning of anything.
                 Err(Failed { cause, partial: (content.bytes < announced).then_some(partial) })
             }
-            _ => Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None }),
+            (Ok(()), _) => {
+                Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None })
+            }
         }
-    }
-
-    fn write(&self, mut partial: Partial) -> (mpsc::Sender<Bytes>, Writer) {
-        let (pieces, arriving) = mpsc::channel(IN_FLIGHT);
-        let busy = self.busy.enter();
-        let writer = tokio::task::spawn_blocking(move || {
-            let written = partial.receive(arriving);
-            drop(busy);
-            (partial, written)
-        });
-        (pieces, writer)
     }
 }
 
-type Writer = JoinHandle<(Partial, Result<Content, StoreError>)>;
-
-/// Passes pieces on until the body ends, the writer gives up, or more came than was announced.
-async fn send(
+/// Takes pieces until the body ends, or more came than was announced.
+async fn arrive(
     mut body: Body,
-    pieces: mpsc::Sender<Bytes>,
+    intake: &mut Intake,
     (before, length): (u64, Option<u64>),
     tell: impl Fn(u64),
-) -> Result<(), FetchError> {
+) -> Result<(), Cause> {
     let (mut received, mut told) = (before, None::<Instant>);
     while let Some(piece) = body.next().await {
         let piece = piece?;
         received = received.saturating_add(piece.len() as u64);
-        let writer_gone = pieces.send(piece).await.is_err();
-        if writer_gone || length.is_some_and(|length| received > length) {
+        intake.take(&piece).map_err(Cause::Store)?;
+        if length.is_some_and(|length| received > length) {
             break;
         }
         if told.is_none_or(|at| at.elapsed() >= NEWS_EVERY) {

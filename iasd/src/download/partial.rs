@@ -8,7 +8,6 @@ use super::{
     folder::{Folder, StoreError, kind, stat},
     store::{Content, Opened, Place, Store, create_anew, read_pieces, remove},
 };
-use bytes::Bytes;
 use rustix::{
     fd::AsFd as _,
     fs::{FileType, Mode, OFlags},
@@ -22,7 +21,6 @@ use std::{
     fs::File,
     io::{Read as _, Seek as _, Write as _},
 };
-use tokio::sync::mpsc;
 use url::Url;
 
 /// A note longer than this is not ours.
@@ -131,25 +129,20 @@ impl Partial {
         self.note.length == Some(self.have)
     }
 
-    /// Takes pieces until their sender is done or gone, and digests the whole file on the way.
+    /// Begins to take what comes: digests what is there already, so that the digest covers the whole file (R125).
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(crate) fn receive(&mut self, mut pieces: mpsc::Receiver<Bytes>) -> Result<Content, StoreError> {
-        let failed = |error: std::io::Error| StoreError::io("write", &self.path, error);
+    pub(crate) fn begin(mut self) -> Result<Intake, StoreError> {
         let mut digester = Digester::default();
-        self.file.rewind().map_err(failed)?;
-        self.have = read_pieces(&mut self.file, |piece| {
-            digester.update(piece);
-            Ok(())
-        })
-        .map_err(failed)?;
-        while let Some(piece) = pieces.blocking_recv() {
-            self.file.write_all(&piece).map_err(failed)?;
-            digester.update(&piece);
-            self.have += piece.len() as u64;
-        }
-        Ok(Content { digest: digester.finish(), bytes: self.have })
+        let read = self.file.rewind().and_then(|()| {
+            read_pieces(&mut self.file, |piece| {
+                digester.update(piece);
+                Ok(())
+            })
+        });
+        self.have = read.map_err(|error| StoreError::io("write", &self.path, error))?;
+        Ok(Intake { partial: self, digester })
     }
 
     /// Puts the whole file in place.
@@ -169,6 +162,33 @@ impl Partial {
     pub(crate) fn discard(self) -> Result<(), StoreError> {
         remove(&self.work, &note_name(&self.key), &self.path)?;
         remove(&self.work, &part_name(&self.key), &self.path)
+    }
+}
+
+/// A partial file that takes pieces, and digests them as they come.
+pub(crate) struct Intake {
+    partial: Partial,
+    digester: Digester,
+}
+
+impl Intake {
+    /// Takes the next piece.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn take(&mut self, piece: &[u8]) -> Result<(), StoreError> {
+        let partial = &mut self.partial;
+        let failed = |error| StoreError::io("write", &partial.path, error);
+        partial.file.write_all(piece).map_err(failed)?;
+        self.digester.update(piece);
+        partial.have += piece.len() as u64;
+        Ok(())
+    }
+
+    /// No more pieces come: the file, and what is in it.
+    pub(crate) fn finish(self) -> (Partial, Content) {
+        let content = Content { digest: self.digester.finish(), bytes: self.partial.have };
+        (self.partial, content)
     }
 }
 
