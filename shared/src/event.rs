@@ -278,6 +278,13 @@ pub enum EventKind {
         /// How.
         ended: Ended,
     },
+    /// A background process is counted as failed, because they are tracked (R69).
+    BackgroundFailed {
+        /// Which item.
+        id: ItemId,
+        /// How it ended.
+        ended: Ended,
+    },
     /// Userland waits for somebody to log in.
     WaitingForUser,
     /// A real user is at the screen.

@@ -142,6 +142,9 @@ impl RunState {
                 item.state = ItemState::Ended(end.clone());
                 item.ms = *ms;
             }),
+            EventKind::BackgroundFailed { id, ended } => {
+                self.with(*id, |item| item.state = ItemState::Ended(ItemEnd::ExecutionFailed(ended.clone())));
+            }
             EventKind::WaitingForUser => self.waiting = Some(Waiting::User),
             EventKind::WaitingForAgent => self.waiting = Some(Waiting::Agent),
             EventKind::UserPresent { .. } | EventKind::AgentCheckedIn { .. } => self.waiting = None,

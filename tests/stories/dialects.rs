@@ -3,57 +3,7 @@
 use plist::{Dictionary, Value as Plist};
 use serde_json::{Value, json};
 use shared::{digest::Digest, event::ItemEnd, exit::Ended};
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-use support::{
-    Outcome, World, launch,
-    server::{Authority, Reply, Server},
-};
-use tempfile::TempDir;
-
-const HOST: &str = "bootstrap.example.com";
-
-/// A Mac and a server for it, without any of `iasctl`'s help.
-struct Fleet {
-    server: Server,
-    folder: TempDir,
-}
-
-impl Fleet {
-    fn new(mut scenario: Value) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = Authority::new("Acme").unwrap();
-        let server = Server::start_tls(authority.server(&[HOST]).unwrap()).unwrap();
-        let roots = folder.path().join("roots.pem");
-        authority.write_pem(&roots).unwrap();
-        scenario["network"] = json!({"resolve": {HOST: server.address().to_string()}, "extra_roots": roots});
-        scenario["user"] = json!({"login_after": 0.0});
-        fs::write(folder.path().join("scenario.json"), scenario.to_string()).unwrap();
-        fs::create_dir(folder.path().join("mac")).unwrap();
-        Self { server, folder }
-    }
-
-    fn root(&self) -> PathBuf {
-        self.folder.path().join("mac")
-    }
-
-    /// Serves a script, and gives the digest of it.
-    fn script(&self, path: &str, body: &str) -> String {
-        let text = format!("#!/bin/sh\n{body}\n");
-        self.server.serve(path, [Reply::ok(text.clone())]);
-        Digest::of(text.as_bytes()).to_string()
-    }
-
-    fn run(&self, arguments: &[&str]) -> Outcome {
-        launch(&self.root(), &self.folder.path().join("scenario.json"), arguments)
-    }
-}
-
-fn url(path: &str) -> String {
-    format!("https://{HOST}{path}")
-}
+use support::{Fleet, World, fleet::url, server::Reply};
 
 /// Where InstallApplications installed to at first.
 const IAPATH: &str = "/Library/Application Support/installapplications";
@@ -183,7 +133,7 @@ fn r37_a_go_installapplications_profile_is_carried_out_with_its_control_file() {
     // A run with nothing to do makes the Mac, which is to have the profile.
     fleet.server.serve("/empty.json", [Reply::ok("{}")]);
     fleet.run(&["--jsonurl", &url("/empty.json")]).exits(0);
-    profile(&fleet.root(), &url("/bootstrap.json"));
+    fleet.manage("com.github.go-installapplications", &profile(&url("/bootstrap.json")));
 
     let outcome = fleet.run(&["--mode", "daemon", "--profile-domain", "com.github.go-installapplications"]);
     outcome.exits(0);
@@ -199,7 +149,7 @@ fn r37_a_go_installapplications_profile_is_carried_out_with_its_control_file() {
 }
 
 /// A configuration profile as go-installapplications reads it: flat keys, `shared`, and one for each mode.
-fn profile(root: &Path, control: &str) {
+fn profile(control: &str) -> Dictionary {
     let dictionary = |entries: Vec<(&str, Plist)>| -> Dictionary {
         entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
     };
@@ -214,12 +164,9 @@ fn profile(root: &Path, control: &str) {
         ("DownloadMaxConcurrency", "4".into()),
         ("WaitForAgentTimeout", "30s".into()),
     ]);
-    let profile = dictionary(vec![
+    dictionary(vec![
         ("JSONURL", "https://wrong.example.com/".into()),
         ("shared", Plist::Dictionary(shared)),
         ("daemon", Plist::Dictionary(daemon)),
-    ]);
-    let folder = root.join("Library/Managed Preferences");
-    fs::create_dir_all(&folder).unwrap();
-    plist::to_file_binary(folder.join("com.github.go-installapplications.plist"), &profile).unwrap();
+    ])
 }

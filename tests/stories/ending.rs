@@ -1,7 +1,7 @@
 //! How a run ends: preflight's verdict, cleanup, restart, exit codes (R49, R76, R80–R83).
 
 use serde_json::json;
-use shared::event::ItemEnd;
+use shared::{event::ItemEnd, exit::Ended};
 use support::{INSTALL_PATH, World};
 
 #[test]
@@ -115,14 +115,14 @@ fn r69_tracked_background_failures_follow_their_policy_and_what_hangs_is_ended()
             .setting("BackgroundTimeout", 1)
             .run(&[]);
         outcome.exits(code);
-        assert_eq!(outcome.end("Late"), &ItemEnd::Background);
+        assert_eq!(outcome.end("Late"), &ItemEnd::ExecutionFailed(Ended::Exited(5)), "R94: reported");
         assert!(
-            outcome.diagnostics.contains("\"Late\" in the background: exit status 5"),
+            outcome.diagnostics.contains("Late: failed in the background: exit status 5"),
             "{}",
             outcome.diagnostics
         );
-        assert!(outcome.diagnostics.contains("\"Hangs\" in the background"), "{}", outcome.diagnostics);
-        let user = outcome.diagnostics.contains("\"User\" in the background: exit status 6");
+        assert!(outcome.diagnostics.contains("Hangs: failed in the background"), "{}", outcome.diagnostics);
+        let user = outcome.diagnostics.contains("User: failed in the background: exit status 6");
         assert_eq!(user, code == 0, "{}", outcome.diagnostics);
     }
 }

@@ -5,11 +5,13 @@
     reason = "a story that cannot be set up has failed, and this is where it says why"
 )]
 
+pub mod fleet;
 mod outcome;
 mod programs;
 pub mod server;
 mod world;
 
+pub use fleet::Fleet;
 pub use outcome::Outcome;
 pub use programs::program;
-pub use world::{INSTALL_PATH, World, launch, rehearse, simulate};
+pub use world::{INSTALL_PATH, World, rehearse, simulate};

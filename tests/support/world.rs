@@ -192,18 +192,3 @@ pub fn rehearse(source: &Path, root: &Path, arguments: &[&str]) -> Outcome {
     let output = simulate(source, root, arguments).output().expect("iasctl can be started");
     Outcome::of(&output, root, None)
 }
-
-/// Starts `iasd` on the Mac `root` with these arguments, as launchd would, and runs it to its end.
-///
-/// # Panics
-/// When it cannot be started.
-#[must_use]
-pub fn launch(root: &Path, scenario: &Path, arguments: &[&str]) -> Outcome {
-    let mut command = Command::new(program("iasd"));
-    command.arg("--root").arg(root).arg("--scenario").arg(scenario).args(arguments);
-    let mut output = command.stdin(Stdio::null()).output().expect("iasd can be started");
-    // Nobody asked for events, so the record of the run has to do.
-    let record = root.join("Library/Application Support/ias/last-run.ndjson");
-    output.stdout = fs::read(record).unwrap_or_default();
-    Outcome::of(&output, root, None)
-}

@@ -110,7 +110,7 @@ impl Engine {
             let Some(item) = plan.items().find(|item| item.id == *id) else { continue };
             self.mark_failed(&item.file);
             let text = format!("{id} \"{}\" in the background: {ended}", item.name);
-            self.recorder.notice(Level::Error, Category::Item, Some(*id), text.clone()).await;
+            self.recorder.record(EventKind::BackgroundFailed { id: *id, ended: ended.clone() }).await?;
             if verdict::after_background(ended, item.fail_policy) == Consequence::Abort {
                 failures.push(text);
             }

@@ -73,15 +73,10 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             };
             LogLine::new(level, category(*phase), format!("{phase} {word}"))
         }
-        EventKind::PreflightVerdict { pass: true } => {
-            LogLine::new(Info, Category::Preflight, "preflight passed: nothing else is needed on this Mac")
-        }
-        EventKind::PreflightVerdict { pass: false } => {
-            LogLine::new(Info, Category::Preflight, "preflight did not pass: going on")
-        }
-        EventKind::BackgroundEnded { id, ended } => {
-            let level = if ended.is_success() { Info } else { Warning };
-            LogLine::new(level, Category::Item, format!("{}: background: {ended}", name(*id, state)))
+        EventKind::PreflightVerdict { pass } => {
+            let passed = "preflight passed: nothing else is needed on this Mac";
+            let text = if *pass { passed } else { "preflight did not pass: going on" };
+            LogLine::new(Info, Category::Preflight, text)
         }
         EventKind::Notice { level, category, id, text } => {
             let item = id.map(|id| format!("{}: ", name(id, state))).unwrap_or_default();
@@ -97,9 +92,24 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             let text = format!("run {summary} (exit status {})", exit.code());
             LogLine::new(level, Category::Main, text)
         }
-        kind => return item::line(kind, state).or_else(|| people(kind)),
+        kind => return item::line(kind, state).or_else(|| background(kind, state)).or_else(|| people(kind)),
     };
     Some(line)
+}
+
+/// What is said of processes that nobody waited for.
+fn background(kind: &EventKind, state: &RunState) -> Option<LogLine> {
+    let (level, id, text) = match kind {
+        EventKind::BackgroundEnded { id, ended } if ended.is_success() => {
+            (Level::Info, *id, format!("background: {ended}"))
+        }
+        EventKind::BackgroundEnded { id, ended } => (Level::Warning, *id, format!("background: {ended}")),
+        EventKind::BackgroundFailed { id, ended } => {
+            (Level::Error, *id, format!("failed in the background: {ended}"))
+        }
+        _ => return None,
+    };
+    Some(LogLine::new(level, Category::Item, format!("{}: {text}", name(id, state))))
 }
 
 /// What a piece of news has to say: only output lines are worth a line (R72).
