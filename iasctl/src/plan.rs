@@ -9,7 +9,12 @@ use shared::{
     layout::MacPath,
     plan::{PhasePlan, Plan, plan},
 };
-use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
+use std::{
+    collections::BTreeMap,
+    io::{self, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// What `plan` is asked.
 #[derive(Debug, clap::Args)]
@@ -49,21 +54,31 @@ fn receipt(text: &str) -> Result<(String, String), String> {
 /// Plans and prints; exit 1 when the run would be refused.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match planned(arguments) {
-        Ok(plan) => {
-            if arguments.json {
-                println!("{:#}", as_json(&plan));
-            } else {
-                print!("{plan}");
-            }
-            let forbidding = plan.forbidding().count();
-            if forbidding == 0 {
-                return ExitCode::SUCCESS;
-            }
-            eprintln!("error: {forbidding} item(s) above forbid the run: nothing would be executed");
-            ExitCode::FAILURE
-        }
+        Ok(plan) => print(&plan, arguments.json),
         Err(problems) => {
             problems.iter().for_each(|problem| eprintln!("{problem}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Results go to standard output, the verdict to standard error.
+fn print(plan: &Plan, json: bool) -> ExitCode {
+    let text = if json { format!("{:#}\n", as_json(plan)) } else { plan.to_string() };
+    if let Err(why) = io::stdout().write_all(text.as_bytes())
+        && why.kind() != io::ErrorKind::BrokenPipe
+    {
+        eprintln!("error: standard output: {why}");
+        return ExitCode::FAILURE;
+    }
+    match plan.forbidding().count() {
+        0 => ExitCode::SUCCESS,
+        1 => {
+            eprintln!("error: one item above forbids the run: nothing would be executed");
+            ExitCode::FAILURE
+        }
+        more => {
+            eprintln!("error: {more} items above forbid the run: nothing would be executed");
             ExitCode::FAILURE
         }
     }
