@@ -9,7 +9,7 @@ fn r56_members_of_a_group_run_at_the_same_time_and_the_next_item_waits_for_all()
     let group = || json!({"parallel_group": "a", "timeout": 30});
     // Each waits for the other: one after the other they would never end.
     let meet = |own: &str, other: &str| {
-        format!("touch /Library/{own}; while [ ! -e /Library/{other} ]; do sleep 0.1; done")
+        format!("touch /Library/{own}; while [ ! -e /Library/{other} ]; do sleep 0.1 || exit 9; done")
     };
     let outcome = World::new()
         .script("setupassistant", "One", &meet("one", "two"), group())
@@ -56,7 +56,7 @@ fn r65_nobody_waits_for_an_item_that_asks_for_it() {
         .script(
             "setupassistant",
             "Slow",
-            "while [ ! -e /Library/go ]; do sleep 0.1; done",
+            "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done",
             json!({"donotwait": true}),
         )
         .script("setupassistant", "Next", "touch /Library/go", json!({}))

@@ -19,7 +19,7 @@ fn installapplications(fleet: &Fleet) -> Value {
         "url": url("/tool.pkg"), "hash": "0".repeat(64), "file": format!("{IAPATH}/tool.pkg"),
         "required": false,
     });
-    let mut slow = script("Slow", "/slow.sh", "while [ ! -e /Library/go ]; do sleep 0.1; done");
+    let mut slow = script("Slow", "/slow.sh", "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done");
     slow["donotwait"] = json!("true");
     let mut arm = script("Arm", "/arm.sh", "touch /Library/arm");
     arm["skip_if"] = json!("arm64");

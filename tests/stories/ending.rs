@@ -66,7 +66,7 @@ fn r82_what_a_run_brought_goes_and_what_it_did_not_bring_stays() {
         .script(
             "setupassistant",
             "Fails",
-            "while [ ! -e /Library/Acme/last.sh ]; do sleep 0.1; done; exit 1",
+            "while [ ! -e /Library/Acme/last.sh ]; do sleep 0.1 || exit 9; done; exit 1",
             json!({"fail_policy": "failure_is_not_an_option", "timeout": 30}),
         )
         .script("setupassistant", "Last", "true", last)
@@ -94,7 +94,7 @@ fn keep_failed_files_keeps_those_and_no_others() {
 
 #[test]
 fn r67_the_file_of_a_script_that_still_runs_is_kept_until_it_has_ended() {
-    let wait = "while [ ! -e /Library/go ]; do sleep 0.1; done";
+    let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done";
     let background = json!({"donotwait": true, "timeout": 20});
     let outcome = World::new().script("setupassistant", "Slow", wait, background).run(&[]);
     outcome.exits(0);

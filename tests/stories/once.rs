@@ -11,7 +11,7 @@ use support::{World, program};
 
 #[test]
 fn r45_a_second_daemon_exits_75_and_disturbs_nothing() {
-    let wait = "touch /Library/begun; while [ ! -e /Library/go ]; do sleep 0.1; done";
+    let wait = "touch /Library/begun; while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done";
     let world = World::new().script("setupassistant", "Waits", wait, json!({"timeout": 60}));
     let first = world.start(&[]);
     let root = world.root();

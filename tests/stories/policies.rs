@@ -124,12 +124,12 @@ fn r92_what_no_policy_tolerates_ends_the_run_in_userland() {
 #[test]
 fn r57_the_failure_of_a_member_lets_running_siblings_end_and_no_other_begin() {
     let member = |policy: &str| json!({"parallel_group": "a", "fail_policy": policy, "timeout": 30});
-    let fails = "while [ ! -e /Library/begun ]; do sleep 0.1; done; rm /Library/begun; exit 1";
+    let fails = "while [ ! -e /Library/begun ]; do sleep 0.1 || exit 9; done; rm /Library/begun; exit 1";
     let outcome = World::new()
         .script(
             "setupassistant",
             "Sibling",
-            "touch /Library/begun; while [ -e /Library/begun ]; do sleep 0.1; done; sleep 0.3; touch /Library/ended",
+            "touch /Library/begun; while [ -e /Library/begun ]; do sleep 0.1 || exit 9; done; sleep 0.3; touch /Library/ended",
             member("failable"),
         )
         .package("setupassistant", "One", "com.example.one", fails, member("failure_is_not_an_option"))
@@ -148,7 +148,9 @@ fn r57_the_failure_of_a_member_lets_running_siblings_end_and_no_other_begin() {
 fn r57_every_failure_that_ends_the_run_is_named() {
     let strict = || json!({"parallel_group": "a", "fail_policy": "failure_is_not_an_option", "timeout": 30});
     let meet = |own: &str, other: &str, status: u8| {
-        format!("touch /Library/{own}; while [ ! -e /Library/{other} ]; do sleep 0.1; done; exit {status}")
+        format!(
+            "touch /Library/{own}; while [ ! -e /Library/{other} ]; do sleep 0.1 || exit 9; done; exit {status}"
+        )
     };
     let outcome = World::new()
         .script("setupassistant", "One", &meet("one", "two", 3), strict())
