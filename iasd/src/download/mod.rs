@@ -7,8 +7,8 @@
 //!                                                                               VerifiedArtifact
 //! ```
 //!
-//! The network is read on the runtime's thread; digests and disk run on a blocking thread for each transfer, with a
-//! short bounded channel between them, so that both go on at the same time and memory stays flat.
+//! A piece is written and digested on the runtime's thread that received it, so that transfers go on side by side and
+//! memory stays flat. What may take long (digesting what is there, creating, flushing, renaming) has a blocking thread.
 
 mod attempt;
 mod auth;
