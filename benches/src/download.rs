@@ -27,12 +27,14 @@ struct Load {
     name: &'static str,
     count: usize,
     mib: usize,
+    /// The promised ratio. One file alone is there for its memory: receiving it is one thing after the other.
+    most_time: Option<f64>,
 }
 
 const LOADS: [Load; 3] = [
-    Load { name: "40 files of 5 MiB", count: 40, mib: 5 },
-    Load { name: "4 files of 256 MiB", count: 4, mib: 256 },
-    Load { name: "1 file of 1 GiB", count: 1, mib: 1024 },
+    Load { name: "40 files of 5 MiB", count: 40, mib: 5, most_time: Some(MOST_TIME) },
+    Load { name: "4 files of 256 MiB", count: 4, mib: 256, most_time: Some(MOST_TIME) },
+    Load { name: "1 file of 1 GiB", count: 1, mib: 1024, most_time: None },
 ];
 
 /// Measures all loads and prints a table.
@@ -46,7 +48,10 @@ pub(crate) fn run() -> Result<(), Failure> {
     for load in &LOADS {
         kept &= one(&iasd, load)?;
     }
-    println!("promised: ratio at most {MOST_TIME}, memory at most {} MiB", MOST_MEMORY_KIB / 1024);
+    let memory = MOST_MEMORY_KIB / 1024;
+    println!(
+        "promised: a ratio of at most {MOST_TIME} where there is more than one file, at most {memory} MiB of memory"
+    );
     if kept { Ok(()) } else { Err("a promise is broken".into()) }
 }
 
@@ -80,7 +85,7 @@ fn one(iasd: &Path, load: &Load) -> Result<bool, Failure> {
         memory as f64 / 1024.0,
         web.name()
     );
-    Ok(ratio <= MOST_TIME && memory <= MOST_MEMORY_KIB)
+    Ok(load.most_time.is_none_or(|most| ratio <= most) && memory <= MOST_MEMORY_KIB)
 }
 
 /// Where it all happens: in memory if that can be, because `iasd` flushes what it places and the peers do not, so that

@@ -1,8 +1,8 @@
-//! Knows whether disk work is still going on, so that stopping a run can wait for it.
+//! Knows whether anything may still touch the disk, so that stopping a run can wait for it.
 
 use tokio::sync::watch;
 
-/// Counts pieces of work on blocking threads; they outlive the future that started them.
+/// Counts transfers and pieces of work on blocking threads; both go on for a moment after they were told to stop.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Busy(watch::Sender<usize>);
 

@@ -141,7 +141,7 @@ impl Partial {
                 Ok(())
             })
         });
-        self.have = read.map_err(|error| StoreError::io("write", &self.path, error))?;
+        self.have = read.map_err(|error| StoreError::io("read", &self.path, error))?;
         Ok(Intake { partial: self, digester })
     }
 

@@ -2,6 +2,7 @@
 
 use super::{
     Downloader,
+    busy::Working,
     error::{Cause, DownloadError},
     fetch::shown,
     local::Found,
@@ -55,7 +56,8 @@ impl DownloadQueue {
         let outcomes = tickets.iter().map(|ticket| ticket.outcome.subscribe()).collect();
         let gate = Arc::new(Gate(Mutex::new(Slots::new(Ramp::new(min, max)))));
         let worker = Worker { gate: Arc::clone(&gate), downloader: Arc::clone(&downloader), recorder };
-        let work = tokio::spawn(worker.run(tickets)).abort_handle();
+        let working = downloader.busy.enter();
+        let work = tokio::spawn(worker.run(tickets, working)).abort_handle();
         Self { gate, places, outcomes, work, downloader }
     }
 
@@ -167,12 +169,19 @@ struct Worker {
 impl Worker {
     /// Looks at what is there in file order, so that permits are asked for in that order, and runs everything else
     /// side by side. Dropped, it drops all of it.
-    async fn run(self, tickets: Vec<Ticket>) {
+    ///
+    /// Aborting only asks: a task in the middle of a piece writes it first. So each holds its own word that it works.
+    async fn run(self, tickets: Vec<Ticket>, _working: Working) {
         let mut running = JoinSet::new();
         for (place, ticket) in tickets.into_iter().enumerate() {
             let found = self.downloader.look(&ticket.item, &ticket.source).await;
             let permit = matches!(found, Ok(Found::Nothing)).then(|| self.gate.request(place));
-            running.spawn(self.clone().one(place, ticket, (found, permit)));
+            let (task, working) =
+                (self.clone().one(place, ticket, (found, permit)), self.downloader.busy.enter());
+            running.spawn(async move {
+                task.await;
+                drop(working);
+            });
             // Lets those that have a permit begin while we look on.
             tokio::task::yield_now().await;
         }

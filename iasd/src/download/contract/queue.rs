@@ -1,7 +1,13 @@
 //! Many downloads at once (R30, R34, R54, R55, R92).
 
 use super::*;
-use crate::download::error::Cause;
+use crate::download::{
+    error::Cause,
+    fetch::{Fetch, FetchError, Head, Request, Response},
+};
+use bytes::Bytes;
+use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
+use std::sync::mpsc;
 use support::server::Reply;
 
 fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
@@ -132,6 +138,47 @@ async fn r92_cancelling_stops_what_is_in_flight_and_keeps_what_came() {
     assert!(part().is_some(), "the beginning is kept");
     site.obtain(&item).await.unwrap();
     assert!(site.server.seen()[1].header("range").is_some());
+}
+
+/// A server whose second piece comes while the thread that waits for it can do nothing else.
+struct Stuck {
+    reached: tokio::sync::mpsc::UnboundedSender<()>,
+    go_on: Mutex<Option<mpsc::Receiver<()>>>,
+}
+
+impl Fetch for Stuck {
+    fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>> {
+        let (reached, go_on) = (self.reached.clone(), self.go_on.lock().unwrap().take().unwrap());
+        let pieces = stream::iter(0..2).map(move |index| {
+            if index == 1 {
+                reached.send(()).unwrap();
+                go_on.recv().unwrap();
+            }
+            Ok(Bytes::from_static(b"piece"))
+        });
+        let head = Head { status: 200, length: Some(15), ..Head::default() };
+        Box::pin(async move { Ok(Response { url: request.url, head, body: pieces.boxed() }) })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn r92_a_transfer_in_the_middle_of_a_piece_is_waited_for() {
+    let mut site = Site::new();
+    site.settings.redownloads = 0;
+    let ((reached, mut stuck), (release, go_on)) = (tokio::sync::mpsc::unbounded_channel(), mpsc::channel());
+    let fetch = Stuck { reached, go_on: Mutex::new(Some(go_on)) };
+    let downloader = Downloader { fetch: Arc::new(fetch), ..site.downloader() };
+    let queue = DownloadQueue::start(
+        Arc::new(downloader),
+        vec![site.item(0, "/0", b"whatever")],
+        (1, 1),
+        site.recorder(),
+    );
+    stuck.recv().await.unwrap();
+    queue.cancel();
+    assert!(queue.settled().now_or_never().is_none(), "it still has a piece in its hands");
+    release.send(()).unwrap();
+    queue.settled().await;
 }
 
 #[tokio::test]
