@@ -6,13 +6,11 @@ use crate::{
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{Background, Ending, Engine, dispatcher::Dispatcher, recorder::Recorder},
     folders,
-    host::{
-        Host,
-        simulated::{SimulatedHost, scenario::Scenario},
-    },
+    host::Host,
     lock::{LockError, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
-    settings::{self, Loaded, PreferenceFiles},
+    settings::{self, Loaded},
+    wiring::world::World,
 };
 use shared::{
     event::{Category, EventKind, Level},
@@ -22,7 +20,6 @@ use shared::{
 };
 use std::{
     io,
-    net::SocketAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
@@ -31,6 +28,8 @@ use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Mutex, mpsc},
 };
+
+mod world;
 
 /// The journal of the last run, below [`RECORDS_FOLDER`].
 const LAST_RUN: &str = "last-run.ndjson";
@@ -57,10 +56,10 @@ impl Refused {
 /// One run, from the command line to its exit code.
 pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
     let attempt = async {
-        let (host, world_notices) = world(arguments)?;
-        let loaded = load(arguments, &host).await?;
+        let world = World::choose(arguments)?;
+        let loaded = load(arguments, &world).await?;
         let settings = Arc::new(loaded.settings.clone());
-        let exit = match prepare(arguments, host, world_notices, loaded).await {
+        let exit = match prepare(arguments, world, loaded).await {
             Ok(run) => run.carry_out().await,
             Err(refused) => refused.told(),
         };
@@ -73,8 +72,9 @@ pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
 
 /// Everything a run is made of.
 struct Run {
-    host: Arc<SimulatedHost>,
-    world_notices: mpsc::UnboundedReceiver<String>,
+    host: Arc<dyn Host>,
+    boot: Box<dyn FnOnce() + Send>,
+    notices: mpsc::UnboundedReceiver<String>,
     engine: Engine,
     dispatcher: Dispatcher,
     loaded: Loaded,
@@ -84,24 +84,19 @@ struct Run {
 }
 
 /// The settings from all their sources.
-async fn load(arguments: &Arguments, host: &SimulatedHost) -> Result<Loaded, Refused> {
-    let domains = PreferenceFiles::below(host.root());
+async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
     let mut waiting = |merged: &shared::settings::Merged| {
         eprintln!("iasd: neither JSONURL nor Bootstrap is set; looking again every 10 s");
         say(&merged.findings);
     };
-    settings::load(arguments, &domains, host.root(), &mut waiting)
+    settings::load(arguments, &*world.preferences, world.host.root(), &mut waiting)
         .await
         .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))
 }
 
 /// Privileges, folders, lock, listener: in the order of R46.
-async fn prepare(
-    arguments: &Arguments,
-    host: Arc<SimulatedHost>,
-    world_notices: mpsc::UnboundedReceiver<String>,
-    loaded: Loaded,
-) -> Result<Run, Refused> {
+async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<Run, Refused> {
+    let World { host, notices, network, boot, preferences: _ } = world;
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -113,17 +108,17 @@ async fn prepare(
     })?;
 
     let (recorder, facts) = Recorder::new();
-    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &host, &settings)?);
-    dispatcher.fact(run_started(&host, &settings).await?);
-    let engine = engine(&host, &settings, recorder)?;
-    Ok(Run { host, world_notices, engine, dispatcher, loaded, settings, _lock: lock })
+    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &*host, &settings)?);
+    dispatcher.fact(run_started(&*host, &settings).await?);
+    let engine = engine(&host, network, &settings, recorder)?;
+    Ok(Run { host, boot, notices, engine, dispatcher, loaded, settings, _lock: lock })
 }
 
 impl Run {
     async fn carry_out(mut self) -> ExitCode {
         self.tell_settings();
-        self.host.boot();
-        tokio::spawn(pass_on(self.world_notices, self.engine.recorder.clone()));
+        (self.boot)();
+        tokio::spawn(pass_on(self.notices, self.engine.recorder.clone()));
 
         let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;
         let clean = async { cleanup::clean_up(&self.engine, &ending).await };
@@ -157,7 +152,7 @@ impl Run {
     }
 }
 
-async fn run_started(host: &SimulatedHost, settings: &Settings) -> Result<EventKind, Refused> {
+async fn run_started(host: &dyn Host, settings: &Settings) -> Result<EventKind, Refused> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let facts = host.facts(&[]).await.map_err(|error| Refused::new(ExitCode::Temporary, error))?;
     Ok(EventKind::RunStarted {
@@ -168,39 +163,24 @@ async fn run_started(host: &SimulatedHost, settings: &Settings) -> Result<EventK
     })
 }
 
-fn world(arguments: &Arguments) -> Result<(Arc<SimulatedHost>, mpsc::UnboundedReceiver<String>), Refused> {
-    let root = arguments.root.as_deref().unwrap_or(Path::new("/"));
-    if root == Path::new("/") {
-        let text =
-            "this version runs simulated Macs only: name a folder with --root DIR, or use `iasctl simulate`";
-        return Err(Refused::new(ExitCode::Configuration, text));
-    }
-    let scenario = match &arguments.scenario {
-        Some(file) => Scenario::read(file).map_err(|error| Refused::new(ExitCode::Configuration, error))?,
-        None => Scenario::default(),
-    };
-    let (host, notices) =
-        SimulatedHost::new(root, scenario).map_err(|error| Refused::new(ExitCode::Configuration, error))?;
-    Ok((Arc::new(host), notices))
-}
-
 fn engine(
-    host: &Arc<SimulatedHost>,
+    host: &Arc<dyn Host>,
+    network: Network,
     settings: &Arc<Settings>,
     recorder: Recorder,
 ) -> Result<Engine, Refused> {
     let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
-    let http = Http::new(network(host)?);
+    let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, settings);
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let socket = host.agent_socket().ok_or_else(|| Refused::new(ExitCode::Configuration, "no agent link"))?;
-    let screen = Screen::of(Arc::clone(host) as Arc<dyn Host>);
+    let screen = Screen::of(Arc::clone(host));
     let agents =
         Agents::listen(&socket, screen, recorder.clone(), settings.agent_request).map_err(|error| {
             Refused::new(ExitCode::Temporary, format!("agent socket {}: {error}", socket.display()))
         })?;
     Ok(Engine {
-        host: Arc::clone(host) as Arc<dyn Host>,
+        host: Arc::clone(host),
         contents: Arc::new(contents),
         agents: Arc::new(AgentStage::new(agents, settings.dry_run)),
         settings: Arc::clone(settings),
@@ -211,25 +191,9 @@ fn engine(
     })
 }
 
-/// Where the scenario says that hosts are, and whom it trusts besides the system's roots.
-fn network(host: &SimulatedHost) -> Result<Network, Refused> {
-    let scenario = &host.scenario().network;
-    let refused = |text: String| Refused::new(ExitCode::Configuration, text);
-    let mut network = Network::default();
-    for (name, address) in &scenario.resolve {
-        let address: SocketAddr =
-            address.parse().map_err(|error| refused(format!("scenario: network.resolve.{name}: {error}")))?;
-        network.resolve.push((name.clone(), address));
-    }
-    if let Some(file) = &scenario.extra_roots {
-        network.trust_pem_file(file).map_err(|error| refused(format!("{}: {error}", file.display())))?;
-    }
-    Ok(network)
-}
-
 fn reporters(
     arguments: &Arguments,
-    host: &SimulatedHost,
+    host: &dyn Host,
     settings: &Settings,
 ) -> Result<Vec<Box<dyn Reporter>>, Refused> {
     let (root, owner) = (host.root(), host.trusted_owner());

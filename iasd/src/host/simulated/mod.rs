@@ -174,11 +174,6 @@ impl SimulatedHost {
             tokio::spawn(launchd.tend());
         }
     }
-
-    /// The scenario it follows.
-    pub(crate) fn scenario(&self) -> &Scenario {
-        &self.scenario
-    }
 }
 
 impl Drop for SimulatedHost {

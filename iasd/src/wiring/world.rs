@@ -1,0 +1,80 @@
+//! Chooses the world once: everything that differs between them is in what [`World::choose`] gives.
+
+use super::Refused;
+use crate::{
+    download::Network,
+    host::{
+        Host,
+        simulated::{SimulatedHost, scenario::Scenario},
+    },
+    settings::{PreferenceDomain, PreferenceFiles},
+};
+use shared::{exit::ExitCode, settings::arguments::Arguments};
+use std::{net::SocketAddr, path::Path, sync::Arc};
+use tokio::sync::mpsc;
+
+/// The computer a run happens on, with what differs from one world to the other.
+pub(super) struct World {
+    /// The computer.
+    pub(super) host: Arc<dyn Host>,
+    /// Lines for the run's log, from where there is no recorder.
+    pub(super) notices: mpsc::UnboundedReceiver<String>,
+    /// Where hosts are, and who is trusted, besides what the system knows.
+    pub(super) network: Network,
+    /// Its preferences.
+    pub(super) preferences: Box<dyn PreferenceDomain>,
+    /// Lets it begin, once the run has.
+    pub(super) boot: Box<dyn FnOnce() + Send>,
+}
+
+impl World {
+    /// `Root` = `/` is the real Mac; any other folder is simulated.
+    pub(super) fn choose(arguments: &Arguments) -> Result<Self, Refused> {
+        match arguments.root.as_deref() {
+            Some(root) if root != Path::new("/") => simulated(root, arguments.scenario.as_deref()),
+            _ => {
+                let text = "this version runs simulated Macs only: name a folder with --root DIR, \
+                            or use `iasctl simulate`";
+                Err(configuration(text))
+            }
+        }
+    }
+}
+
+fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
+    let scenario = match scenario {
+        Some(file) => Scenario::read(file).map_err(configuration)?,
+        None => Scenario::default(),
+    };
+    let network = network(&scenario)?;
+    let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
+    let host = Arc::new(host);
+    let preferences = Box::new(PreferenceFiles::below(host.root()));
+    let boot = {
+        let host = Arc::clone(&host);
+        Box::new(move || host.boot())
+    };
+    Ok(World { host, notices, network, preferences, boot })
+}
+
+/// Where the scenario says that hosts are, and whom it trusts besides the system's roots.
+fn network(scenario: &Scenario) -> Result<Network, Refused> {
+    let scenario = &scenario.network;
+    let mut network = Network::default();
+    for (name, address) in &scenario.resolve {
+        let address: SocketAddr = address
+            .parse()
+            .map_err(|error| configuration(format!("scenario: network.resolve.{name}: {error}")))?;
+        network.resolve.push((name.clone(), address));
+    }
+    if let Some(file) = &scenario.extra_roots {
+        network
+            .trust_pem_file(file)
+            .map_err(|error| configuration(format!("{}: {error}", file.display())))?;
+    }
+    Ok(network)
+}
+
+fn configuration(text: impl ToString) -> Refused {
+    Refused::new(ExitCode::Configuration, text)
+}
