@@ -1,0 +1,3 @@
+//! The enrolment package: what its scripts do, and what `iasctl pack` makes.
+
+mod scripts;
