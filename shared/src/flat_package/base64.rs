@@ -1,5 +1,25 @@
 //! Base64 as certificates and odd names use it in a table of contents.
 
+/// Characters on one line of what [`encode_lines`] makes; the same as in packages made by Apple's tools.
+const LINE: usize = 72;
+
+/// `bytes` as lines of base64.
+pub(super) fn encode_lines(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len() * 3 / 2);
+    for (index, group) in bytes.chunks(3).enumerate() {
+        if index > 0 && index * 4 % LINE == 0 {
+            text.push('\n');
+        }
+        let word = (0..3).fold(0u32, |word, place| word << 8 | u32::from(*group.get(place).unwrap_or(&0)));
+        for place in 0..4 {
+            let digit = DIGITS.get((word >> (18 - 6 * place) & 63) as usize).filter(|_| place <= group.len());
+            text.push(digit.map_or('=', |digit| char::from(*digit)));
+        }
+    }
+    text
+}
+
 /// The bytes behind `text`; blanks are skipped, padding ends it. `None` on any other character.
 pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
@@ -34,7 +54,16 @@ mod tests {
             [("", ""), ("Zg==", "f"), ("Zm8=", "fo"), ("Zm9v", "foo"), ("Zm9v\nYmFy", "foobar")]
         {
             assert_eq!(decode(text).unwrap(), plain.as_bytes(), "{text}");
+            assert_eq!(encode_lines(plain.as_bytes()), text.replace('\n', ""));
         }
         assert_eq!(decode("Zm9v!"), None);
+    }
+
+    #[test]
+    fn what_is_encoded_decodes_again_and_has_short_lines() {
+        let bytes: Vec<u8> = (0..=255).collect();
+        let text = encode_lines(&bytes);
+        assert!(text.lines().all(|line| line.len() <= LINE) && text.lines().count() == 5, "{text}");
+        assert_eq!(decode(&text).unwrap(), bytes);
     }
 }

@@ -6,3 +6,4 @@ mod fixture;
 mod hostile;
 mod packed;
 mod products;
+mod signed;

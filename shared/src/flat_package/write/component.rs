@@ -4,6 +4,7 @@ use super::{
     WriteError,
     compress::{Compression, Compressor},
     cpio,
+    signer::PackageSigner,
     tree::{Contents, NodeKind, Tree},
     xar::{Archive, Encoding},
 };
@@ -55,16 +56,17 @@ pub struct Component<'a> {
     pub scripts: Option<Source<'a>>,
 }
 
-/// Writes a component package to `out`, through the empty stream `scratch`.
+/// Writes a component package to `out`, through the empty stream `scratch`; unsigned without a `signer`.
 ///
 /// # Errors
-/// When a file cannot be read or has changed, something does not fit the format, or the output fails.
+/// When a file cannot be read or has changed, something does not fit the format, the signer fails, or the output fails.
 pub fn write_component<S: Read + Write + Seek>(
     component: &Component<'_>,
+    signer: Option<&dyn PackageSigner>,
     scratch: S,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
-    let mut archive = Archive::new(scratch, Style::Sha1, component.spec.time);
+    let mut archive = Archive::new(scratch, Style::Sha1, component.spec.time, signer);
     component.add_to(&mut archive, "")?;
     archive.finish(out)
 }
@@ -73,10 +75,10 @@ impl Component<'_> {
     /// Adds the parts of this component, each name behind `prefix`.
     pub(super) fn add_to<S: Read + Write + Seek>(
         &self,
-        archive: &mut Archive<S>,
+        archive: &mut Archive<'_, S>,
         prefix: &str,
     ) -> Result<(), WriteError> {
-        let pack = |archive: &mut Archive<S>, name: &str, source: &Source<'_>| {
+        let pack = |archive: &mut Archive<'_, S>, name: &str, source: &Source<'_>| {
             archive.add(&format!("{prefix}{name}"), Encoding::Plain, |out| {
                 let mut compressor = Compressor::new(self.spec.compression, out)?;
                 let checksums = cpio::write(source.tree, source.contents, &mut compressor)?;

@@ -1,23 +1,25 @@
 //! Makes flat packages: the same input gives the same bytes (P42).
 //!
 //! A [`Tree`] says what is packed, a [`Contents`] gives the bytes of its files; [`write_component`] makes what
-//! `pkgbuild` makes, [`write_product`] what `productbuild` makes. Nothing here opens a file: the caller brings the
+//! `pkgbuild` makes, [`write_product`] what `productbuild` makes; a [`PackageSigner`] signs either. Nothing here opens a file: the caller brings the
 //! output, and a scratch stream for the archive's heap, which must be written before the table in front of it.
 
 mod component;
 mod compress;
 mod cpio;
 mod product;
+mod signer;
 mod tree;
 mod xar;
 
 pub use component::{Component, ComponentSpec, Source, write_component};
 pub use compress::Compression;
 pub use product::{Choice, ProductSpec, write_product};
+pub use signer::{PackageSigner, Signatures, SignedContents};
 pub use tree::{BadTree, Contents, Node, NodeKind, Tree};
 
 use super::bom::BomTooLarge;
-use std::io;
+use std::{error::Error, io};
 
 /// Why a package could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -51,6 +53,17 @@ pub enum WriteError {
     /// The bill of materials is larger than its format allows.
     #[error(transparent)]
     Bom(#[from] BomTooLarge),
+    /// The signer could not sign.
+    #[error("cannot sign the package")]
+    Signing(#[source] Box<dyn Error + Send + Sync>),
+    /// The signer gave other lengths than it announced.
+    #[error("the signer gave values of {rsa} and {cms} bytes, which is not what it announced")]
+    SignatureLength {
+        /// Bytes of the RSA signature.
+        rsa: usize,
+        /// Bytes of the CMS signature.
+        cms: usize,
+    },
     /// The output or the scratch file cannot be written.
     #[error("cannot write the package")]
     Output(#[from] io::Error),

@@ -4,6 +4,7 @@
 use super::{
     WriteError,
     component::Component,
+    signer::PackageSigner,
     xar::{Archive, Encoding},
 };
 use crate::{facts::Arch, flat_package::checksum::Style};
@@ -43,17 +44,18 @@ pub struct Choice<'a> {
     pub component: Component<'a>,
 }
 
-/// Writes a product package to `out`, through the empty stream `scratch`.
+/// Writes a product package to `out`, through the empty stream `scratch`; unsigned without a `signer`.
 ///
 /// # Errors
-/// When a file cannot be read or has changed, something does not fit the format, or the output fails.
+/// When a file cannot be read or has changed, something does not fit the format, the signer fails, or the output fails.
 pub fn write_product<S: Read + Write + Seek>(
     spec: &ProductSpec,
     choices: &[Choice<'_>],
+    signer: Option<&dyn PackageSigner>,
     scratch: S,
     out: &mut dyn Write,
 ) -> Result<(), WriteError> {
-    let mut archive = Archive::new(scratch, Style::Sha1, spec.time);
+    let mut archive = Archive::new(scratch, Style::Sha1, spec.time, signer);
     let distribution = distribution(spec, choices);
     archive.add("Distribution", Encoding::Zlib, |out| Ok(out.write_all(distribution.as_bytes())?))?;
     for choice in choices {

@@ -1,6 +1,9 @@
 //! Writes a xar archive: the heap goes to a scratch stream first, because the table before it tells its lengths (P38).
 
-use super::WriteError;
+use super::{
+    WriteError,
+    signer::{self, PackageSigner, SignedContents},
+};
 use crate::flat_package::checksum::{Hasher, Style};
 use flate2::{Compression, write::ZlibEncoder};
 use quick_xml::escape::escape;
@@ -23,12 +26,13 @@ pub(super) enum Encoding {
 }
 
 /// An archive being made. Names one level deep (`folder/name`) get their folder in the table.
-pub(super) struct Archive<S> {
+pub(super) struct Archive<'a, S> {
     scratch: S,
-    /// Where the next entry begins in the heap, behind the table's checksum.
+    /// Where the next entry begins in the heap, behind the table's checksum and signatures.
     offset: u64,
     style: Style,
     time: String,
+    signer: Option<&'a dyn PackageSigner>,
     files: Vec<File>,
 }
 
@@ -43,11 +47,11 @@ struct File {
     extracted: String,
 }
 
-impl<S: Read + Write + Seek> Archive<S> {
+impl<'a, S: Read + Write + Seek> Archive<'a, S> {
     /// An empty archive; `scratch` is empty too, and `time` (seconds since 1970) is recorded for everything in it.
-    pub(super) fn new(scratch: S, style: Style, time: u32) -> Self {
-        let offset = style.bytes() as u64;
-        Self { scratch, offset, style, time: iso_time(time), files: Vec::new() }
+    pub(super) fn new(scratch: S, style: Style, time: u32, signer: Option<&'a dyn PackageSigner>) -> Self {
+        let offset = style.bytes() as u64 + signer::reserved(signer);
+        Self { scratch, offset, style, time: iso_time(time), signer, files: Vec::new() }
     }
 
     /// Adds a file whose content `fill` writes.
@@ -104,10 +108,15 @@ impl<S: Read + Write + Seek> Archive<S> {
         out.write_all(&compressed)?;
         let mut hasher = Hasher::new(self.style);
         hasher.update(&compressed);
-        out.write_all(&hasher.finish())?;
+        let digest = hasher.finish();
+        out.write_all(&digest)?;
+        if let Some(signer) = self.signer {
+            let contents = SignedContents { compressed: &compressed, digest: &digest, style: self.style };
+            out.write_all(&signer::values(signer, &contents)?)?;
+        }
         self.scratch.seek(SeekFrom::Start(0))?;
         let copied = io::copy(&mut self.scratch, out)?;
-        let expected = self.offset - self.style.bytes() as u64;
+        let expected = self.offset - self.style.bytes() as u64 - signer::reserved(self.signer);
         if copied != expected {
             let lost = format!("the scratch file holds {copied} bytes instead of {expected}");
             return Err(WriteError::Output(io::Error::other(lost)));
@@ -123,6 +132,9 @@ impl<S: Read + Write + Seek> Archive<S> {
         line(&mut xml, format_args!("  <checksum style=\"{}\">", self.style));
         line(&mut xml, format_args!("   <offset>0</offset>\n   <size>{}</size>", self.style.bytes()));
         line(&mut xml, format_args!("  </checksum>"));
+        if let Some(signer) = self.signer {
+            xml.push_str(&signer::announce(signer, self.style.bytes() as u64));
+        }
         let mut id = 0;
         let mut open: Option<&str> = None;
         for file in &self.files {

@@ -86,7 +86,7 @@ pub fn build_component(folder: &Path, out: &Path) -> Result<(), PackError> {
     };
     let mut draft = Draft::beside(out)?;
     let scratch = draft.scratch()?;
-    let written = write_component(&component, scratch, draft.file());
+    let written = write_component(&component, None, scratch, draft.file());
     written.map_err(|source| PackError::Pack { path: out.to_owned(), source })?;
     draft.publish()
 }

@@ -207,7 +207,7 @@ fn p70_a_product_holds_its_components_and_offers_them_as_choices() {
     };
     let choices = [choice(&one, "one", true), choice(&two, "two", false)];
     let mut package = Vec::new();
-    write_product(&product, &choices, Cursor::new(Vec::new()), &mut package).unwrap();
+    write_product(&product, &choices, None, Cursor::new(Vec::new()), &mut package).unwrap();
     let mut xar = Xar::open(Cursor::new(&package)).unwrap();
     let paths: Vec<&str> = xar.entries().iter().map(|entry| entry.path.as_str()).collect();
     assert_eq!(paths, ["Distribution", "one.pkg", "one.pkg/PackageInfo", "two.pkg", "two.pkg/PackageInfo"]);

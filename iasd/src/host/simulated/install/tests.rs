@@ -269,7 +269,8 @@ fn product(trial: &Trial, min_os: Option<&str>, architectures: &[Arch]) -> PathB
     };
     let choices = [choice(&one, &tree_of_one, "one", true), choice(&two, &tree_of_two, "two", false)];
     let path = trial.folder.path().join("Tools.pkg");
-    write_product(&product, &choices, Cursor::new(Vec::new()), &mut File::create(&path).unwrap()).unwrap();
+    write_product(&product, &choices, None, Cursor::new(Vec::new()), &mut File::create(&path).unwrap())
+        .unwrap();
     path
 }
 
