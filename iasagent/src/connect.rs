@@ -1,15 +1,18 @@
 //! Keeps a connection to the daemon for as long as the session lives (R107, R110).
 
 use crate::{serve, worker::Worker};
-use shared::sys::link::{Connection, socket};
-use std::{path::PathBuf, sync::Arc, time::Duration};
-use tokio::time::sleep;
+use shared::sys::link::{self, Address, Connection};
+use std::{sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
+
+/// How long the daemon may take to be there at all.
+const CONNECT_TIME: Duration = Duration::from_secs(30);
 
 /// Where the daemon is, and how it proves to be the daemon.
 #[derive(Debug, Clone)]
 pub(crate) struct Daemon {
-    /// Its socket.
-    pub(crate) socket: PathBuf,
+    /// Where it listens.
+    pub(crate) address: Address,
     /// The user it must run as.
     pub(crate) uid: u32,
 }
@@ -41,14 +44,15 @@ pub(crate) async fn stay_connected(daemon: &Daemon, worker: &Arc<Worker>) {
 
 /// Nothing is read from, or said to, a peer that is not the daemon.
 async fn connect(daemon: &Daemon) -> Result<Connection, String> {
-    let socket = daemon.socket.display();
-    let connection = socket::connect(&daemon.socket)
+    let address = &daemon.address;
+    let connection = timeout(CONNECT_TIME, link::connect(address))
         .await
-        .map_err(|error| format!("the daemon cannot be reached at {socket}: {error}"))?;
+        .map_err(|_| format!("the daemon does not answer at {address}"))?
+        .map_err(|error| format!("the daemon cannot be reached at {address}: {error}"))?;
     if connection.peer.uid != daemon.uid {
         let (found, wanted) = (connection.peer.uid, daemon.uid);
         return Err(format!(
-            "who listens at {socket} runs as uid {found}, the daemon as {wanted}: not listened to"
+            "who listens at {address} runs as uid {found}, the daemon as {wanted}: not listened to"
         ));
     }
     Ok(connection)

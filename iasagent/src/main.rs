@@ -10,17 +10,22 @@ mod serve;
 mod worker;
 
 use connect::Daemon;
-use shared::{exit::ExitCode, layout::AGENT_SOCKET, sys::child::Account};
-use std::{io, path::PathBuf, process, sync::Arc};
+use shared::{
+    exit::ExitCode,
+    settings::Settings,
+    sys::{child::Account, link::Address},
+};
+use std::{io, process, sync::Arc};
 use tokio::signal::unix::{SignalKind, signal};
 use worker::Worker;
 
 const HELP: &str = "\
-Usage: iasagent [--socket PATH] [--daemon-uid N]
+Usage: iasagent [--service NAME | --socket PATH] [--daemon-uid N]
 
 Runs user scripts for iasd in the session of the user who starts it.
 
-  --socket PATH    where the daemon listens
+  --service NAME   the daemon's Mach service, on a Mac (cz.macadmin.ias.xpc)
+  --socket PATH    the daemon's socket, in a simulation
   --daemon-uid N   the user id the daemon must have (0)
   --version        print the version
   --help           print this text
@@ -47,10 +52,11 @@ enum Asked {
 
 fn arguments(mut parser: lexopt::Parser) -> Result<Asked, lexopt::Error> {
     use lexopt::prelude::*;
-    let mut daemon = Daemon { socket: PathBuf::from(AGENT_SOCKET), uid: 0 };
+    let mut daemon = Daemon { address: Address::Service(Settings::default().identifiers.service), uid: 0 };
     while let Some(argument) = parser.next()? {
         match argument {
-            Long("socket") => daemon.socket = parser.value()?.into(),
+            Long("service") => daemon.address = Address::Service(parser.value()?.string()?),
+            Long("socket") => daemon.address = Address::Socket(parser.value()?.into()),
             Long("daemon-uid") => daemon.uid = parser.value()?.parse()?,
             Long("version") => return Ok(Asked::Text(format!("iasagent {}\n", env!("CARGO_PKG_VERSION")))),
             Long("help") | Short('h') => return Ok(Asked::Text(HELP.into())),

@@ -173,11 +173,11 @@ fn engine(
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, settings);
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
-    let socket = host.agent_socket().ok_or_else(|| Refused::new(ExitCode::Configuration, "no agent link"))?;
+    let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
     let agents =
-        Agents::listen(&socket, screen, recorder.clone(), settings.agent_request).map_err(|error| {
-            Refused::new(ExitCode::Temporary, format!("agent socket {}: {error}", socket.display()))
+        Agents::listen(&address, screen, recorder.clone(), settings.agent_request).map_err(|error| {
+            Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
         })?;
     Ok(Engine {
         host: Arc::clone(host),

@@ -28,9 +28,9 @@ use shared::{
     ipc::message::{Command, Outcome, PlaceUserFile, RunUserScript},
     item::ItemId,
     layout::MacPath,
-    sys::link::{Listener, socket::SocketListener},
+    sys::link::{self, Address, Listener},
 };
-use std::{collections::BTreeSet, fs::File, io, os::fd::OwnedFd, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeSet, fs::File, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, watch},
     task::AbortHandle,
@@ -123,18 +123,17 @@ impl Drop for Agents {
 }
 
 impl Agents {
-    /// Listens on a Unix socket (R105). `request_timeout` is the setting `AgentRequestTimeout`.
+    /// Listens where the world says (R105). `request_timeout` is the setting `AgentRequestTimeout`.
     ///
     /// # Errors
-    /// When the socket cannot be made.
+    /// When nobody can listen there.
     pub(crate) fn listen(
-        socket: &Path,
+        address: &Address,
         screen: Screen,
         recorder: Recorder,
         request_timeout: Option<Duration>,
     ) -> io::Result<Self> {
-        let listener = SocketListener::bind(socket)?;
-        Ok(Self::serve(Box::new(listener), screen, recorder, request_timeout))
+        Ok(Self::serve(link::listen(address)?, screen, recorder, request_timeout))
     }
 
     /// Listens on whatever carries messages.

@@ -9,11 +9,9 @@ use shared::{
     facts::{ConsoleUser, Facts},
     layout::MacPath,
     settings::Identifiers,
+    sys::link::Address,
 };
-use std::{
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 pub(crate) mod simulated;
@@ -99,8 +97,8 @@ pub(crate) trait Host: Send + Sync {
     /// Who is at the screen; changes as users come and go.
     fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>>;
 
-    /// Where the agent link listens, in the portable variant (R105).
-    fn agent_socket(&self) -> Option<PathBuf>;
+    /// Where the agent link listens: a Mach service on a Mac, a socket elsewhere (R105).
+    fn agent_address(&self, jobs: &Identifiers) -> Address;
 
     /// The uid under which a process of `user` appears to us: the user's own, except in an unprivileged simulation.
     fn uid_seen_for(&self, user: &ConsoleUser) -> u32;

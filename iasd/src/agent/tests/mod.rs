@@ -16,9 +16,13 @@ use shared::{
         },
     },
     item::Phase,
-    sys::link::{Connection, socket},
+    sys::link::{Address, Connection, socket},
 };
-use std::{io::Write, os::unix::fs::FileExt, os::unix::net::UnixStream as StdStream, path::PathBuf};
+use std::{
+    io::Write,
+    os::unix::{fs::FileExt, net::UnixStream as StdStream},
+    path::{Path, PathBuf},
+};
 
 const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 2 };
 
@@ -58,7 +62,7 @@ impl Daemon {
             }
         });
         let screen = Screen::seen_as(user.subscribe(), uid);
-        let agents = Agents::listen(&socket, screen, recorder, None).unwrap();
+        let agents = Agents::listen(&Address::Socket(socket.clone()), screen, recorder, None).unwrap();
         Self { agents, user, facts, socket, folder }
     }
 

@@ -10,13 +10,16 @@ use shared::{
     facts::{ConsoleUser, Facts},
     layout::{AGENT_SOCKET, LAUNCH_AGENTS, LAUNCH_DAEMONS},
     settings::Identifiers,
-    sys::child::{Account, script},
+    sys::{
+        child::{Account, script},
+        link::Address,
+    },
 };
 use std::{
     fs::File,
     io,
     os::unix::fs::{FileExt, MetadataExt},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
@@ -113,8 +116,8 @@ impl Host for SimulatedHost {
         self.users.clone()
     }
 
-    fn agent_socket(&self) -> Option<PathBuf> {
-        Some(self.root.join(AGENT_SOCKET.trim_start_matches('/')))
+    fn agent_address(&self, _: &Identifiers) -> Address {
+        Address::Socket(self.root.join(AGENT_SOCKET.trim_start_matches('/')))
     }
 
     fn uid_seen_for(&self, user: &ConsoleUser) -> u32 {

@@ -1,9 +1,12 @@
 //! What carries messages between daemon and agent: connections whose other end the kernel vouches for (P80).
 //!
-//! Two implementations are foreseen: [`socket`] here, and XPC, where one data value is the frame and one fd value
-//! the descriptor. The rules of who may speak are in `ipc::roster`, the words in `ipc::message`.
+//! Two implementations: [`socket`], and XPC, where one data value is the body and one fd value the descriptor; an
+//! [`Address`] chooses between them. The rules of who may speak are in `ipc::roster`, the words in `ipc::message`.
 
+mod address;
 pub mod socket;
+
+pub use address::{Address, connect, listen};
 
 use crate::ipc::frame::FrameError;
 use std::{
