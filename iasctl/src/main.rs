@@ -7,6 +7,7 @@ mod check;
 mod check_settings;
 mod excerpt;
 mod inspect;
+mod pack;
 mod plan;
 mod simulate;
 
@@ -24,6 +25,8 @@ enum Verb {
     Check(check::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
+    /// The enrolment package and what an MDM needs beside it, from one settings file
+    Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
     Plan(plan::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
@@ -34,6 +37,7 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }

@@ -1,3 +1,6 @@
 //! The enrolment package: what its scripts do, and what `iasctl pack` makes.
+#![expect(clippy::unwrap_used, reason = "a test may fail loudly")]
 
+mod installed;
+mod pack;
 mod scripts;

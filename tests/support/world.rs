@@ -91,8 +91,14 @@ impl World {
         write("scripts/postinstall", &format!("#!/bin/sh\n{postinstall}\n"));
         shared::sys::packing::build_component(&source, &package).expect("the package can be built");
         let content = fs::read(&package).expect("the package is there");
-        let item = json!({"name": name, "type": "package", "packageid": id, "version": "1.0"});
-        self.served(phase, item, "pkg", &content, keys)
+        self.packed(phase, name, (id, "1.0"), &content, keys)
+    }
+
+    /// A package that was made elsewhere, with its identifier and version.
+    #[must_use]
+    pub fn packed(self, phase: &str, name: &str, id: (&str, &str), content: &[u8], keys: Value) -> Self {
+        let item = json!({"name": name, "type": "package", "packageid": id.0, "version": id.1});
+        self.served(phase, item, "pkg", content, keys)
     }
 
     /// An item exactly as given, whatever is wrong with it.

@@ -1,0 +1,157 @@
+//! The programs that are installed: found, joined from their architectures, and signed so that macOS starts them (P46).
+
+use super::macho::{self, NotMachO, OsVersion, Signed, Thin};
+use shared::facts::Arch;
+use std::{
+    fs::File,
+    io::{self, Read as _},
+    path::{Path, PathBuf},
+};
+
+/// The oldest macOS the product is made for (R136).
+const OLDEST: OsVersion = OsVersion(11 << 16);
+/// A larger program is none of ours.
+const LARGEST: u64 = 64 << 20;
+/// Folders below the given one in which builds for an architecture are looked for; the last two are Cargo's.
+const FOLDERS: [(Arch, [&str; 5]); 2] = [
+    // In the order in which slices are put into a universal file.
+    (
+        Arch::X86_64,
+        [
+            "x86_64",
+            "intel",
+            "x86_64-apple-darwin",
+            "x86_64-apple-darwin/release",
+            "x86_64-apple-darwin/debug",
+        ],
+    ),
+    (
+        Arch::Arm64,
+        [
+            "aarch64",
+            "arm64",
+            "aarch64-apple-darwin",
+            "aarch64-apple-darwin/release",
+            "aarch64-apple-darwin/debug",
+        ],
+    ),
+];
+
+/// How to get what is missing.
+pub(super) const HOW_TO_BUILD: &str = "build them on a Mac, or with a cross compiler such as cargo-zigbuild:
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release -p iasd -p iasagent --target aarch64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release -p iasd -p iasagent --target x86_64-apple-darwin
+  then: iasctl pack --programs target …";
+
+/// A program, ready to be packed.
+#[derive(Debug)]
+pub(super) struct Program {
+    /// The whole file.
+    pub(super) bytes: Vec<u8>,
+    /// The processors it is for.
+    pub(super) architectures: Vec<Arch>,
+    /// The oldest macOS it starts on, as all its slices say.
+    pub(super) min_os: OsVersion,
+    /// How its slices are signed, the weakest one counting.
+    pub(super) signed: Signed,
+}
+
+/// Why a program cannot be packed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BadProgram {
+    /// It is nowhere.
+    #[error("there is no {name} in {}, nor in a folder aarch64 or x86_64 there", .folder.display())]
+    Missing {
+        /// Its name.
+        name: &'static str,
+        /// Where it was looked for.
+        folder: PathBuf,
+    },
+    /// A file cannot be read.
+    #[error("cannot read {}", .path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A file is not what it should be.
+    #[error("{}: {problem}", .path.display())]
+    Unusable {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        problem: String,
+    },
+}
+
+/// Finds the program `name` in `folder` and signs its slices as `identifier`, unless somebody signed them already.
+///
+/// # Errors
+/// When it is missing, is no program for Macs, or cannot be signed.
+pub(super) fn prepare(folder: &Path, name: &'static str, identifier: &str) -> Result<Program, BadProgram> {
+    let mut slices = Vec::new();
+    for path in found(folder, name) {
+        let bytes = read(&path)?;
+        let unusable =
+            |error: NotMachO| BadProgram::Unusable { path: path.clone(), problem: error.to_string() };
+        for slice in macho::split(&bytes).map_err(unusable)? {
+            let thin = Thin::read(slice).map_err(unusable)?;
+            slices.push(signed(slice, thin, identifier, &path)?);
+        }
+    }
+    if slices.is_empty() {
+        return Err(BadProgram::Missing { name, folder: folder.to_owned() });
+    }
+    slices.sort_by_key(|(thin, _)| FOLDERS.iter().position(|(arch, _)| *arch == thin.arch));
+    let arches: Vec<Arch> = slices.iter().map(|(thin, _)| thin.arch).collect();
+    if let Some(twice) =
+        arches.windows(2).find_map(|pair| (pair.first() == pair.last()).then_some(pair.first()?))
+    {
+        let problem = format!("{name} is there twice for {}", twice.as_str());
+        return Err(BadProgram::Unusable { path: folder.to_owned(), problem });
+    }
+    let min_os = slices.iter().filter_map(|(thin, _)| thin.min_os).fold(OLDEST, OsVersion::max);
+    let kept = slices.iter().all(|(thin, _)| thin.signed == Signed::Identity);
+    let signed = if kept { Signed::Identity } else { Signed::AdHoc };
+    let files: Vec<Vec<u8>> = slices.into_iter().map(|(_, file)| file).collect();
+    let joined = macho::join(&files);
+    let bytes = joined
+        .map_err(|error| BadProgram::Unusable { path: folder.join(name), problem: error.to_string() })?;
+    Ok(Program { bytes, architectures: arches, min_os, signed })
+}
+
+/// The file in the folder itself, or those for each architecture.
+fn found(folder: &Path, name: &str) -> Vec<PathBuf> {
+    let own = folder.join(name);
+    if own.is_file() {
+        return vec![own];
+    }
+    let first = |folders: [&str; 5]| {
+        folders.map(|below| folder.join(below).join(name)).into_iter().find(|path| path.is_file())
+    };
+    FOLDERS.into_iter().filter_map(|(_, folders)| first(folders)).collect()
+}
+
+fn signed(slice: &[u8], thin: Thin, identifier: &str, path: &Path) -> Result<(Thin, Vec<u8>), BadProgram> {
+    if thin.signed == Signed::Identity {
+        return Ok((thin, slice.to_vec()));
+    }
+    match macho::sign_ad_hoc(slice, identifier) {
+        Ok(file) => Ok((thin, file)),
+        Err(error) => {
+            Err(BadProgram::Unusable { path: path.to_owned(), problem: format!("cannot be signed: {error}") })
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<Vec<u8>, BadProgram> {
+    let unreadable = |source| BadProgram::Unreadable { path: path.to_owned(), source };
+    let file = File::open(path).map_err(unreadable)?;
+    let mut bytes = Vec::new();
+    let count = file.take(LARGEST + 1).read_to_end(&mut bytes).map_err(unreadable)?;
+    if count as u64 > LARGEST {
+        return Err(unreadable(io::ErrorKind::FileTooLarge.into()));
+    }
+    Ok(bytes)
+}
