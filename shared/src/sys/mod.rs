@@ -3,6 +3,7 @@
 pub mod atomic;
 pub mod child;
 pub mod link;
+pub mod mac;
 pub mod packing;
 pub mod sandbox;
 pub mod unpack;

@@ -5,12 +5,14 @@
 //! Standard output and error are one pipe: lines arrive in the order in which they were written.
 
 mod account;
+mod ask;
 mod lines;
 mod output;
 pub mod reason;
 mod supervise;
 
 pub use account::Account;
+pub use ask::{ANSWER_LIMIT, Answer, ask};
 pub use lines::{Budget, LINE_LIMIT, LineSplitter, OUTPUT_LIMIT, Split, TAIL_LINES, Tail};
 pub use reason::script;
 

@@ -7,6 +7,7 @@ use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus, time::Durat
 use tokio::{
     process::Child,
     sync::oneshot,
+    task::JoinHandle,
     time::{Instant, sleep, timeout},
 };
 
@@ -36,7 +37,7 @@ pub(super) async fn to_the_end(
     };
     let tail = match reading {
         None => Vec::new(),
-        Some(reading) => last_lines(reading, enough).await,
+        Some(reading) => settle(reading, enough).await,
     };
     Finished { ended, tail }
 }
@@ -86,17 +87,15 @@ fn signal(group: Pid, signal: Signal) {
     let _ = kill_process_group(group, signal);
 }
 
-async fn last_lines(
-    mut reading: tokio::task::JoinHandle<Vec<String>>,
-    enough: oneshot::Sender<()>,
-) -> Vec<String> {
-    let tail = match timeout(DRAIN_GRACE, &mut reading).await {
-        Ok(tail) => tail,
+/// What `reading` got: all there is, or what came until a second after the end.
+pub(super) async fn settle<T: Default>(mut reading: JoinHandle<T>, enough: oneshot::Sender<()>) -> T {
+    let read = match timeout(DRAIN_GRACE, &mut reading).await {
+        Ok(read) => read,
         Err(_) => {
             // The reader has gone when this cannot be sent.
             let _ = enough.send(());
             reading.await
         }
     };
-    tail.unwrap_or_default()
+    read.unwrap_or_default()
 }
