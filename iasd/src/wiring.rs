@@ -73,7 +73,7 @@ pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
 /// Everything a run is made of.
 struct Run {
     host: Arc<dyn Host>,
-    boot: Box<dyn FnOnce() + Send>,
+    boot: Box<dyn FnOnce(&Settings) + Send>,
     notices: mpsc::UnboundedReceiver<String>,
     engine: Engine,
     dispatcher: Dispatcher,
@@ -117,7 +117,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
 impl Run {
     async fn carry_out(mut self) -> ExitCode {
         self.tell_settings();
-        (self.boot)();
+        (self.boot)(&self.settings);
         tokio::spawn(pass_on(self.notices, self.engine.recorder.clone()));
 
         let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;

@@ -14,6 +14,10 @@ use shared::{
 use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
 
+mod installer;
+mod launch;
+pub(crate) mod mac;
+mod notices;
 pub(crate) mod simulated;
 
 /// A system service failed: which one, on what, and why.

@@ -5,11 +5,15 @@ use crate::{
     download::Network,
     host::{
         Host,
+        mac::{MacHost, preferences::ManagedPreferences},
         simulated::{SimulatedHost, scenario::Scenario},
     },
     settings::{PreferenceDomain, PreferenceFiles},
 };
-use shared::{exit::ExitCode, settings::arguments::Arguments};
+use shared::{
+    exit::ExitCode,
+    settings::{Settings, arguments::Arguments},
+};
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use tokio::sync::mpsc;
 
@@ -24,7 +28,7 @@ pub(super) struct World {
     /// Its preferences.
     pub(super) preferences: Box<dyn PreferenceDomain>,
     /// Lets it begin, once the run has.
-    pub(super) boot: Box<dyn FnOnce() + Send>,
+    pub(super) boot: Box<dyn FnOnce(&Settings) + Send>,
 }
 
 impl World {
@@ -32,13 +36,19 @@ impl World {
     pub(super) fn choose(arguments: &Arguments) -> Result<Self, Refused> {
         match arguments.root.as_deref() {
             Some(root) if root != Path::new("/") => simulated(root, arguments.scenario.as_deref()),
-            _ => {
-                let text = "this version runs simulated Macs only: name a folder with --root DIR, \
-                            or use `iasctl simulate`";
-                Err(configuration(text))
-            }
+            _ => real(),
         }
     }
+}
+
+fn real() -> Result<World, Refused> {
+    let (host, notices) = MacHost::new().map_err(configuration)?;
+    let host = Arc::new(host);
+    let boot = {
+        let host = Arc::clone(&host);
+        Box::new(move |settings: &Settings| host.boot(settings))
+    };
+    Ok(World { host, notices, network: Network::default(), preferences: Box::new(ManagedPreferences), boot })
 }
 
 fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
@@ -52,7 +62,7 @@ fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
     let preferences = Box::new(PreferenceFiles::below(host.root()));
     let boot = {
         let host = Arc::clone(&host);
-        Box::new(move || host.boot())
+        Box::new(move |_: &Settings| host.boot())
     };
     Ok(World { host, notices, network, preferences, boot })
 }

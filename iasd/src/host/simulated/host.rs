@@ -3,7 +3,7 @@
 use super::{SimulatedHost, install, receipt, session::uid_seen};
 use crate::{
     download::VerifiedArtifact,
-    host::{Host, HostError, Launch, Retired, Running},
+    host::{Host, HostError, Launch, Retired, Running, launch::unreplaced},
 };
 use futures::future::BoxFuture;
 use shared::{
@@ -16,9 +16,8 @@ use shared::{
     },
 };
 use std::{
-    fs::File,
     io,
-    os::unix::fs::{FileExt, MetadataExt},
+    os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -101,8 +100,7 @@ impl Host for SimulatedHost {
                 why: error.to_string(),
             };
             let path = artifact.path();
-            same_file(artifact.file(), &self.dir.open(path.relative()).map_err(failed)?.into_std())
-                .map_err(failed)?;
+            unreplaced(artifact.file(), &self.dir, path).map_err(failed)?;
             let mut head = [0; 512];
             let length = artifact.file().read_at(&mut head, 0).map_err(failed)?;
             let head = head.get(..length).unwrap_or_default();
@@ -172,13 +170,4 @@ impl SimulatedHost {
         };
         Retired { what: path.to_owned(), error }
     }
-}
-
-/// What is executed by its path must be what was digested (R89).
-fn same_file(verified: &File, found: &File) -> io::Result<()> {
-    let (verified, found) = (verified.metadata()?, found.metadata()?);
-    if (verified.dev(), verified.ino()) == (found.dev(), found.ino()) {
-        return Ok(());
-    }
-    Err(io::Error::other("the file was replaced after it was checked"))
 }

@@ -27,6 +27,7 @@ use self::{
     session::LoginWindow,
     shape::ShapeError,
 };
+use super::notices::Notices;
 use cap_std::fs::Dir;
 use shared::{
     facts::ConsoleUser,
@@ -70,17 +71,6 @@ pub(crate) enum WorldError {
     Side(PathBuf, io::Error),
 }
 
-/// Lines for the run's log, from where there is no recorder.
-#[derive(Debug, Clone)]
-pub(crate) struct Notices(mpsc::UnboundedSender<String>);
-
-impl Notices {
-    fn tell(&self, text: String) {
-        // Nobody listens any more: then nobody wants to know.
-        let _ = self.0.send(text);
-    }
-}
-
 impl SimulatedHost {
     /// Makes `root` a simulated Mac, or opens the one that is there.
     ///
@@ -112,8 +102,7 @@ impl SimulatedHost {
         let in_side = |error| WorldError::Side(side.clone(), error);
         let started = first_start(&side).map_err(in_side)?;
         let side = side.canonicalize().map_err(in_side)?;
-        let (tell, notices) = mpsc::unbounded_channel();
-        let tell = Notices(tell);
+        let (tell, notices) = Notices::new();
         Inside::make_folder(&side).map_err(|error| WorldError::Side(side.clone(), error))?;
         let layout = programs::lay_out(&side, this).map_err(|error| WorldError::Side(side.clone(), error))?;
         let inside = Inside::new(&scenario, ids, layout.behind);

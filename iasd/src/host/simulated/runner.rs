@@ -1,8 +1,11 @@
 //! Runs programs on the simulated Mac: in the sandbox, or beside it when there is none.
 
 use super::script::{ScriptCall, ScriptRunner};
-use crate::host::{Launch, Line, Output, Running};
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use crate::host::{
+    Launch, Running,
+    launch::{self, as_it_is},
+};
+use cap_std::fs::Dir;
 use futures::future::BoxFuture;
 use shared::{
     exit::Ended,
@@ -13,18 +16,11 @@ use shared::{
     },
 };
 use std::{
-    fs::File,
     io,
     path::{Path, PathBuf},
     sync::Arc,
 };
-use tokio::{
-    sync::{mpsc, watch},
-    task::JoinHandle,
-};
-
-/// How many lines may wait for a reader.
-const LINES_WAITING: usize = 64;
+use tokio::sync::watch;
 
 /// What runs programs.
 #[derive(Debug, Clone)]
@@ -71,68 +67,17 @@ impl Runner {
     /// Starts `program` as an effect of the run.
     pub(crate) async fn launch(&self, root: &Dir, program: Program, launch: Launch) -> Running {
         let limits = Limits { timeout: launch.timeout, ..Limits::default() };
-        let (output, forwarding) = match output(root, launch.output) {
+        let (output, forwarding) = match launch::output(root, launch.output, as_it_is) {
             Ok(output) => output,
-            Err(error) => return never(Ended::NotStarted(format!("its log cannot be written: {error}"))),
-        };
-        let child = match self.start(program, output, limits).await {
-            Ok(child) => child,
-            Err(ended) => return never(ended),
-        };
-        let (finished, stop) = child.split();
-        Running {
-            ended: Box::pin(async move {
-                let ended = finished.await.ended;
-                finish(forwarding).await;
-                ended
-            }),
-            stop: Box::new(|| stop.stop()),
-        }
-    }
-}
-
-fn never(ended: Ended) -> Running {
-    Running { ended: Box::pin(async { ended }), stop: Box::new(|| {}) }
-}
-
-/// A stream of lines that passes on what a child writes.
-type Forwarding = Option<JoinHandle<()>>;
-
-fn output(root: &Dir, output: Output) -> io::Result<(child::Output, Forwarding)> {
-    match output {
-        Output::LogFile(path) => Ok((child::Output::File(log_file(root, &path)?), None)),
-        Output::Lines(lines) => {
-            let (output, forwarding) = forward(lines);
-            Ok((output, Some(forwarding)))
-        }
-    }
-}
-
-fn forward(lines: mpsc::Sender<Line>) -> (child::Output, JoinHandle<()>) {
-    let (send, mut receive) = mpsc::channel(LINES_WAITING);
-    let forwarding = tokio::spawn(async move {
-        while let Some(line) = receive.recv().await {
-            if lines.send(Line::Output(line)).await.is_err() {
-                break;
+            Err(error) => {
+                return launch::never(Ended::NotStarted(format!("its log cannot be written: {error}")));
             }
+        };
+        match self.start(program, output, limits).await {
+            Ok(child) => launch::running(child, forwarding),
+            Err(ended) => launch::never(ended),
         }
-    });
-    (child::Output::Lines(send), forwarding)
-}
-
-async fn finish(forwarding: Forwarding) {
-    if let Some(forwarding) = forwarding {
-        // It does not panic, and nobody aborts it.
-        let _ = forwarding.await;
     }
-}
-
-pub(super) fn log_file(root: &Dir, path: &MacPath) -> io::Result<File> {
-    if let Some(folder) = path.parent() {
-        root.create_dir_all(folder.relative())?;
-    }
-    let options = OpenOptions::new().create(true).append(true).mode(0o600).clone();
-    Ok(root.open_with(path.relative(), &options)?.into_std())
 }
 
 impl ScriptRunner for Runner {
@@ -151,12 +96,12 @@ impl ScriptRunner for Runner {
             if let Some(folder) = call.folder {
                 program.folder = folder.as_str().into();
             }
-            let (output, forwarding) = forward(call.lines);
+            let (output, forwarding) = launch::forward(call.lines, as_it_is);
             let ended = match self.start(program, output, Limits::default()).await {
                 Ok(child) => wait_or_stop(child, call.stopping).await,
                 Err(ended) => ended,
             };
-            finish(Some(forwarding)).await;
+            launch::finish(Some(forwarding)).await;
             ended
         })
     }

@@ -15,7 +15,6 @@ mod component;
 mod inside;
 mod log;
 mod outside;
-mod report;
 #[cfg(test)]
 mod sandbox_tests;
 #[cfg(test)]
@@ -23,9 +22,9 @@ mod tests;
 
 pub(super) use inside::FromInside;
 pub(super) use outside::{Computer, launch};
-pub(super) use report::Report;
 
 use super::receipt;
+use crate::host::installer::Report;
 use cap_std::fs::Dir;
 use log::Log;
 use shared::{

@@ -3,10 +3,8 @@
 use super::{Mac, Report, Script, Surroundings, install};
 use crate::host::{
     Launch, Line, Output, Running,
-    simulated::{
-        runner::log_file,
-        script::{ScriptCall, ScriptRunner},
-    },
+    launch::log_file,
+    simulated::script::{ScriptCall, ScriptRunner},
 };
 use cap_std::fs::Dir;
 use futures::future::join;

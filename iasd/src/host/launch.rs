@@ -1,0 +1,106 @@
+//! A started child as an effect of the run: where its output goes, and how its end is told. The same in every world.
+
+use super::{Line, Output, Running};
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
+use shared::{
+    exit::Ended,
+    layout::MacPath,
+    sys::child::{self, Child},
+};
+use std::{fs::File, io, os::unix::fs::MetadataExt as _};
+use tokio::{sync::mpsc, task::JoinHandle};
+
+/// How many lines may wait for a reader.
+const LINES_WAITING: usize = 64;
+
+/// A stream of lines that passes on what a child writes; `None` when that goes to a file.
+pub(super) type Forwarding = Option<JoinHandle<()>>;
+
+/// What a line that a child wrote means; `None` drops it.
+pub(super) trait Reader: FnMut(String) -> Option<Line> + Send + 'static {}
+
+impl<R: FnMut(String) -> Option<Line> + Send + 'static> Reader for R {}
+
+/// Nothing but text.
+pub(super) fn as_it_is(line: String) -> Option<Line> {
+    Some(Line::Output(line))
+}
+
+/// Where a child is to write, so that it arrives at `output`; a log file below `root` gets lines as they are.
+///
+/// # Errors
+/// When the log file cannot be opened.
+pub(super) fn output(
+    root: &Dir,
+    output: Output,
+    reader: impl Reader,
+) -> io::Result<(child::Output, Forwarding)> {
+    match output {
+        Output::LogFile(path) => Ok((child::Output::File(log_file(root, &path)?), None)),
+        Output::Lines(lines) => {
+            let (output, forwarding) = forward(lines, reader);
+            Ok((output, Some(forwarding)))
+        }
+    }
+}
+
+/// Passes on to `lines` what `reader` makes of them.
+pub(super) fn forward(lines: mpsc::Sender<Line>, mut reader: impl Reader) -> (child::Output, JoinHandle<()>) {
+    let (send, mut receive) = mpsc::channel(LINES_WAITING);
+    let forwarding = tokio::spawn(async move {
+        while let Some(line) = receive.recv().await {
+            let Some(line) = reader(line) else { continue };
+            if lines.send(line).await.is_err() {
+                break;
+            }
+        }
+    });
+    (child::Output::Lines(send), forwarding)
+}
+
+/// Waits until everything was passed on.
+pub(super) async fn finish(forwarding: Forwarding) {
+    if let Some(forwarding) = forwarding {
+        // It does not panic, and nobody aborts it.
+        let _ = forwarding.await;
+    }
+}
+
+/// The effect that `child` is.
+pub(super) fn running(child: Child, forwarding: Forwarding) -> Running {
+    let (finished, stop) = child.split();
+    Running {
+        ended: Box::pin(async move {
+            let ended = finished.await.ended;
+            finish(forwarding).await;
+            ended
+        }),
+        stop: Box::new(|| stop.stop()),
+    }
+}
+
+/// An effect that ended before it began.
+pub(super) fn never(ended: Ended) -> Running {
+    Running { ended: Box::pin(async { ended }), stop: Box::new(|| {}) }
+}
+
+/// Opens the log of a process that outlives the run (R66).
+pub(super) fn log_file(root: &Dir, path: &MacPath) -> io::Result<File> {
+    if let Some(folder) = path.parent() {
+        root.create_dir_all(folder.relative())?;
+    }
+    let options = OpenOptions::new().create(true).append(true).mode(0o600).clone();
+    Ok(root.open_with(path.relative(), &options)?.into_std())
+}
+
+/// Whether what lies at `path` still is the file that was verified: what is executed must be what was digested (R89).
+///
+/// # Errors
+/// When it is another file, or cannot be looked at.
+pub(super) fn unreplaced(verified: &File, root: &Dir, path: &MacPath) -> io::Result<()> {
+    let (verified, found) = (verified.metadata()?, root.open(path.relative())?.into_std().metadata()?);
+    if (verified.dev(), verified.ino()) == (found.dev(), found.ino()) {
+        return Ok(());
+    }
+    Err(io::Error::other("the file was replaced after it was checked"))
+}

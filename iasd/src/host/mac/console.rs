@@ -1,0 +1,111 @@
+//! Who is at the screen of the real Mac, as it changes (P52–P54, R61).
+
+use crate::host::notices::Notices;
+use shared::{facts::ConsoleUser, sys::mac::dynamic_store};
+use std::{
+    fs,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tokio::{sync::watch, time::sleep};
+
+/// The key that changes with the console user.
+const KEY: &str = "State:/Users/ConsoleUser";
+/// How often the screen is looked at when nothing tells of changes (R61).
+const POLL: Duration = Duration::from_secs(1);
+/// How often it is looked at all the same when something does.
+const SAFETY: Duration = Duration::from_secs(15);
+/// Appears when Setup Assistant is over, and stays (P53).
+const SETUP_DONE: &str = "private/var/db/.AppleSetupDone";
+
+/// Who is there now; `None` when nobody is.
+pub(super) fn user(root: &Path) -> Option<ConsoleUser> {
+    match dynamic_store::console_user() {
+        Ok(user) => user.map(|(uid, name)| ConsoleUser { uid, name }),
+        Err(_) => owner(&root.join("dev/console")),
+    }
+}
+
+/// The owner of the console is whoever is at it.
+fn owner(console: &Path) -> Option<ConsoleUser> {
+    let uid = fs::metadata(console).ok()?.uid();
+    let account = nix::unistd::User::from_uid(uid.into()).ok()??;
+    Some(ConsoleUser { uid, name: account.name })
+}
+
+/// Tells who is there, now and whenever that changes, until nobody listens.
+pub(super) async fn observe(root: PathBuf, tell: watch::Sender<Option<ConsoleUser>>, notices: Notices) {
+    let (signal, mut changes) = watch::channel(());
+    let is_told = dynamic_store::watch(&[KEY], move || signal.send_replace(())).is_ok();
+    while !tell.is_closed() {
+        let user = user(&root);
+        let is_news = tell.send_if_modified(|known| {
+            let is_news = *known != user;
+            known.clone_from(&user);
+            is_news
+        });
+        if is_news {
+            notices.tell(describe(user.as_ref(), root.join(SETUP_DONE).exists()));
+        }
+        if is_told {
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = sleep(SAFETY) => {}
+            }
+        } else {
+            sleep(POLL).await;
+        }
+    }
+}
+
+/// What it means for the run.
+fn describe(user: Option<&ConsoleUser>, is_set_up: bool) -> String {
+    let setup = if is_set_up { "" } else { "; Setup Assistant has not finished yet" };
+    match user {
+        None => format!("nobody is at the screen{setup}"),
+        Some(user) if user.name == "_mbsetupuser" => "Setup Assistant is at the screen".to_owned(),
+        Some(user) if user.is_real() => format!("user {} is at the screen{setup}", user.uid),
+        Some(user) => format!("the login window is at the screen (user {}){setup}", user.uid),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn p52_the_owner_of_the_console_is_at_the_screen() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("dev")).unwrap();
+        assert_eq!(owner(&root.path().join("dev/console")), None);
+        fs::write(root.path().join("dev/console"), "").unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        assert_eq!(owner(&root.path().join("dev/console")).map(|user| user.uid), Some(me));
+    }
+
+    #[test]
+    fn p53_who_is_told_apart() {
+        let of = |uid, name: &str, done| describe(Some(&ConsoleUser { uid, name: name.into() }), done);
+        assert_eq!(of(248, "_mbsetupuser", false), "Setup Assistant is at the screen");
+        assert_eq!(of(501, "ada", true), "user 501 is at the screen");
+        assert_eq!(of(501, "ada", false), "user 501 is at the screen; Setup Assistant has not finished yet");
+        assert_eq!(of(0, "loginwindow", true), "the login window is at the screen (user 0)");
+        assert_eq!(describe(None, true), "nobody is at the screen");
+    }
+
+    #[tokio::test]
+    async fn p52_a_change_is_told() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("dev")).unwrap();
+        let (tell, mut users) = watch::channel(None);
+        let (notices, mut told) = Notices::new();
+        let observer = tokio::spawn(observe(root.path().to_owned(), tell, notices));
+        fs::write(root.path().join("dev/console"), "").unwrap();
+        let me = rustix::process::geteuid().as_raw();
+        users.wait_for(|user| user.as_ref().is_some_and(|user| user.uid == me)).await.unwrap();
+        assert!(told.recv().await.unwrap().contains("at the screen"));
+        drop(users);
+        observer.await.unwrap();
+    }
+}

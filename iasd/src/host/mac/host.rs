@@ -1,0 +1,174 @@
+//! The real Mac as a [`Host`].
+
+use super::{
+    MacHost,
+    launchctl::{self, Domain},
+    nowhere, pkgutil, shutdown, system,
+};
+use crate::{
+    download::VerifiedArtifact,
+    host::{
+        Host, HostError, Launch, Retired, Running,
+        launch::{self, as_it_is},
+    },
+};
+use futures::future::{BoxFuture, try_join_all};
+use shared::{
+    exit::Ended,
+    facts::{ConsoleUser, Facts},
+    layout::{LAUNCH_AGENTS, LAUNCH_DAEMONS},
+    settings::Identifiers,
+    sys::{
+        child::{Account, Limits, script, start},
+        link::Address,
+    },
+};
+use std::{collections::BTreeMap, io, os::unix::fs::FileExt as _, path::Path, time::Duration};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::watch,
+};
+
+/// How many receipts are asked for at once.
+const QUESTIONS: usize = 8;
+/// How long launchd may take to end us.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+impl Host for MacHost {
+    fn root(&self) -> &Path {
+        &self.root
+    }
+
+    fn trusted_owner(&self) -> u32 {
+        0
+    }
+
+    fn is_privileged(&self) -> bool {
+        rustix::process::geteuid().is_root()
+    }
+
+    fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>> {
+        Box::pin(async move {
+            let mut receipts = BTreeMap::new();
+            for ids in package_ids.chunks(QUESTIONS) {
+                let found = try_join_all(ids.iter().map(|id| self.receipt(id))).await?;
+                let known = ids.iter().zip(found).filter_map(|(id, version)| Some((id.clone(), version?)));
+                receipts.extend(known);
+            }
+            let os_version = system::version(&self.tools).await?.product;
+            Ok(Facts { arch: system::arch(&self.tools).await, os_version, receipts })
+        })
+    }
+
+    fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {
+        Box::pin(async move {
+            let request = pkgutil::receipt(package_id);
+            let answer = self.tools.ask(&request).await;
+            let failed = |why| HostError { what: request.what(), why };
+            match answer.ended {
+                Ended::Exited(0) => pkgutil::version(&answer.output).map(Some).map_err(failed),
+                Ended::Exited(_) => Ok(None),
+                _ => Err(failed(answer.reason())),
+            }
+        })
+    }
+
+    fn install<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(self.start_installer(package, launch))
+    }
+
+    fn run_script<'a>(
+        &'a self,
+        artifact: &'a VerifiedArtifact,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            let path = artifact.path();
+            let failed = |error: io::Error| HostError { what: format!("run {path}"), why: error.to_string() };
+            launch::unreplaced(artifact.file(), &self.dir, path).map_err(failed)?;
+            let mut head = [0; 512];
+            let length = artifact.file().read_at(&mut head, 0).map_err(failed)?;
+            let mut program = script(&path.under(&self.root), head.get(..length).unwrap_or_default());
+            program.environment = Account::root().environment();
+            let limits = Limits { timeout: launch.timeout, ..Limits::default() };
+            let (output, forwarding) = launch::output(&self.dir, launch.output, as_it_is).map_err(failed)?;
+            Ok(match start(&program, output, limits).await {
+                Ok(child) => launch::running(child, forwarding),
+                Err(ended) => launch::never(ended),
+            })
+        })
+    }
+
+    fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>> {
+        self.users.clone()
+    }
+
+    fn agent_address(&self, jobs: &Identifiers) -> Address {
+        Address::Service(jobs.service.clone())
+    }
+
+    fn uid_seen_for(&self, user: &ConsoleUser) -> u32 {
+        user.uid
+    }
+
+    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>> {
+        Box::pin(async move {
+            // The plists go first: a login meanwhile must not bring the agent back (R81).
+            let plists = [(LAUNCH_AGENTS, &jobs.agent), (LAUNCH_DAEMONS, &jobs.daemon)];
+            let mut retired: Vec<Retired> =
+                plists.map(|(folder, label)| self.remove(&format!("{folder}/{label}.plist"))).into();
+            for uid in uids {
+                let session = Domain::Session(*uid);
+                let error = launchctl::remove(&self.tools, session, &jobs.agent).await.err();
+                retired.push(Retired { what: format!("{session}/{}", jobs.agent), error });
+            }
+            retired
+        })
+    }
+
+    fn retire_daemon<'a>(&'a self, jobs: &'a Identifiers) -> BoxFuture<'a, Retired> {
+        Box::pin(async move {
+            let what = format!("{}/{}", Domain::System, jobs.daemon);
+            // launchd's SIGTERM is its word that the job is gone. We then end by ourselves, with our own exit code:
+            // waiting for `launchctl`, which waits for us, would end in SIGKILL.
+            let asked_to_end = async {
+                match signal(SignalKind::terminate()) {
+                    Ok(mut terminate) => drop(terminate.recv().await),
+                    Err(_) => std::future::pending().await,
+                }
+            };
+            let error = tokio::select! {
+                biased;
+                () = asked_to_end => None,
+                () = tokio::time::sleep(FAREWELL) => Some("launchd has not sent us away yet".to_owned()),
+                removed = launchctl::remove(&self.tools, Domain::System, &jobs.daemon) => removed.err(),
+            };
+            Retired { what, error }
+        })
+    }
+
+    fn schedule_reboot(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(async move {
+            let request = shutdown::restart_soon(&self.tools.place(shutdown::TOOL));
+            let failed = |why: String| HostError { what: request.what(), why };
+            let output = nowhere().map_err(|error| failed(error.to_string()))?;
+            // In a process group of its own, which launchd leaves alone when our job ends (P48).
+            let started = start(&self.tools.program(&request), output, Limits::default()).await;
+            started.map(drop).map_err(|ended| failed(ended.to_string()))
+        })
+    }
+}
+
+impl MacHost {
+    fn remove(&self, path: &str) -> Retired {
+        let error = match self.dir.remove_file(path.trim_start_matches('/')) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error.to_string()),
+            _ => None,
+        };
+        Retired { what: path.to_owned(), error }
+    }
+}

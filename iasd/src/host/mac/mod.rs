@@ -1,0 +1,143 @@
+//! The real Mac: one file for each system tool, with what is asked and how the answer is read (P74).
+//!
+//! Every call of a system tool is in this folder, and can be listed from it:
+//! `grep -rn '"/\(usr\|bin\|sbin\)/' iasd/src/host/mac`. Requests and parsers are pure, and [`MacHost`] takes any
+//! folder for its `/`, so that all of it is tried everywhere with stand-ins for the tools. Frameworks are called in
+//! `shared::sys::mac`.
+
+mod agent;
+mod caffeinate;
+mod console;
+mod host;
+mod install;
+mod installer;
+mod launchctl;
+mod pkgutil;
+pub(crate) mod preferences;
+mod rosetta;
+mod shutdown;
+mod signer;
+mod spctl;
+mod system;
+#[cfg(test)]
+mod tests;
+mod tools;
+
+use self::tools::Tools;
+use super::notices::Notices;
+use cap_std::{ambient_authority, fs::Dir};
+use shared::{
+    facts::ConsoleUser,
+    layout::LAUNCH_AGENTS,
+    settings::Settings,
+    sys::child::{Limits, Output, start},
+};
+use std::{
+    fs::File,
+    io,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+use tokio::sync::{mpsc, watch};
+
+/// The Mac this program runs on.
+pub(crate) struct MacHost {
+    root: PathBuf,
+    dir: Arc<Dir>,
+    tools: Tools,
+    users: watch::Receiver<Option<ConsoleUser>>,
+    notices: Notices,
+    observed: Mutex<Option<watch::Sender<Option<ConsoleUser>>>>,
+}
+
+/// There is no real Mac to work on.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NoMac {
+    /// This is another system.
+    #[error(
+        "/ is a real Mac's only on macOS, and this is another system: name a folder with --root DIR for a \
+         simulated Mac, or use `iasctl simulate`"
+    )]
+    OtherSystem,
+    /// The root folder cannot be opened.
+    #[error("/ cannot be opened: {0}")]
+    Root(#[from] io::Error),
+}
+
+impl MacHost {
+    /// This Mac. Lines worth logging come through the receiver.
+    ///
+    /// # Errors
+    /// When this is no Mac.
+    pub(crate) fn new() -> Result<(Self, mpsc::UnboundedReceiver<String>), NoMac> {
+        if !cfg!(target_os = "macos") {
+            return Err(NoMac::OtherSystem);
+        }
+        Ok(Self::below(Path::new("/"))?)
+    }
+
+    /// The Mac whose `/` is `root`, with its tools in it.
+    fn below(root: &Path) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+        let dir = Arc::new(Dir::open_ambient_dir(root, ambient_authority())?);
+        let (console, users) = watch::channel(console::user(root));
+        let (tell, notices) = Notices::new();
+        let host = Self {
+            root: root.to_owned(),
+            dir,
+            tools: Tools::below(root),
+            users,
+            notices: tell,
+            observed: Mutex::new(Some(console)),
+        };
+        Ok((host, notices))
+    }
+
+    /// Begins to look after the Mac: its user is observed, and unless this is a dry run it stays awake, and that user's
+    /// session has the agent. Needs a runtime; does nothing the second time.
+    pub(crate) fn boot(&self, settings: &Settings) {
+        let Some(console) = self.observed.lock().unwrap_or_else(PoisonError::into_inner).take() else {
+            return;
+        };
+        tokio::spawn(console::observe(self.root.clone(), console, self.notices.clone()));
+        tokio::spawn(introduce(self.root.clone(), self.tools.clone(), self.notices.clone()));
+        if settings.dry_run {
+            return;
+        }
+        tokio::spawn(stay_awake(self.tools.clone(), self.notices.clone()));
+        let label = settings.identifiers.agent.clone();
+        let plist = self.tools.place(&format!("{LAUNCH_AGENTS}/{label}.plist"));
+        let job = agent::Job { label, plist };
+        let users = self.users.clone();
+        tokio::spawn(agent::keep(self.tools.clone(), job, users, agent::GRACE, self.notices.clone()));
+    }
+}
+
+/// Holds off idle sleep until this process ends (P64).
+async fn stay_awake(tools: Tools, notices: Notices) {
+    let program = tools.program(&caffeinate::while_running(std::process::id()));
+    let started = match nowhere() {
+        Ok(output) => {
+            start(&program, output, Limits::default()).await.map(drop).map_err(|ended| ended.to_string())
+        }
+        Err(error) => Err(error.to_string()),
+    };
+    if let Err(why) = started {
+        notices.tell(format!("the Mac may fall asleep during this run: caffeinate {why}"));
+    }
+}
+
+/// Says what Mac this is.
+async fn introduce(root: PathBuf, tools: Tools, notices: Notices) {
+    let version =
+        system::version(&tools).await.map_or_else(|error| error.to_string(), |found| found.to_string());
+    let model = system::model(&tools).await.unwrap_or_else(|| "a Mac".to_owned());
+    let translated = if system::is_translated(&tools).await { ", this program translated" } else { "" };
+    let free = rustix::fs::statvfs(&root).map(|volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+    let free = free.map(|bytes| format!(", {} free", shared::wording::bytes(bytes))).unwrap_or_default();
+    notices.tell(format!("{version} on {model}{translated}{free}"));
+}
+
+/// For the output of a process that says nothing anybody wants, and outlives us.
+fn nowhere() -> io::Result<Output> {
+    Ok(Output::File(File::options().write(true).open("/dev/null")?))
+}
