@@ -1,5 +1,6 @@
 //! The reader against archives made by hand, by our writer, by others, and by chance.
 
+mod apple;
 mod archive;
 mod corpus;
 mod fixture;

@@ -73,6 +73,11 @@ fn distribution(spec: &ProductSpec, choices: &[Choice<'_>]) -> String {
         let _ = writeln!(xml, "    {text}");
     };
     add(format_args!("<title>{}</title>", escape(&spec.title)));
+    for choice in choices {
+        // No bundle is recorded, as in each component's `PackageInfo`.
+        let id = escape(&choice.component.spec.identifier);
+        add(format_args!("<pkg-ref id=\"{id}\">\n        <bundle-version/>\n    </pkg-ref>"));
+    }
     let customize = if choices.len() > 1 { "allow" } else { "never" };
     let architectures: Vec<&str> = spec.architectures.iter().map(|arch| arch.as_str()).collect();
     let hosts = if architectures.is_empty() {
