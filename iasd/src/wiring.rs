@@ -6,7 +6,7 @@ use crate::{
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{Background, Ending, Engine, dispatcher::Dispatcher, recorder::Recorder},
     folders,
-    host::Host,
+    host::{Connectivity, Host},
     lock::{LockError, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
     settings::{self, Loaded},
@@ -119,6 +119,8 @@ impl Run {
         self.tell_settings();
         (self.boot)(&self.settings);
         tokio::spawn(pass_on(self.notices, self.engine.recorder.clone()));
+        let network = Connectivity::new(self.engine.host.online());
+        tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
         let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;
         let clean = async { cleanup::clean_up(&self.engine, &ending).await };
@@ -171,7 +173,7 @@ fn engine(
 ) -> Result<Engine, Refused> {
     let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
     let http = Http::new(network);
-    let downloader = Downloader::new(Arc::new(http), store, settings);
+    let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
@@ -235,6 +237,23 @@ fn records_folder(root: &Path) -> PathBuf {
 async fn pass_on(mut notices: mpsc::UnboundedReceiver<String>, recorder: Recorder) {
     while let Some(text) = notices.recv().await {
         recorder.notice(Level::Info, Category::Main, None, text).await;
+    }
+}
+
+/// One line for each change, instead of one for everything that waits (R47).
+async fn tell_of_the_network(mut network: Connectivity, recorder: Recorder) {
+    let mut up = !network.is_down();
+    let mut told = true;
+    loop {
+        if up != told {
+            let (level, text) = match up {
+                true => (Level::Info, "the network is back"),
+                false => (Level::Warning, "no network (no default route): what needs one waits for it"),
+            };
+            recorder.notice(level, Category::Main, None, text.to_owned()).await;
+        }
+        told = up;
+        up = network.changed().await;
     }
 }
 

@@ -6,5 +6,6 @@ mod dialects;
 mod ending;
 mod example;
 mod failures;
+mod network;
 mod once;
 mod policies;

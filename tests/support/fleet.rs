@@ -41,7 +41,8 @@ impl Fleet {
         let server = Server::start_tls(identity).expect("a server");
         let roots = folder.path().join("roots.pem");
         authority.write_pem(&roots).expect("the root's certificate");
-        scenario["network"] = json!({"resolve": {HOST: server.address().to_string()}, "extra_roots": roots});
+        scenario["network"]["resolve"] = json!({HOST: server.address().to_string()});
+        scenario["network"]["extra_roots"] = json!(roots);
         scenario["user"] = json!({"login_after": 0.0});
         let fleet = Self { server, folder };
         fs::write(fleet.scenario(), scenario.to_string()).expect("the scenario");

@@ -55,6 +55,9 @@ pub(crate) struct Arguments {
     /// The Mac's version of macOS
     #[arg(long, value_name = "VERSION", value_parser = os_version)]
     os: Option<String>,
+    /// When there is no network, in seconds after the start, such as `0-5`; may be given more than once
+    #[arg(long, value_name = "FROM-UNTIL", value_parser = outage)]
+    outage: Vec<[f64; 2]>,
     /// A setting, such as `MaximumRedownloads=0`
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
@@ -236,6 +239,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     let number: Option<f64> = text.parse().ok();
     let wanted = || "expected a number of seconds, at most a year".to_owned();
     number.filter(|number| (0.0..=365.0 * 86_400.0).contains(number)).ok_or_else(wanted)
+}
+
+fn outage(text: &str) -> Result<[f64; 2], String> {
+    let wanted = || "expected two times in seconds, such as 0-5".to_owned();
+    let (from, until) = text.split_once('-').ok_or_else(wanted)?;
+    let span = [seconds(from)?, seconds(until)?];
+    if span[0] < span[1] { Ok(span) } else { Err(wanted()) }
 }
 
 fn os_version(text: &str) -> Result<String, String> {

@@ -287,6 +287,9 @@ fn adjust(scenario: &mut Map<String, Value>, arguments: &Arguments) {
     if let Some(seconds) = arguments.login_after {
         put(&["user", "login_after"], json!(seconds));
     }
+    if !arguments.outage.is_empty() {
+        put(&["network", "outages"], json!(arguments.outage));
+    }
     match arguments.user.as_deref() {
         Some("never") => put(&["user"], Value::Null),
         Some(name) => put(&["user", "name"], json!(name)),

@@ -136,6 +136,11 @@ pub(crate) fn same_origin(one: &Url, other: &Url) -> bool {
         && one.port_or_known_default() == other.port_or_known_default()
 }
 
+/// Whether `url` is out of reach without a network.
+pub(crate) fn needs_network(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && !is_loopback(url)
+}
+
 /// Whether the host of `url` is this computer.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -176,6 +181,15 @@ mod tests {
         }
         for there in ["http://localhost.example.com/", "http://128.0.0.1/", "file:///x"] {
             assert!(!is_loopback(&url(there)), "{there}");
+        }
+    }
+
+    #[test]
+    fn r47_this_computer_and_its_files_need_no_network() {
+        for (text, needs) in
+            [("http://127.0.0.1/", false), ("file:///x", false), ("https://a.example/", true)]
+        {
+            assert_eq!(needs_network(&url(text)), needs, "{text}");
         }
     }
 }

@@ -45,6 +45,7 @@ impl Http {
     }
 
     async fn ask(&self, request: Request) -> Result<Response, FetchError> {
+        self.network.reach(&request.url)?;
         let mut trail = Trail::new(request.url.clone(), request.follow);
         let (mut here, mut tried, mut answer) = (request.url.clone(), Tried::Nothing, None);
         let mut identity = Some(&request.identity);
@@ -64,7 +65,8 @@ impl Http {
                 (here, tried) = (next, Tried::Nothing);
             } else {
                 let head = head::read(got.status().as_u16(), headers);
-                return Ok(Response { url: here, head, body: pace::paced(got.bytes_stream(), request.idle) });
+                let body = self.network.carry(&here, pace::paced(got.bytes_stream(), request.idle));
+                return Ok(Response { url: here, head, body });
             }
         }
     }

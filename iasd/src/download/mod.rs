@@ -36,10 +36,12 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
-    http::Http, stage::DownloadStage, store::Store, tls::Network, verify::VerifiedArtifact,
+    fetch::needs_network, http::Http, stage::DownloadStage, store::Store, tls::Network,
+    verify::VerifiedArtifact,
 };
 
 use self::{busy::Busy, fetch::Fetch, folder::StoreError};
+use crate::host::Connectivity;
 use shared::item::HashCheckPolicy;
 use shared::settings::{HttpSettings, Settings};
 use std::{
@@ -56,6 +58,7 @@ const DIGESTS_AT_ONCE: usize = 2;
 pub(crate) struct Downloader {
     fetch: Arc<dyn Fetch>,
     store: Store,
+    connectivity: Connectivity,
     policy: Policy,
     /// Hosts about which the warning of R118 was given.
     warned: Mutex<BTreeSet<String>>,
@@ -74,11 +77,17 @@ struct Policy {
 }
 
 impl Downloader {
-    /// A downloader over `fetch` into `store`.
-    pub(crate) fn new(fetch: Arc<dyn Fetch>, store: Store, settings: &Settings) -> Self {
+    /// A downloader over `fetch` into `store`, which waits while there is no network.
+    pub(crate) fn new(
+        fetch: Arc<dyn Fetch>,
+        store: Store,
+        connectivity: Connectivity,
+        settings: &Settings,
+    ) -> Self {
         Self {
             fetch,
             store,
+            connectivity,
             policy: Policy {
                 hash_check: settings.hash_check,
                 redownloads: settings.redownloads,

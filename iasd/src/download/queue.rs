@@ -215,16 +215,18 @@ impl Worker {
             return Ok(artifact);
         }
         let mut series = self.downloader.series(&ticket.item, &ticket.source);
+        series.until_connected().await;
         loop {
             let turn = permit.take().unwrap_or_else(|| self.gate.request(place)).await;
             let step = series.step(&self.recorder).await;
-            if !matches!(step, Ok(Step::Wait(_))) {
+            if !matches!(step, Ok(Step::Wait(_) | Step::CutOff)) {
                 self.gate.with(Slots::finish);
             }
             drop(turn);
             match step? {
                 Step::Done(artifact) => return Ok(artifact),
-                Step::Wait(wait) => tokio::time::sleep(wait).await,
+                Step::Wait(wait) => series.pause(wait).await,
+                Step::CutOff => series.until_connected().await,
             }
         }
     }

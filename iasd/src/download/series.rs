@@ -4,7 +4,7 @@ use super::{
     Downloader,
     attempt::{Failed, Job, Received},
     error::{Cause, DownloadError},
-    fetch::{Request, is_loopback, shown},
+    fetch::{Request, is_loopback, needs_network, shown},
     identity::identity,
     local::finished,
     partial::{Partial, key},
@@ -16,7 +16,7 @@ use shared::{
     event::{Category, EventKind, Level},
     item::{HashCheckPolicy, Item, Source},
     layout::MacPath,
-    plan::retry::RetrySchedule,
+    plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
@@ -30,6 +30,9 @@ const CONNECT: Duration = Duration::from_secs(30);
 /// R123.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// Why a failed attempt is not counted.
+const OFFLINE: &str = "; there is no network: this attempt does not count";
+
 /// What came of one attempt.
 #[derive(Debug)]
 pub(crate) enum Step {
@@ -37,6 +40,8 @@ pub(crate) enum Step {
     Done(VerifiedArtifact),
     /// It failed; the next attempt begins after this time.
     Wait(Duration),
+    /// It failed because there is no network; the next one begins when there is one.
+    CutOff,
 }
 
 /// The attempts for one item.
@@ -124,15 +129,38 @@ impl Series<'_> {
             Err(Cause::Cancelled) => return Err(self.failed(Cause::Cancelled)),
             Err(cause) => cause,
         };
-        let wait = self.schedule.next_wait(cause.failure(), chance());
+        let cut_off = matches!(cause, Cause::Fetch(_)) && self.is_cut_off();
+        let failure = if cut_off { AttemptFailure::Offline } else { cause.failure() };
+        let wait = self.schedule.next_wait(failure, chance());
         let fact = EventKind::DownloadAttemptFailed {
             id: self.item.id,
             attempt,
-            error: format!("{}: {cause}", shown(&self.job.request.url)),
+            error: format!("{}: {cause}{}", shown(&self.job.request.url), if cut_off { OFFLINE } else { "" }),
             retry_in_ms: wait.map(|wait| wait.as_millis().try_into().unwrap_or(u64::MAX)),
         };
         recorder.record(fact).await.map_err(|_| self.failed(Cause::Cancelled))?;
-        wait.map(Step::Wait).ok_or_else(|| self.failed(cause))
+        match wait {
+            Some(_) if cut_off => Ok(Step::CutOff),
+            Some(wait) => Ok(Step::Wait(wait)),
+            None => Err(self.failed(cause)),
+        }
+    }
+
+    /// Whether the content cannot be reached because there is no network.
+    fn is_cut_off(&self) -> bool {
+        self.downloader.connectivity.is_down() && needs_network(&self.job.request.url)
+    }
+
+    /// Waits until there is a network, or it is time to see whether there is one all the same (R47).
+    pub(super) async fn until_connected(&self) {
+        if self.is_cut_off() {
+            self.downloader.connectivity.restored(LONGEST_OFFLINE).await;
+        }
+    }
+
+    /// Waits before the next attempt; not longer than until the network is back.
+    pub(super) async fn pause(&self, wait: Duration) {
+        self.downloader.connectivity.pause(wait).await;
     }
 
     fn failed(&self, cause: Cause) -> DownloadError {

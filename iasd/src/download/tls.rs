@@ -1,6 +1,8 @@
 //! TLS as R119 wants it, and the ways in which the simulated world's network differs from the real one.
 
-use super::fetch::FetchError;
+use super::fetch::{Body, FetchError, needs_network};
+use crate::host::Connectivity;
+use futures::{FutureExt as _, StreamExt as _, stream};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
@@ -11,11 +13,16 @@ use rustls_platform_verifier::Verifier;
 use std::{net::SocketAddr, path::Path, sync::Arc};
 use url::Url;
 
+/// Why nothing is reached during an outage.
+const OUTAGE: &str = "the simulated Mac has no network at the moment";
+
 /// What a world adds to the computer's own network; empty on a Mac.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Network {
     /// Where hosts are, instead of what DNS says. The port counts only for URLs that name none.
     pub(crate) resolve: Vec<(String, SocketAddr)>,
+    /// When no host can be reached at all; `None`: never.
+    pub(crate) outages: Option<Connectivity>,
     /// Root certificates trusted besides the system's.
     pub(crate) extra_roots: Vec<CertificateDer<'static>>,
 }
@@ -30,6 +37,29 @@ impl Network {
             self.extra_roots.push(certificate?);
         }
         Ok(())
+    }
+
+    /// Refuses a request that would need a network while there is none.
+    ///
+    /// # Errors
+    /// Says so.
+    pub(crate) fn reach(&self, url: &Url) -> Result<(), FetchError> {
+        let cut_off = needs_network(url) && self.outages.as_ref().is_some_and(Connectivity::is_down);
+        if cut_off { Err(FetchError::Connect(OUTAGE.into())) } else { Ok(()) }
+    }
+
+    /// `body` as it arrives here: an outage ends it.
+    pub(crate) fn carry(&self, url: &Url, body: Body) -> Body {
+        let Some(mut network) = self.outages.clone().filter(|_| needs_network(url)) else { return body };
+        let outage = async move { while network.changed().await {} };
+        stream::unfold(Some((body, outage.boxed())), |state| async {
+            let (mut body, mut outage) = state?;
+            tokio::select! {
+                () = &mut outage => Some((Err(FetchError::Broken(OUTAGE.into())), None)),
+                piece = body.next() => piece.map(|piece| (piece, Some((body, outage)))),
+            }
+        })
+        .boxed()
     }
 
     /// Whether the host of `url` has a fixed address, which a proxy would not know.

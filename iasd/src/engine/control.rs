@@ -1,10 +1,12 @@
 //! Obtaining the control file: embedded, left by an earlier run, or fetched with patience (R43, R47).
 
 use super::{Ending, Engine, needs::Unavailable};
+use crate::{download::needs_network, host::Connectivity};
 use shared::{
     control::{self, Context, ControlFile, Finding, Severity},
     digest::Digest,
     event::{Category, EventKind, Level},
+    plan::retry::LONGEST_OFFLINE,
     settings::ControlSource,
 };
 use std::time::Duration;
@@ -83,10 +85,14 @@ impl Engine {
         bytes
     }
 
-    /// Starts over while the network or the server may recover, for `WaitForControlFile` at most.
+    /// Starts over while the network or the server may recover, for `WaitForControlFile` at most. Without a network
+    /// nothing is tried, because the system may be wrong only every five minutes.
     async fn fetch_patiently(&self, url: &url::Url) -> Result<Vec<u8>, Ending> {
         let deadline = Instant::now() + self.settings.wait_for_control_file;
-        let mut wait = FIRST_WAIT;
+        let (mut wait, network) = (FIRST_WAIT, Connectivity::new(self.host.online()));
+        if network.is_down() && needs_network(url) {
+            network.restored(LONGEST_OFFLINE.min(self.settings.wait_for_control_file)).await;
+        }
         loop {
             let error = match self.contents.control_file(url, self.settings.control_digest).await {
                 Ok(bytes) => return Ok(bytes),
@@ -98,7 +104,7 @@ impl Engine {
             }
             let text = format!("{error}; trying again in {} s", wait.as_secs());
             self.recorder.notice(Level::Warning, Category::Main, None, text).await;
-            tokio::time::sleep(wait).await;
+            network.pause(wait).await;
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }

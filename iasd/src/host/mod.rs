@@ -14,11 +14,14 @@ use shared::{
 use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
 
+mod connectivity;
 mod installer;
 mod launch;
 pub(crate) mod mac;
 mod notices;
 pub(crate) mod simulated;
+
+pub(crate) use connectivity::Connectivity;
 
 /// A system service failed: which one, on what, and why.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +103,9 @@ pub(crate) trait Host: Send + Sync {
 
     /// Who is at the screen; changes as users come and go.
     fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>>;
+
+    /// Whether the system knows a way to the rest of the world (a default route); changes as networks come and go (R47).
+    fn online(&self) -> watch::Receiver<bool>;
 
     /// Where the agent link listens: a Mach service on a Mac, a socket elsewhere (R105).
     fn agent_address(&self, jobs: &Identifiers) -> Address;

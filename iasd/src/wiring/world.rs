@@ -4,7 +4,7 @@ use super::Refused;
 use crate::{
     download::Network,
     host::{
-        Host,
+        Connectivity, Host,
         mac::{MacHost, preferences::ManagedPreferences},
         simulated::{SimulatedHost, scenario::Scenario},
     },
@@ -56,9 +56,10 @@ fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
         Some(file) => Scenario::read(file).map_err(configuration)?,
         None => Scenario::default(),
     };
-    let network = network(&scenario)?;
+    let (mut network, outages) = (network(&scenario)?, !scenario.network.outages.is_empty());
     let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
     let host = Arc::new(host);
+    network.outages = outages.then(|| Connectivity::new(host.online()));
     let preferences = Box::new(PreferenceFiles::below(host.root()));
     let boot = {
         let host = Arc::clone(&host);

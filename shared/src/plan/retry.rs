@@ -9,12 +9,16 @@ use std::time::Duration;
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// No server makes us wait longer than this (R29).
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+/// Without a network the next attempt is made after this time even if the system still knows of none (R47).
+pub const LONGEST_OFFLINE: Duration = Duration::from_secs(5 * 60);
 /// How much of the wait chance may add (R28).
 const JITTER: f64 = 0.1;
 
 /// Why an attempt failed, as far as the next one depends on it (R29).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AttemptFailure {
+    /// There is no network: costs no attempt, the next one begins when there is one (R47).
+    Offline,
     /// Connection error, timeout, truncated body, 408, 425, 429 or 5xx.
     Transient,
     /// The same, and the server said when to come back (`Retry-After`).
@@ -89,6 +93,9 @@ impl RetrySchedule {
         if failure == AttemptFailure::ResumedHashMismatch && !self.resumed_mismatch_seen {
             self.resumed_mismatch_seen = true;
             return Some(Duration::ZERO);
+        }
+        if failure == AttemptFailure::Offline {
+            return Some(LONGEST_OFFLINE);
         }
         let pointless = match failure {
             AttemptFailure::Permanent => true,
@@ -198,6 +205,16 @@ mod tests {
     }
 
     #[test]
+    fn r47_the_absence_of_a_network_costs_no_attempt() {
+        let mut schedule = schedule(0, 5);
+        for _ in 0..100 {
+            assert_eq!(schedule.next_wait(AttemptFailure::Offline, 0.5), Some(LONGEST_OFFLINE));
+        }
+        assert_eq!(schedule.attempt(), 1);
+        assert_eq!(schedule.next_wait(AttemptFailure::Transient, 0.5), None);
+    }
+
+    #[test]
     fn r29_statuses_fall_into_their_classes() {
         let soon = Some(Duration::from_secs(7));
         for status in [408, 425, 429, 500, 503, 599] {
@@ -217,6 +234,7 @@ mod tests {
 
     fn any_failure() -> impl Strategy<Value = AttemptFailure> {
         prop_oneof![
+            Just(AttemptFailure::Offline),
             Just(AttemptFailure::Transient),
             any::<u64>().prop_map(|s| AttemptFailure::RetryAfter(Duration::from_secs(s))),
             Just(AttemptFailure::ClientError),

@@ -8,7 +8,10 @@ mod resume;
 mod trust;
 
 use super::{Downloader, Http, Network, Store, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
-use crate::engine::recorder::{Message, Recorder};
+use crate::{
+    engine::recorder::{Message, Recorder},
+    host::Connectivity,
+};
 use shared::{
     digest::Digest,
     event::{EventKind, Progress},
@@ -28,6 +31,7 @@ use std::{
 };
 use support::server::{Authority, Server};
 use tempfile::TempDir;
+use tokio::sync::watch;
 
 const INSTALL_PATH: &str = "/Library/installapplications";
 
@@ -37,6 +41,7 @@ struct Site {
     server: Server,
     settings: Settings,
     network: Network,
+    connectivity: Connectivity,
     told: Arc<Mutex<Vec<EventKind>>>,
     progress: Arc<Mutex<Vec<Progress>>>,
 }
@@ -65,7 +70,8 @@ impl Site {
             ..Settings::default()
         };
         let network = Network::default();
-        Self { root, server, settings, network, told: Arc::default(), progress: Arc::default() }
+        let connectivity = Connectivity::new(watch::channel(true).1);
+        Self { root, server, settings, network, connectivity, told: Arc::default(), progress: Arc::default() }
     }
 
     fn trust(&mut self, authority: &Authority) {
@@ -77,7 +83,12 @@ impl Site {
     fn downloader(&self) -> Downloader {
         let owner = rustix::process::geteuid().as_raw();
         let store = Store::new(self.root.path().to_owned(), &self.settings.install_path, owner);
-        Downloader::new(Arc::new(Http::new(self.network.clone())), store, &self.settings)
+        Downloader::new(
+            Arc::new(Http::new(self.network.clone())),
+            store,
+            self.connectivity.clone(),
+            &self.settings,
+        )
     }
 
     /// A recorder whose facts are kept in `told`.

@@ -140,6 +140,37 @@ async fn r92_cancelling_stops_what_is_in_flight_and_keeps_what_came() {
     assert!(site.server.seen()[1].header("range").is_some());
 }
 
+#[tokio::test]
+async fn r47_an_outage_is_a_pause_that_costs_no_attempt_and_no_byte() {
+    let mut site = Site::new();
+    site.settings.redownloads = 0;
+    let (weather, online) = watch::channel(false);
+    site.connectivity = Connectivity::new(online);
+    site.network.outages = Some(site.connectivity.clone());
+    let body = pattern(100_000);
+    let whole = Reply::ok(body.clone()).etag("\"e\"");
+    site.server.serve("/0", [whole.clone().stall_after(60_000), whole]);
+    let elsewhere = site.server.url("/0").replace("127.0.0.1", "files.example");
+    site.network.resolve.push(("files.example".into(), site.server.address()));
+    let mut item = item(0, &elsewhere, Some(Digest::of(&body)));
+    options(&mut item).connection_timeout = Some(Duration::from_secs(60));
+    let queue = start(&site, vec![item], (1, 1));
+    assert!(queue.take(id(0)).now_or_never().is_none() && site.server.seen().is_empty());
+    weather.send_replace(true);
+    while !site.progress.lock().unwrap().iter().any(|news| matches!(news, Progress::Bytes { .. })) {
+        tokio::task::yield_now().await;
+    }
+    weather.send_replace(false);
+    while site.failures().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    weather.send_replace(true);
+    queue.take(id(0)).await.unwrap();
+    assert!(site.failures()[0].ends_with("this attempt does not count"), "{:?}", site.failures());
+    assert_eq!(site.starts().len(), 2);
+    assert!(site.starts()[1] > 0, "it goes on where it was");
+}
+
 /// A server whose second piece comes while the thread that waits for it can do nothing else.
 struct Stuck {
     reached: tokio::sync::mpsc::UnboundedSender<()>,

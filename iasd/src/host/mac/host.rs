@@ -107,6 +107,11 @@ impl Host for MacHost {
         self.users.clone()
     }
 
+    fn online(&self) -> watch::Receiver<bool> {
+        // Not asked for yet: then a missing network shows in attempts that fail.
+        watch::channel(true).1
+    }
+
     fn agent_address(&self, jobs: &Identifiers) -> Address {
         Address::Service(jobs.service.clone())
     }

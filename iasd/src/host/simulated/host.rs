@@ -114,6 +114,10 @@ impl Host for SimulatedHost {
         self.users.clone()
     }
 
+    fn online(&self) -> watch::Receiver<bool> {
+        self.online.clone()
+    }
+
     fn agent_address(&self, _: &Identifiers) -> Address {
         Address::Socket(self.root.join(AGENT_SOCKET.trim_start_matches('/')))
     }

@@ -8,6 +8,7 @@ mod host;
 mod inside;
 mod install;
 mod launchd;
+mod outages;
 mod programs;
 mod receipt;
 mod runner;
@@ -22,6 +23,7 @@ mod tests;
 use self::{
     inside::Inside,
     launchd::{Launchd, Retire},
+    outages::Outages,
     runner::Runner,
     scenario::Scenario,
     session::LoginWindow,
@@ -50,8 +52,9 @@ pub(crate) struct SimulatedHost {
     runner: Runner,
     ids: Ids,
     users: watch::Receiver<Option<ConsoleUser>>,
+    online: watch::Receiver<bool>,
     retire: mpsc::Sender<Retire>,
-    processes: Mutex<Option<(LoginWindow, Launchd)>>,
+    processes: Mutex<Option<(LoginWindow, Launchd, Outages)>>,
 }
 
 /// The simulated Mac cannot be set up.
@@ -99,24 +102,20 @@ impl SimulatedHost {
         let root = root.canonicalize().map_err(|error| ShapeError::Io(root.display().to_string(), error))?;
         let side = scenario.side_folder.clone().unwrap_or_else(|| beside(&root));
         let ids = ids_available(scenario.user.as_ref().map_or(501, |user| user.uid));
-        let in_side = |error| WorldError::Side(side.clone(), error);
-        let started = first_start(&side).map_err(in_side)?;
-        let side = side.canonicalize().map_err(in_side)?;
+        let made = fs::create_dir_all(&side).and_then(|()| side.canonicalize());
+        let side = made.map_err(|error| WorldError::Side(side, error))?;
         let (tell, notices) = Notices::new();
-        Inside::make_folder(&side).map_err(|error| WorldError::Side(side.clone(), error))?;
-        let layout = programs::lay_out(&side, this).map_err(|error| WorldError::Side(side.clone(), error))?;
+        let in_side = |error| WorldError::Side(side.clone(), error);
+        Inside::make_folder(&side).map_err(in_side)?;
+        let layout = programs::lay_out(&side, this).map_err(in_side)?;
         let inside = Inside::new(&scenario, ids, layout.behind);
-        inside.publish(&side).map_err(|error| WorldError::Side(side.clone(), error))?;
+        inside.publish(&side).map_err(in_side)?;
         let agent = agent_program(&scenario, this);
         let sandbox = if scenario.sandbox {
             layout.notices.into_iter().for_each(|notice| tell.tell(notice));
             let mut binds = layout.binds;
             binds.extend(agent.clone().map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
-            let host_name = scenario.computer.name.clone();
-            let network = scenario.scripts_may_use_network;
-            let sandbox =
-                Sandbox { helper: this.to_owned(), root: root.clone(), binds, network, host_name, ids };
-            probe(&sandbox)?;
+            let sandbox = kept_in(&root, &scenario, (this, binds, ids))?;
             if ids == Ids::All {
                 tell.tell(AS_ROOT.into());
             }
@@ -126,6 +125,9 @@ impl SimulatedHost {
             None
         };
         let runner = Runner { sandbox, root: root.clone() };
+
+        // Last, so that the scenario's times do not run while the Mac is still being made.
+        let started = first_start(&side).map_err(in_side)?;
         let (console, users) = watch::channel(None);
         let (retire, retired) = mpsc::channel(1);
         let login = LoginWindow {
@@ -149,8 +151,9 @@ impl SimulatedHost {
             retire: retired,
             notices: tell.clone(),
         };
-        let processes = Mutex::new(Some((login, launchd)));
-        let host = Self { root, dir, side, scenario, runner, ids, users, retire, processes };
+        let (outages, online) = Outages::new(&scenario.network, started);
+        let processes = Mutex::new(Some((login, launchd, outages)));
+        let host = Self { root, dir, side, scenario, runner, ids, users, online, retire, processes };
         Ok((host, notices))
     }
 
@@ -158,11 +161,26 @@ impl SimulatedHost {
     /// the second time.
     pub(crate) fn boot(&self) {
         let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if let Some((login, launchd)) = processes {
+        if let Some((login, launchd, outages)) = processes {
+            tokio::spawn(outages.happen());
             tokio::spawn(login.open());
             tokio::spawn(launchd.tend());
         }
     }
+}
+
+/// The sandbox that keeps scripts in `root`, tried out.
+fn kept_in(
+    root: &Path,
+    scenario: &Scenario,
+    (helper, binds, ids): (&Path, Vec<Bind>, Ids),
+) -> Result<Sandbox, SandboxError> {
+    let host_name = scenario.computer.name.clone();
+    let network = scenario.scripts_may_use_network;
+    let sandbox =
+        Sandbox { helper: helper.to_owned(), root: root.to_owned(), binds, network, host_name, ids };
+    probe(&sandbox)?;
+    Ok(sandbox)
 }
 
 impl Drop for SimulatedHost {
@@ -185,9 +203,8 @@ fn beside(root: &Path) -> PathBuf {
     path.into()
 }
 
-/// When the Mac was first started; makes the side folder.
+/// When the Mac was first started.
 fn first_start(side: &Path) -> io::Result<SystemTime> {
-    fs::create_dir_all(side)?;
     let file = side.join("first-start");
     let read = fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
     if let Some(millis) = read {

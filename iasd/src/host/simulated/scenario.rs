@@ -153,13 +153,15 @@ pub(crate) enum AgentMode {
 }
 
 /// Where `iasd` finds its servers.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct NetworkScenario {
     /// Host name to `address:port`, instead of asking the name service.
     pub(crate) resolve: BTreeMap<String, String>,
     /// A PEM file with further trusted roots.
     pub(crate) extra_roots: Option<PathBuf>,
+    /// When there is no network: from and until, in seconds from the first start of the Mac.
+    pub(crate) outages: Vec<[f64; 2]>,
 }
 
 /// What a stand-in answers instead of its own answer.
@@ -237,7 +239,9 @@ impl Scenario {
             [Some(user.login_after), user.logout_after, user.login_again_after].into_iter().flatten()
         });
         let agent = [self.agent.delay, self.agent.crash_after, self.agent.throttle];
-        if let Some(time) = times.chain(agent).find(|time| !(0.0..=TIME_LIMIT).contains(time)) {
+        let outages = self.network.outages.iter().flatten().copied();
+        if let Some(time) = times.chain(agent).chain(outages).find(|time| !(0.0..=TIME_LIMIT).contains(time))
+        {
             return refuse(format!("a time of {time} seconds is not between 0 and {TIME_LIMIT}"));
         }
         let file_name = |id: &&String| !id.is_empty() && !id.starts_with('.') && !id.contains(['/', '\0']);
@@ -293,6 +297,8 @@ mod tests {
             r#"{"user": {"uid": 0}}"#,
             r#"{"user": {"login_after": -1}}"#,
             r#"{"agent": {"delay": 1e300}}"#,
+            r#"{"network": {"outages": [[0, -1]]}}"#,
+            r#"{"network": {"outages": [[0]]}}"#,
             r#"{"os_version": ""}"#,
             r#"{"installed": {"../x": "1"}}"#,
             r#"{"computer": {"name": "a\nb"}}"#,

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     download::{Downloader, Http, Network, Store, VerifiedArtifact},
     engine::recorder::{Message, Recorder},
-    host::{Host as _, HostError, Launch, Line, Output},
+    host::{Connectivity, Host as _, HostError, Launch, Line, Output},
 };
 use shared::{
     exit::Ended,
@@ -75,7 +75,12 @@ impl Bench {
         let settings = Settings { hash_check: HashCheckPolicy::Ignore, ..Settings::default() };
         let owner = rustix::process::geteuid().as_raw();
         let store = Store::new(self.root.path().to_owned(), &settings.install_path, owner);
-        let downloader = Downloader::new(Arc::new(Http::new(Network::default())), store, &settings);
+        let downloader = Downloader::new(
+            Arc::new(Http::new(Network::default())),
+            store,
+            Connectivity::new(watch::channel(true).1),
+            &settings,
+        );
         let (recorder, mut messages) = Recorder::new();
         tokio::spawn(async move {
             while let Some(message) = messages.recv().await {

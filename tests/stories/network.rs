@@ -1,0 +1,22 @@
+//! What becomes of a run when the network is not there, or goes away (R47).
+
+use serde_json::json;
+use shared::event::ItemEnd;
+use support::{Fleet, fleet::url, server::Reply};
+
+#[test]
+fn r47_without_a_network_a_run_waits_instead_of_spending_its_attempts() {
+    let fleet = Fleet::new(json!({"network": {"outages": [[0, 2]]}}));
+    let script = fleet.script("/work.sh", "touch /Library/work");
+    let item = json!({
+        "name": "Work", "type": "rootscript", "url": url("/work.sh"), "hash": script, "retries": 0,
+        "file": "/Library/installapplications/work.sh",
+    });
+    fleet.server.serve("/bootstrap.json", [Reply::ok(json!({"setupassistant": [item]}).to_string())]);
+    let outcome = fleet.run(&["--jsonurl", &url("/bootstrap.json"), "--max-retries", "0"]);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Work"), &ItemEnd::Done);
+    assert_eq!(fleet.server.seen().len(), 2, "nothing was asked in vain");
+    let said = |text: &str| outcome.diagnostics.contains(text);
+    assert!(said("no network (no default route)") && said("the network is back"), "{}", outcome.diagnostics);
+}
