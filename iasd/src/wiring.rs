@@ -96,7 +96,7 @@ async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
 
 /// Privileges, folders, lock, listener: in the order of R46.
 async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<Run, Refused> {
-    let World { host, notices, network, boot, preferences: _ } = world;
+    let World { host, notices, network, own_log, boot, preferences: _ } = world;
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -108,7 +108,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     })?;
 
     let (recorder, facts) = Recorder::new();
-    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &*host, &settings)?);
+    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &*host, own_log(&settings), &settings)?);
     dispatcher.fact(run_started(&*host, &settings).await?);
     let engine = engine(&host, network, &settings, recorder)?;
     Ok(Run { host, boot, notices, engine, dispatcher, loaded, settings, _lock: lock })
@@ -196,6 +196,7 @@ fn engine(
 fn reporters(
     arguments: &Arguments,
     host: &dyn Host,
+    own_log: Option<Box<dyn Reporter>>,
     settings: &Settings,
 ) -> Result<Vec<Box<dyn Reporter>>, Refused> {
     let (root, owner) = (host.root(), host.trusted_owner());
@@ -204,6 +205,7 @@ fn reporters(
     let cannot =
         |what: &str, error: io::Error| Refused::new(ExitCode::Configuration, format!("{what}: {error}"));
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Log::to_stderr(least, troubles.clone()))];
+    reporters.extend(own_log);
     if let Some(path) = &settings.log_file {
         match Log::to_file(root, path, least, owner, troubles.clone()) {
             Ok(log) => reporters.push(Box::new(log)),

@@ -4,10 +4,12 @@ mod append;
 pub(crate) mod depnotify;
 mod lines;
 pub(crate) mod log;
+pub(crate) mod mask;
 pub(crate) mod ndjson;
 #[cfg(test)]
 mod sample;
 pub(crate) mod status;
+pub(crate) mod system_log;
 
 use shared::{
     event::{Event, Progress},

@@ -5,9 +5,10 @@ use crate::{
     download::Network,
     host::{
         Connectivity, Host,
-        mac::{MacHost, preferences::ManagedPreferences},
+        mac::{MacHost, preferences::ManagedPreferences, unified_log},
         simulated::{SimulatedHost, scenario::Scenario},
     },
+    report::{Reporter, log::Log, mask::Mask, system_log::SystemLog},
     settings::{PreferenceDomain, PreferenceFiles},
 };
 use shared::{
@@ -27,6 +28,8 @@ pub(super) struct World {
     pub(super) network: Network,
     /// Its preferences.
     pub(super) preferences: Box<dyn PreferenceDomain>,
+    /// The log it has of its own.
+    pub(super) own_log: fn(&Settings) -> Option<Box<dyn Reporter>>,
     /// Lets it begin, once the run has.
     pub(super) boot: Box<dyn FnOnce(&Settings) + Send>,
 }
@@ -48,7 +51,14 @@ fn real() -> Result<World, Refused> {
         let host = Arc::clone(&host);
         Box::new(move |settings: &Settings| host.boot(settings))
     };
-    Ok(World { host, notices, network: Network::default(), preferences: Box::new(ManagedPreferences), boot })
+    let preferences = Box::new(ManagedPreferences);
+    Ok(World { host, notices, network: Network::default(), preferences, own_log: system_log, boot })
+}
+
+fn system_log(settings: &Settings) -> Option<Box<dyn Reporter>> {
+    let sink = unified_log::sink(&settings.identifiers.log);
+    let least = Log::least(settings.debug, settings.verbose);
+    Some(Box::new(SystemLog::new(sink, least, Mask::of(&settings.http))))
 }
 
 fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
@@ -65,7 +75,7 @@ fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
         let host = Arc::clone(&host);
         Box::new(move |_: &Settings| host.boot())
     };
-    Ok(World { host, notices, network, preferences, boot })
+    Ok(World { host, notices, network, preferences, own_log: |_| None, boot })
 }
 
 /// Where the scenario says that hosts are, and whom it trusts besides the system's roots.

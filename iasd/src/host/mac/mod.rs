@@ -22,6 +22,7 @@ mod system;
 #[cfg(test)]
 mod tests;
 mod tools;
+pub(crate) mod unified_log;
 
 use self::tools::Tools;
 use super::notices::Notices;
