@@ -8,6 +8,7 @@ mod check_settings;
 mod excerpt;
 mod inspect;
 mod pack;
+mod pem;
 mod plan;
 mod simulate;
 

@@ -189,3 +189,45 @@ fn a_hostile_description_is_shown_harmlessly_and_warned_about() {
     assert!(!told.out.contains("\nCommand: Quit"), "{}", told.out);
     assert!(told.out.contains("\"/../etc\", which climbs with `..`"), "{}", told.out);
 }
+
+/// What `inspect` says about the signatures of a package of the corpus, and its exit code.
+fn of_corpus(part: &str) -> Option<(i32, Value)> {
+    let corpus = std::env::var("IAS_CORPUS")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus").to_owned());
+    let Ok(folder) = fs::read_dir(PathBuf::from(&corpus).join("pkg")) else {
+        println!("skipped: no corpus at {corpus}");
+        return None;
+    };
+    let mut paths = folder.map(|entry| entry.unwrap().path());
+    let path = paths.find(|path| path.to_string_lossy().contains(part)).unwrap();
+    let (code, mut reports) = Admin::new().reports(&[path.to_str().unwrap()]);
+    Some((code, reports.remove(0)))
+}
+
+#[test]
+fn p39_a_genuine_signature_is_told_with_chain_team_and_time() {
+    let Some((code, report)) = of_corpus("goxar__2ca02807") else { return };
+    let signature = &report["package"]["signature"];
+    assert_eq!((code, &signature["verified"], &signature["flaw"]), (0, &true.into(), &Value::Null));
+    assert_eq!(
+        (&signature["purpose"], &signature["team_id"]),
+        (&"developer_id".into(), &"T4SK8ZXCXG".into())
+    );
+    assert_eq!(signature["signed_at"]["at"], "2024-01-03T15:48:26Z");
+    assert_eq!(signature["signed_at"]["proof"], "timestamp");
+    assert_eq!(
+        signature["certificates"][2]["sha256"],
+        "b0b1730ecbc7ff4505142c49f1295e6eda6bcaed7e2c68c5be91b5a11001f024"
+    );
+}
+
+#[test]
+fn p39_a_damaged_signature_is_an_error_and_a_strangers_a_warning() {
+    let Some((code, report)) = of_corpus("bad_signature") else { return };
+    let signature = &report["package"]["signature"];
+    assert_eq!((code, &signature["verified"], &signature["team_id"]), (1, &false.into(), &Value::Null));
+    assert!(report["errors"][0].as_str().unwrap().contains("its RSA signature was not made with the key of"));
+    let Some((code, report)) = of_corpus("goxar__98c9b4ae") else { return };
+    assert_eq!(code, 0);
+    assert!(report["warnings"][0].as_str().unwrap().contains("--trust-root"), "{report}");
+}

@@ -1,21 +1,15 @@
 //! What an admin should know about a package before deploying it: pure judgements, one sentence each.
 
-use super::report::{ScriptReport, SignatureReport};
+use super::report::ScriptReport;
 use shared::flat_package::cpio::{CpioEntry, Kind};
 use shared::flat_package::selection::Target;
 use shared::flat_package::{Component, FlatPackage};
 
 /// About the package as a whole.
-pub(crate) fn about_package<R>(package: &FlatPackage<R>, signature: Option<&SignatureReport>) -> Vec<String> {
+pub(crate) fn about_package<R>(package: &FlatPackage<R>) -> Vec<String> {
     let mut advice = Vec::new();
     if package.archive.digest().is_none() {
         advice.push("its table of contents carries no checksum, so nothing in it can be verified".to_owned());
-    }
-    if signature.is_none() {
-        advice.push(
-            "not signed: it can be installed as root, but MDM commands refuse it; sign it with productsign"
-                .to_owned(),
-        );
     }
     if let Some(identity) = package.identity().filter(|identity| !identity.others.is_empty()) {
         let others: Vec<String> =

@@ -3,6 +3,7 @@
 mod advice;
 mod expand;
 mod report;
+mod signature;
 mod survey;
 mod text;
 
@@ -14,6 +15,7 @@ use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use survey::{Wanted, chain, survey};
+use time::OffsetDateTime;
 
 /// What `inspect` is asked.
 #[derive(Debug, clap::Args)]
@@ -30,6 +32,9 @@ pub(crate) struct Arguments {
     /// Take the package apart into this new folder, payload and scripts too
     #[arg(long, value_name = "DIR")]
     expand: Option<PathBuf>,
+    /// Trust the root certificates in this file, too (PEM or DER)
+    #[arg(long, value_name = "FILE")]
+    trust_root: Vec<PathBuf>,
     /// Print an array of reports instead of text; docs/inspect.md describes them
     #[arg(long)]
     json: bool,
@@ -41,8 +46,16 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         eprintln!("iasctl inspect: --expand takes one package at a time");
         return ExitCode::FAILURE;
     }
-    let wanted = Wanted { files: arguments.files, scripts: arguments.scripts };
-    let mut reports: Vec<Report> = arguments.packages.iter().map(|path| inspect(path, wanted)).collect();
+    let roots = match signature::roots(&arguments.trust_root) {
+        Ok(roots) => roots,
+        Err(error) => {
+            eprintln!("iasctl inspect: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let (files, scripts, now) = (arguments.files, arguments.scripts, OffsetDateTime::now_utc());
+    let wanted = Wanted { files, scripts, roots, now };
+    let mut reports: Vec<Report> = arguments.packages.iter().map(|path| inspect(path, &wanted)).collect();
     if let (Some(folder), [path], [report]) =
         (&arguments.expand, arguments.packages.as_slice(), &mut *reports)
     {
@@ -90,7 +103,7 @@ fn print_text(reports: &[Report]) -> io::Result<()> {
     Ok(())
 }
 
-fn inspect(path: &Path, wanted: Wanted) -> Report {
+fn inspect(path: &Path, wanted: &Wanted) -> Report {
     let file = path.display().to_string();
     let opened = File::open(path).and_then(|mut source| {
         if source.metadata()?.is_dir() {

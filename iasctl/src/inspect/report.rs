@@ -157,16 +157,36 @@ pub(crate) struct Integrity {
     pub(crate) entries_read: u64,
     /// Of these, entries that carry no checksum.
     pub(crate) entries_without_checksum: u64,
+    /// Whether something in the archive could not be read, which the errors tell.
+    #[serde(skip)]
+    pub(crate) damaged: bool,
 }
 
-/// Who claims to have signed. Nothing is verified.
+/// Who signed, and whether that is proven.
 #[derive(Debug, Serialize)]
 pub(crate) struct SignatureReport {
-    /// Always `false` for now.
+    /// Whether every link holds, from the bytes to a trusted root.
     pub(crate) verified: bool,
+    /// Why not.
+    pub(crate) flaw: Option<String>,
+    /// `developer_id`, `app_store`, `apple_software` or `own_root`; only when verified.
+    pub(crate) purpose: Option<&'static str>,
     pub(crate) styles: Vec<String>,
+    /// Only when verified.
     pub(crate) team_id: Option<String>,
+    pub(crate) signed_at: Option<SigningTimeReport>,
     pub(crate) certificates: Vec<CertificateReport>,
+}
+
+/// When it was signed.
+#[derive(Debug, Serialize)]
+pub(crate) struct SigningTimeReport {
+    /// In UTC.
+    pub(crate) at: String,
+    /// `timestamp`, `unknown_authority` or `claim`.
+    pub(crate) proof: &'static str,
+    /// The authority.
+    pub(crate) by: Option<String>,
 }
 
 /// One certificate of the chain, leaf first.
@@ -174,5 +194,8 @@ pub(crate) struct SignatureReport {
 pub(crate) struct CertificateReport {
     pub(crate) common_name: Option<String>,
     pub(crate) organization: Option<String>,
-    pub(crate) not_after: Option<String>,
+    pub(crate) organizational_unit: Option<String>,
+    pub(crate) not_before: String,
+    pub(crate) not_after: String,
+    pub(crate) sha256: Digest,
 }

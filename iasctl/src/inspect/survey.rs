@@ -2,13 +2,16 @@
 
 use super::advice;
 use super::report::*;
+use super::signature;
 use shared::flat_package::cpio::{CpioEntry, Kind};
 use shared::flat_package::distribution::{Condition, Distribution};
 use shared::flat_package::selection::{Selection, Target};
+use shared::flat_package::signature::TrustRoots;
 use shared::flat_package::xar::EntryId;
 use shared::flat_package::{Component, FlatPackage, PackedFiles};
 use std::error::Error;
 use std::io::{self, Read, Seek};
+use time::OffsetDateTime;
 
 /// Scripts larger than this are not shown.
 const LONGEST_SCRIPT: u64 = 1 << 20;
@@ -19,17 +22,21 @@ const MOST_WARNINGS: usize = 50;
 /// Packages inside packages inside packages.
 const DEEPEST: u32 = 3;
 
-/// What is asked for beyond the summary.
-#[derive(Debug, Clone, Copy)]
+/// What is asked for beyond the summary, and whom signatures must lead to.
+#[derive(Debug)]
 pub(crate) struct Wanted {
     /// The payload's listing.
     pub(crate) files: bool,
     /// The scripts' text.
     pub(crate) scripts: bool,
+    /// The roots that are trusted.
+    pub(crate) roots: TrustRoots,
+    /// The moment signatures are judged at.
+    pub(crate) now: OffsetDateTime,
 }
 
 /// Inspects the package that is `source`.
-pub(crate) fn survey(file: String, source: impl Read + Seek, size: u64, wanted: Wanted) -> Report {
+pub(crate) fn survey(file: String, source: impl Read + Seek, size: u64, wanted: &Wanted) -> Report {
     Survey { wanted, errors: Vec::new(), warnings: Vec::new() }.run(file, source, size, 0)
 }
 
@@ -45,13 +52,13 @@ pub(crate) fn chain(error: &dyn Error) -> String {
 }
 
 /// An inspection in progress.
-struct Survey {
-    wanted: Wanted,
+struct Survey<'a> {
+    wanted: &'a Wanted,
     errors: Vec<String>,
     warnings: Vec<String>,
 }
 
-impl Survey {
+impl Survey<'_> {
     fn run(mut self, file: String, source: impl Read + Seek, size: u64, depth: u32) -> Report {
         let package = match FlatPackage::open(source) {
             Ok(mut package) => Some(self.package(&mut package, depth)),
@@ -74,10 +81,14 @@ impl Survey {
             .collect();
         self.other_entries(package, &mut integrity);
         let nested = self.nested(package, depth);
+        integrity.damaged = !self.errors.is_empty();
         let product = package.distribution.clone();
         let identity = package.identity();
-        let signature = signature(package);
-        self.warnings.extend(advice::about_package(package, signature.as_ref()));
+        let verdict = package.verify(&self.wanted.roots, self.wanted.now);
+        let signature = signature::report(&verdict);
+        self.errors.extend(signature::error(&verdict));
+        self.warnings.extend(signature::warning(&verdict));
+        self.warnings.extend(advice::about_package(package));
         let product = product.as_ref();
         let of_component =
             package.components.iter().find_map(|component| component.info.minimum_system.clone());
@@ -308,22 +319,6 @@ fn chosen<R>(package: &FlatPackage<R>, selection: &Selection) -> ChosenReport {
         Target::Nothing => ("nothing", String::new()),
     };
     ChosenReport { id: selection.package.clone(), is, location, selected: condition(&selection.selected) }
-}
-
-fn signature<R: Read + Seek>(package: &mut FlatPackage<R>) -> Option<SignatureReport> {
-    let signatures: Vec<_> = package.signatures().into_iter().filter(|signature| signature.present).collect();
-    let first = signatures.first()?;
-    let certificates = first.certificates.iter().map(|certificate| CertificateReport {
-        common_name: certificate.common_name.clone(),
-        organization: certificate.organization.clone(),
-        not_after: certificate.not_after.clone(),
-    });
-    Some(SignatureReport {
-        verified: false,
-        styles: signatures.iter().map(|signature| signature.style.clone()).collect(),
-        team_id: first.team_id().map(str::to_owned),
-        certificates: certificates.collect(),
-    })
 }
 
 fn file(entry: &CpioEntry) -> FileReport {

@@ -41,8 +41,8 @@ impl Text<'_> {
         if !package.architectures.is_empty() {
             line(f, "Runs on", &package.architectures.join(", "))?;
         }
-        line(f, "Signature", &signature(package.signature.as_ref()))?;
-        line(f, "Checksums", &integrity(&package.integrity, self.0.errors.len()))?;
+        signature(f, package.signature.as_ref())?;
+        line(f, "Checksums", &integrity(&package.integrity))?;
         optional(f, "SHA-256", self.0.sha256.as_ref())?;
         for component in &package.components {
             component_text(f, component)?;
@@ -149,24 +149,44 @@ fn product(package: &Package) -> Option<String> {
     differs.then(|| format!("{id} {version}").trim().to_owned())
 }
 
-fn signature(signature: Option<&SignatureReport>) -> String {
-    let Some(signature) = signature else { return "none".into() };
-    let leaf = signature.certificates.first();
-    let name = leaf.and_then(|leaf| leaf.common_name.as_deref()).unwrap_or("by an unnamed certificate");
-    let team = signature.team_id.as_ref().map(|team| format!(", Team ID {team}")).unwrap_or_default();
-    let until = leaf.and_then(|leaf| leaf.not_after.as_ref()).map(|day| format!(", valid until {day}"));
-    let styles = signature.styles.join(" and ");
-    format!("{name}{team}{}; {styles} signature present, not verified", until.unwrap_or_default())
+fn signature(f: &mut Formatter<'_>, signature: Option<&SignatureReport>) -> fmt::Result {
+    let Some(signature) = signature else { return line(f, "Signature", &"none") };
+    let purpose = match signature.purpose {
+        Some("developer_id") => "verified, with a Developer ID known to Apple",
+        Some("app_store") => "verified, of the Mac App Store",
+        Some("apple_software") => "verified, of Apple's own software",
+        Some(_) => "verified, with a root certificate you trust",
+        None => "NOT VERIFIED, see below",
+    };
+    line(f, "Signature", &purpose)?;
+    optional(f, "Team ID", signature.team_id.as_ref())?;
+    if let Some(time) = &signature.signed_at {
+        let proof = match (time.proof, &time.by) {
+            ("timestamp", Some(by)) => format!("timestamp by {by}"),
+            ("unknown_authority", Some(by)) => format!("timestamp by {by}, which nobody here knows"),
+            _ => "as the signer says, without timestamp".to_owned(),
+        };
+        line(f, "Signed", &format!("{}, {proof}", time.at))?;
+    }
+    let mut name = if signature.verified { "Signed by" } else { "Claims" };
+    for certificate in &signature.certificates {
+        let owner = certificate.common_name.as_deref().or(certificate.organization.as_deref());
+        let owner = owner.unwrap_or("an unnamed certificate");
+        line(f, name, &format!("{owner}, until {}", certificate.not_after))?;
+        line(f, "", &format!("SHA-256 {}", certificate.sha256))?;
+        name = "issued by";
+    }
+    Ok(())
 }
 
-fn integrity(integrity: &Integrity, errors: usize) -> String {
+fn integrity(integrity: &Integrity) -> String {
     let contents = match &integrity.contents {
         Some(style) => format!("{style} of the table of contents is right"),
         None => "none for the table of contents".to_owned(),
     };
-    let entries = match (errors, integrity.entries_without_checksum) {
-        (0, 0) => format!("all {} entries match theirs", integrity.entries_read),
-        (0, without) => format!("{} of {} entries have none", without, integrity.entries_read),
+    let entries = match (integrity.damaged, integrity.entries_without_checksum) {
+        (false, 0) => format!("all {} entries match theirs", integrity.entries_read),
+        (false, without) => format!("{} of {} entries have none", without, integrity.entries_read),
         _ => "not every entry could be read, see below".to_owned(),
     };
     format!("{contents}; {entries}")

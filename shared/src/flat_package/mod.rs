@@ -29,8 +29,9 @@ use package_info::PackageInfo;
 use payload::Payload;
 use section::Section;
 use selection::{Selection, Target};
-use signature::Signature;
+use signature::{TrustRoots, Verdict};
 use std::io::{self, Read, Seek};
+use time::OffsetDateTime;
 use xar::{EntryId, EntryKind, EntryReader, Xar, XarError};
 use xml::XmlError;
 
@@ -166,11 +167,10 @@ impl<R: Read + Seek> FlatPackage<R> {
         FlatPackage::open(self.archive.section(entry)?)
     }
 
-    /// Who the package says it is signed by; nothing is verified.
+    /// Who signed the package, judged at the moment `now` (P39).
     #[must_use]
-    pub fn signatures(&mut self) -> Vec<Signature> {
-        let raw = self.archive.signatures().to_vec();
-        raw.iter().map(|raw| Signature::read(&mut self.archive, raw)).collect()
+    pub fn verify(&mut self, roots: &TrustRoots, now: OffsetDateTime) -> Verdict {
+        signature::verify(&mut self.archive, roots, now)
     }
 }
 

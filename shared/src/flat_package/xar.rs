@@ -1,6 +1,6 @@
 //! The xar archive a flat package is: header, verified table of contents, and a way to each entry's bytes (P38).
 
-use super::checksum::{Hasher, Style};
+use super::checksum::{Checksum, Hasher, Style};
 pub use super::entry_reader::EntryReader;
 use super::impostor::{BYTES_NEEDED, Impostor};
 use super::section::Section;
@@ -75,9 +75,23 @@ pub struct EntryId(pub usize);
 #[derive(Debug)]
 pub struct Xar<R> {
     source: R,
+    /// Where the compressed table of contents begins.
+    table: u64,
+    /// Where it ends and the heap begins.
     heap: u64,
-    digest: Option<Style>,
+    digest: Option<Checksum>,
     toc: Toc,
+}
+
+/// The table of contents as it is stored: what a signature covers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contents {
+    /// The compressed bytes.
+    pub compressed: Vec<u8>,
+    /// How their digest is computed.
+    pub style: Style,
+    /// Their digest, verified.
+    pub digest: Vec<u8>,
 }
 
 /// The fixed first 28 bytes.
@@ -149,7 +163,7 @@ impl<R: Read + Seek> Xar<R> {
         let decoded = flate2::bufread::ZlibDecoder::new(compressed.as_slice()).take(header.uncompressed);
         let toc = Toc::parse(io::BufReader::new(decoded))?;
         let heap = u64::from(header.size) + header.compressed;
-        let mut archive = Self { source, heap, digest: None, toc };
+        let mut archive = Self { source, table: header.size.into(), heap, digest: None, toc };
         archive.digest = archive.verified_digest(&compressed, header.checksum)?;
         archive.check_places(file - heap)?;
         archive.check_paths()?;
@@ -232,7 +246,7 @@ impl<R: Read + Seek> Xar<R> {
     }
 
     /// Compares the table of contents with its checksum, when it has one.
-    fn verified_digest(&mut self, compressed: &[u8], announced: u32) -> Result<Option<Style>, XarError> {
+    fn verified_digest(&mut self, compressed: &[u8], announced: u32) -> Result<Option<Checksum>, XarError> {
         let Some(place) = self.toc.digest.clone().filter(|place| !place.style.eq_ignore_ascii_case("none"))
         else {
             return match announced {
@@ -260,10 +274,31 @@ impl<R: Read + Seek> Xar<R> {
         }
         let mut hasher = Hasher::new(style);
         hasher.update(compressed);
-        if self.heap_bytes(place.offset, place.size)? != hasher.finish() {
+        let value = hasher.finish();
+        if self.heap_bytes(place.offset, place.size)? != value {
             return Err(XarError::TocDigest(style));
         }
-        Ok(Some(style))
+        Ok(Some(Checksum { style, value }))
+    }
+
+    /// The table of contents that was read when the archive was opened, for whoever verifies a signature; `None`: it
+    /// carries no checksum.
+    ///
+    /// # Errors
+    /// [`XarError`]; also when the file is no longer the one that was opened.
+    pub fn contents(&mut self) -> Result<Option<Contents>, XarError> {
+        let Some(Checksum { style, value: digest }) = self.digest.clone() else { return Ok(None) };
+        let what = "the table of contents";
+        self.source.seek(SeekFrom::Start(self.table)).map_err(XarError::io(what))?;
+        let mut compressed = Vec::new();
+        let length = self.heap.saturating_sub(self.table);
+        self.source.by_ref().take(length).read_to_end(&mut compressed).map_err(XarError::io(what))?;
+        let mut hasher = Hasher::new(style);
+        hasher.update(&compressed);
+        if hasher.finish() != digest {
+            return Err(XarError::TocDigest(style));
+        }
+        Ok(Some(Contents { compressed, style, digest }))
     }
 }
 
@@ -289,7 +324,7 @@ impl<R> Xar<R> {
     /// How the table of contents was verified; `None`: the archive carries no checksum of it.
     #[must_use]
     pub fn digest(&self) -> Option<Style> {
-        self.digest
+        self.digest.as_ref().map(|digest| digest.style)
     }
 
     /// The signatures the table of contents announces. Nothing here is verified.

@@ -4,12 +4,14 @@ use crate::corpus;
 use crate::flat_package::cpio::{Cpio, Kind};
 use crate::flat_package::payload::Payload;
 use crate::flat_package::selection::Target;
+use crate::flat_package::signature::{Flaw, TrustRoots};
 use crate::flat_package::xar::{EntryId, Stored, Xar, XarError};
 use crate::flat_package::{FlatPackage, PackageError};
 use std::fs::File;
 use std::io::{Cursor, Read, Write as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use time::macros::datetime;
 
 /// Runs bsdtar on `input`; `None`, with a line that says so, where it is not installed.
 fn bsdtar(options: &[&str], input: &[u8]) -> Option<Vec<u8>> {
@@ -155,12 +157,9 @@ fn r133_p2_every_package_of_the_corpus_says_what_the_corpus_knows_about_it() {
         }
         assert_eq!(package.installs().len(), known.len(), "all of them install everything by default");
         assert!(package.installs().iter().all(|target| matches!(target, Target::Component(_))));
-        let signatures = package.signatures();
-        assert_eq!(!signatures.is_empty(), expected["signed"]);
-        for signature in signatures {
-            assert!(signature.present && signature.certificates.len() >= 3);
-            assert!(signature.certificates[0].common_name.is_some(), "{}", path.display());
-        }
+        let verdict = package.verify(&TrustRoots::apple(), datetime!(2026-11-01 00:00 UTC));
+        assert_eq!(verdict.outcome != Err(Flaw::Unsigned), expected["signed"], "{}", path.display());
+        assert_eq!(verdict.styles.contains(&"CMS".to_owned()), expected["x_signature"]);
     }
 }
 

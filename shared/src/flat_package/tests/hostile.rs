@@ -2,14 +2,20 @@
 
 use super::fixture::*;
 use crate::flat_package::FlatPackage;
+use crate::flat_package::signature::TrustRoots;
 use crate::flat_package::xar::EntryId;
 use proptest::prelude::*;
 use std::io::Cursor;
+use time::OffsetDateTime;
 
 /// Does everything a package can be asked for.
 fn exercise(bytes: Vec<u8>) {
     let Ok(mut package) = FlatPackage::open(Cursor::new(bytes)) else { return };
-    let _ = (package.identity(), package.installs().len(), package.signatures());
+    let _ = (
+        package.identity(),
+        package.installs().len(),
+        package.verify(&TrustRoots::apple(), OffsetDateTime::UNIX_EPOCH),
+    );
     for index in 0..package.archive.entries().len() {
         let id = EntryId(index);
         let _ = package.archive.read_whole(id, 1 << 20);

@@ -8,3 +8,4 @@ mod hostile;
 mod packed;
 mod products;
 mod signed;
+mod verdicts;

@@ -1,12 +1,12 @@
 //! Where a signature lies in a package that was written here, and what a signer may not do.
 
-use crate::flat_package::FlatPackage;
 use crate::flat_package::checksum::Style;
 use crate::flat_package::write::{
     Component, ComponentSpec, Compression, PackageSigner, Signatures, SignedContents, WriteError,
     write_component,
 };
 use crate::flat_package::xar::EntryId;
+use crate::flat_package::{FlatPackage, base64};
 use std::cell::RefCell;
 use std::error::Error;
 use std::io::Cursor;
@@ -79,8 +79,9 @@ fn p39_p42_signatures_lie_between_the_checksum_and_the_first_entry() {
     assert_eq!(package.archive.heap_bytes(20, 256).unwrap(), [0xaa; 256]);
     let padded = [vec![0xbb; 700], vec![0; 300]].concat();
     assert_eq!(package.archive.heap_bytes(276, 1000).unwrap(), padded);
-    let signatures = package.signatures();
-    assert!(signatures.iter().all(|signature| signature.certificates[0].der == signer.certificates[0]));
+    let recorded = package.archive.signatures().iter().map(|place| &place.certificates);
+    let decoded = recorded.map(|texts| base64::decode(&texts[0]).unwrap());
+    assert!(decoded.into_iter().all(|certificate| certificate == signer.certificates[0]));
 }
 
 #[test]
