@@ -1,5 +1,6 @@
 //! Who is at the screen of the real Mac, as it changes (P52–P54, R61).
 
+use super::changes::{Changes, Rhythm};
 use crate::host::notices::Notices;
 use shared::{facts::ConsoleUser, sys::mac::dynamic_store};
 use std::{
@@ -8,14 +9,12 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use tokio::{sync::watch, time::sleep};
+use tokio::sync::watch;
 
 /// The key that changes with the console user.
-const KEY: &str = "State:/Users/ConsoleUser";
-/// How often the screen is looked at when nothing tells of changes (R61).
-const POLL: Duration = Duration::from_secs(1);
-/// How often it is looked at all the same when something does.
-const SAFETY: Duration = Duration::from_secs(15);
+const KEYS: &[&str] = &["State:/Users/ConsoleUser"];
+/// R61: at least once a second when nothing tells of changes.
+const RHYTHM: Rhythm = Rhythm { poll: Duration::from_secs(1), safety: Duration::from_secs(15) };
 /// Appears when Setup Assistant is over, and stays (P53).
 const SETUP_DONE: &str = "private/var/db/.AppleSetupDone";
 
@@ -36,8 +35,7 @@ fn owner(console: &Path) -> Option<ConsoleUser> {
 
 /// Tells who is there, now and whenever that changes, until nobody listens.
 pub(super) async fn observe(root: PathBuf, tell: watch::Sender<Option<ConsoleUser>>, notices: Notices) {
-    let (signal, mut changes) = watch::channel(());
-    let is_told = dynamic_store::watch(&[KEY], move || signal.send_replace(())).is_ok();
+    let mut changes = Changes::of(KEYS, RHYTHM);
     while !tell.is_closed() {
         let user = user(&root);
         let is_news = tell.send_if_modified(|known| {
@@ -48,14 +46,7 @@ pub(super) async fn observe(root: PathBuf, tell: watch::Sender<Option<ConsoleUse
         if is_news {
             notices.tell(describe(user.as_ref(), root.join(SETUP_DONE).exists()));
         }
-        if is_told {
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = sleep(SAFETY) => {}
-            }
-        } else {
-            sleep(POLL).await;
-        }
+        changes.next().await;
     }
 }
 

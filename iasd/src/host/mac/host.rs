@@ -108,8 +108,7 @@ impl Host for MacHost {
     }
 
     fn online(&self) -> watch::Receiver<bool> {
-        // Not asked for yet: then a missing network shows in attempts that fail.
-        watch::channel(true).1
+        self.online.clone()
     }
 
     fn agent_address(&self, jobs: &Identifiers) -> Address {

@@ -7,14 +7,17 @@
 
 mod agent;
 mod caffeinate;
+mod changes;
 mod console;
 mod host;
 mod install;
 mod installer;
 mod launchctl;
+mod network;
 mod pkgutil;
 pub(crate) mod preferences;
 mod rosetta;
+mod scutil;
 mod shutdown;
 mod signer;
 mod spctl;
@@ -47,8 +50,15 @@ pub(crate) struct MacHost {
     dir: Arc<Dir>,
     tools: Tools,
     users: watch::Receiver<Option<ConsoleUser>>,
+    online: watch::Receiver<bool>,
     notices: Notices,
-    observed: Mutex<Option<watch::Sender<Option<ConsoleUser>>>>,
+    unobserved: Mutex<Option<Observed>>,
+}
+
+/// What is told to those who observe this Mac.
+struct Observed {
+    users: watch::Sender<Option<ConsoleUser>>,
+    online: watch::Sender<bool>,
 }
 
 /// There is no real Mac to work on.
@@ -80,26 +90,28 @@ impl MacHost {
     /// The Mac whose `/` is `root`, with its tools in it.
     fn below(root: &Path) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let dir = Arc::new(Dir::open_ambient_dir(root, ambient_authority())?);
-        let (console, users) = watch::channel(console::user(root));
+        let (tell_users, users) = watch::channel(console::user(root));
+        let (tell_online, online) = watch::channel(true);
         let (tell, notices) = Notices::new();
         let host = Self {
             root: root.to_owned(),
             dir,
             tools: Tools::below(root),
             users,
+            online,
             notices: tell,
-            observed: Mutex::new(Some(console)),
+            unobserved: Mutex::new(Some(Observed { users: tell_users, online: tell_online })),
         };
         Ok((host, notices))
     }
 
-    /// Begins to look after the Mac: its user is observed, and unless this is a dry run it stays awake, and that user's
+    /// Begins to look after the Mac: its user and its network are observed, and unless this is a dry run it stays awake, and that user's
     /// session has the agent. Needs a runtime; does nothing the second time.
     pub(crate) fn boot(&self, settings: &Settings) {
-        let Some(console) = self.observed.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-            return;
-        };
-        tokio::spawn(console::observe(self.root.clone(), console, self.notices.clone()));
+        let observed = self.unobserved.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(observed) = observed else { return };
+        tokio::spawn(console::observe(self.root.clone(), observed.users, self.notices.clone()));
+        tokio::spawn(network::observe(self.tools.clone(), observed.online));
         tokio::spawn(introduce(self.root.clone(), self.tools.clone(), self.notices.clone()));
         if settings.dry_run {
             return;

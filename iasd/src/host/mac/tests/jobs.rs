@@ -122,3 +122,15 @@ async fn p64_a_started_run_keeps_the_mac_awake_and_introduces_it() {
     };
     assert!(line.starts_with("macOS 15.1 (24B83) on Mac15,6, ") && line.ends_with(" free"), "{line}");
 }
+
+#[tokio::test]
+async fn r47_a_network_that_is_gone_is_told() {
+    let bench = Bench::new();
+    let nothing = "echo 'IPv4 network interface information'; echo '   No IPv4 states found'; echo '   No IPv6 states found'";
+    bench.tool("/usr/sbin/scutil", nothing);
+    let mut online = bench.host.online();
+    assert!(*online.borrow(), "until the system says otherwise");
+    bench.host.boot(&Settings { dry_run: true, ..Settings::default() });
+    online.wait_for(|up| !*up).await.unwrap();
+    assert!(bench.calls().contains(&"scutil --nwi".to_owned()));
+}
