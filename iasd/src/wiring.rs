@@ -123,9 +123,10 @@ impl Run {
         tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
         let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;
+        self.dispatcher.conclude(&ending);
         let clean = async { cleanup::clean_up(&self.engine, &ending).await };
         self.dispatcher.dispatch(clean, std::future::pending()).await;
-        self.dispatcher.finish(&ending);
+        self.dispatcher.finish();
         let exit = ending.exit();
         if exit.cleans_up() && !self.settings.dry_run {
             // The daemon's own job goes last: on a real Mac this ends us (R81).

@@ -1,7 +1,10 @@
 //! How a run ends: preflight's verdict, cleanup, restart, exit codes (R49, R76, R80–R83).
 
 use serde_json::json;
-use shared::{event::ItemEnd, exit::Ended};
+use shared::{
+    event::{EventKind, ItemEnd},
+    exit::Ended,
+};
 use support::{INSTALL_PATH, World};
 
 #[test]
@@ -125,6 +128,38 @@ fn r69_tracked_background_failures_follow_their_policy_and_what_hangs_is_ended()
         let user = outcome.diagnostics.contains("User: failed in the background: exit status 6");
         assert_eq!(user, code == 0, "{}", outcome.diagnostics);
     }
+}
+
+#[test]
+fn r68_a_background_package_is_never_stopped_and_always_waited_for() {
+    let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done; touch /Library/installed";
+    let outcome = World::new()
+        .package("setupassistant", "Slow", "com.example.slow", wait, json!({"donotwait": true}))
+        .script("userland", "Go", "touch /Library/go", json!({}))
+        .setting("TrackBackgroundProcesses", true)
+        .setting("BackgroundTimeout", 1)
+        .run(&[]);
+    outcome.exits(0);
+    assert!(outcome.exists("/Library/installed"), "{}", outcome.diagnostics);
+    assert!(
+        outcome.diagnostics.contains("Slow: this package is still being installed"),
+        "{}",
+        outcome.diagnostics
+    );
+    assert!(outcome.diagnostics.contains("Slow: background: exit status 0"), "{}", outcome.diagnostics);
+    assert!(!outcome.exists(INSTALL_PATH));
+}
+
+#[test]
+fn r81_the_result_is_told_before_anything_is_removed_and_stands_in_the_last_line() {
+    let outcome = World::new().script("setupassistant", "Work", "true", json!({})).run(&[]);
+    outcome.exits(0);
+    let first =
+        |wanted: &dyn Fn(&EventKind) -> bool| outcome.events.iter().position(|event| wanted(&event.kind));
+    let result = first(&|kind| matches!(kind, EventKind::RunFinished { .. })).unwrap();
+    assert!(first(&|kind| matches!(kind, EventKind::Cleanup { .. })).unwrap() > result);
+    let last = outcome.diagnostics.lines().rfind(|line| !line.trim().is_empty());
+    assert!(last.is_some_and(|line| line.contains(" ok 1 installed")), "R102: {last:?}");
 }
 
 #[test]

@@ -20,6 +20,9 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
+/// What of a background process is known when its time is over; one that runs on is given back.
+type Settled = Result<(ItemId, Ended), Watched>;
+
 /// How long a stopped process may take: 10 s to SIGKILL (R69), and a little.
 const AFTER_STOP: Duration = Duration::from_secs(12);
 /// A package must not vanish under the installer, so it gets a multiple of `BackgroundTimeout` (R68).
@@ -87,6 +90,9 @@ impl Background {
 
 impl Engine {
     /// At the end of a phase with `TrackBackgroundProcesses`: waits, stops what does not end, judges (R69).
+    ///
+    /// A package is never stopped, because that would leave half of it: after its longer time (R68) it goes on, and is
+    /// waited for again before cleanup.
     pub(super) async fn settle_background(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let patience = self.settings.background_timeout;
         let own =
@@ -94,7 +100,18 @@ impl Engine {
         let of_agent = async {
             if plan.needs_agent() { self.agents.settle_background(patience).await } else { Ok(Vec::new()) }
         };
-        let (mut ends, of_agent) = futures::join!(own, of_agent);
+        let (own, of_agent) = futures::join!(own, of_agent);
+        let mut ends = Vec::new();
+        for settled in own {
+            match settled {
+                Ok(end) => ends.push(end),
+                Err(running) => {
+                    let text = "this package is still being installed; the run goes on beside it".to_owned();
+                    self.recorder.notice(Level::Warning, Category::Item, Some(running.id), text).await;
+                    self.background.list().push(running);
+                }
+            }
+        }
         match of_agent {
             Ok(of_agent) => ends.extend(of_agent),
             Err(error) => {
@@ -120,12 +137,16 @@ impl Engine {
 }
 
 /// Waits for a process, and ends one that takes too long.
-async fn settle(mut watched: Watched, patience: Duration) -> (ItemId, Ended) {
+async fn settle(mut watched: Watched, patience: Duration) -> Settled {
+    let is_package = watched.kind == ItemKind::Package;
+    let patience = if is_package { patience * PACKAGE_PATIENCE } else { patience };
     let ended = match timeout(patience, &mut watched.ended).await {
         Ok(ended) => ended,
+        Err(_) if is_package => return Err(watched),
         Err(_) => stop(&mut watched).await,
     };
-    (watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned())))
+    let ended = (watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned())));
+    Ok(ended)
 }
 
 async fn stop(watched: &mut Watched) -> Result<Ended, tokio::task::JoinError> {

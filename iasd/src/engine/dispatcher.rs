@@ -46,10 +46,14 @@ impl Dispatcher {
         end
     }
 
-    /// Records the last fact and lets the reporters write what they hold.
-    pub(crate) fn finish(&mut self, ending: &Ending) {
+    /// Records the result; only cleanup comes after it (R81).
+    pub(crate) fn conclude(&mut self, ending: &Ending) {
         let tolerated = self.state.failures().count();
         self.fact(EventKind::RunFinished { exit: ending.exit(), summary: ending.summary(tolerated) });
+    }
+
+    /// Lets the reporters write what they hold.
+    pub(crate) fn finish(&mut self) {
         for reporter in &mut self.reporters {
             reporter.finish();
         }

@@ -20,13 +20,14 @@ pub(crate) struct Log {
     least: Level,
     colour: bool,
     troubles: Troubles,
+    result: Option<String>,
 }
 
 impl Log {
     /// Writes to standard error; in colour when that is a terminal.
     pub(crate) fn to_stderr(least: Level, troubles: Troubles) -> Self {
         let lines = Lines::new(Box::new(io::stderr()), "the log".to_owned(), troubles.clone());
-        Self { lines, least, colour: io::stderr().is_terminal(), troubles }
+        Self { lines, least, colour: io::stderr().is_terminal(), troubles, result: None }
     }
 
     /// Appends to `path` below `root`; the file is opened as DEPNotify's is, and created 0640.
@@ -42,7 +43,7 @@ impl Log {
     ) -> Result<Self, String> {
         let file = append::open(root, path, Mode::from_bits_truncate(0o640), &[trusted_owner])?;
         let lines = Lines::new(Box::new(file), path.to_string(), troubles.clone());
-        Ok(Self { lines, least, colour: false, troubles })
+        Ok(Self { lines, least, colour: false, troubles, result: None })
     }
 
     /// The least level that is logged under the settings `Debug` and `Verbose`.
@@ -68,8 +69,7 @@ impl Reporter for Log {
             self.write(event.at_ms, &line);
         }
         if matches!(event.kind, EventKind::RunFinished { .. }) {
-            // The last line states the result, so that an MDM attribute can read it (R102).
-            self.lines.write(wording::status_line(state), false);
+            self.result = Some(wording::status_line(state));
         }
     }
 
@@ -80,6 +80,10 @@ impl Reporter for Log {
     }
 
     fn finish(&mut self) {
+        if let Some(result) = self.result.take() {
+            // The last line states the result, so that an MDM attribute can read it (R102).
+            self.lines.write(result, false);
+        }
         self.lines.finish();
     }
 }
