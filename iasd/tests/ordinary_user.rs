@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "a test that fails panics")]
 
-use shared::sys::sandbox::{Bind, Ids, Sandbox, probe};
+use shared::sys::sandbox::{Bind, Ids, Processes, Sandbox, probe};
 use std::{
     fs,
     os::unix::{fs::PermissionsExt, process::CommandExt},
@@ -69,6 +69,7 @@ fn sandbox_is_possible(helper: &Path, folder: &Path) -> bool {
         network: false,
         host_name: "x".into(),
         ids: Ids::One,
+        processes: Processes::Shared,
     };
     probe(&sandbox).inspect_err(|error| eprintln!("skipped: {error}")).is_ok()
 }

@@ -5,6 +5,8 @@
 //!      ▲                                    │ crashing: killed after a while
 //!      └────────── logout, retired ─────────┘ SIGTERM, then SIGKILL
 //! ```
+//!
+//! In the sandbox the agent is tied to us: however we end, it does too.
 
 use super::{
     accounts::STAFF,
@@ -12,19 +14,16 @@ use super::{
     runner::Runner,
     scenario::{AgentConduct, AgentMode, seconds},
 };
-use rustix::process::{Pid, Signal, kill_process_group};
 use shared::{
     exit::Ended,
     facts::ConsoleUser,
     layout::AGENT_SOCKET,
-    sys::child::{self, Account, Child, Limits, Program},
+    sys::{
+        child::{self, Account, Child, Limits, Program},
+        sandbox::Life,
+    },
 };
-use std::{
-    fs::{self, File},
-    io,
-    path::{Path, PathBuf},
-    time::Duration,
-};
+use std::{fs::File, io, path::PathBuf, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep,
@@ -43,8 +42,6 @@ pub(super) struct Launchd {
     pub(super) daemon_uid: Option<u32>,
     /// Where its output goes.
     pub(super) log: PathBuf,
-    /// Where its process is noted.
-    pub(super) pid_file: PathBuf,
     /// Who is at the screen.
     pub(super) users: watch::Receiver<Option<ConsoleUser>>,
     /// Requests to end it for good.
@@ -101,13 +98,7 @@ impl Launchd {
             }
         }
         loop {
-            let over = match left_behind(&self.pid_file) {
-                Some(process) => self.adopt(process).await,
-                None => self.keep(user, crashes).await,
-            };
-            // An exit that nobody reaped is no reason to look for it again.
-            let _ = fs::remove_file(&self.pid_file);
-            if let Some(over) = over {
+            if let Some(over) = self.keep(user, crashes).await {
                 return over;
             }
             let throttle = seconds(self.conduct.throttle);
@@ -127,9 +118,6 @@ impl Launchd {
                 return Some(self.until_over().await);
             }
         };
-        if let Err(error) = fs::write(&self.pid_file, child.pid().to_string()) {
-            self.notices.tell(format!("{}: {error}", self.pid_file.display()));
-        }
         let (finished, stop) = child.split();
         tokio::pin!(finished);
         let crash = self.crash_due(*crashes);
@@ -149,24 +137,6 @@ impl Launchd {
         }
     }
 
-    /// Keeps the agent of an earlier daemon that was killed.
-    async fn adopt(&mut self, process: Pid) -> Option<Over> {
-        let pid_file = self.pid_file.clone();
-        let gone = async {
-            while left_behind(&pid_file).is_some() {
-                sleep(ADOPTED_POLL).await;
-            }
-        };
-        tokio::select! {
-            () = gone => None,
-            over = self.until_over() => {
-                // It may be gone in the meantime.
-                let _ = kill_process_group(process, Signal::TERM);
-                Some(over)
-            }
-        }
-    }
-
     fn crash_due(&self, crashes: u32) -> Option<f64> {
         let more = self.conduct.crashes.is_none_or(|all| crashes < all);
         (self.conduct.mode == AgentMode::Crashing && more).then_some(self.conduct.crash_after)
@@ -175,7 +145,7 @@ impl Launchd {
     async fn start(&self, user: &ConsoleUser) -> Result<Child, Ended> {
         let log = open_log(&self.log).map_err(|error| Ended::NotStarted(error.to_string()))?;
         let limits = Limits { kill_after: Duration::from_secs(2), ..Limits::default() };
-        self.runner.start(self.program(user), child::Output::File(log), limits).await
+        self.runner.start(self.program(user), child::Output::File(log), limits, Life::Tied).await
     }
 
     fn program(&self, user: &ConsoleUser) -> Program {
@@ -204,27 +174,6 @@ impl Launchd {
             identity: Some((user.uid, STAFF)),
             ..Program::new(&path)
         }
-    }
-}
-
-/// The file in the side folder that names the agent's process.
-pub(super) const PID_FILE: &str = "agent.pid";
-/// How often an agent that is not our child is looked for.
-const ADOPTED_POLL: Duration = Duration::from_millis(200);
-
-/// The process noted in `file`, if it still is the agent.
-fn left_behind(file: &Path) -> Option<Pid> {
-    let pid: i32 = fs::read_to_string(file).ok()?.trim().parse().ok()?;
-    let words = fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-    let name = Inside::AGENT.as_bytes();
-    words.split(|byte| *byte == 0).any(|word| word == name).then(|| Pid::from_raw(pid)).flatten()
-}
-
-/// Ends the process noted in `file`, if it still is the agent.
-pub(super) fn end_left_behind(file: &Path) {
-    if let Some(process) = left_behind(file) {
-        // It may be gone in the meantime.
-        let _ = kill_process_group(process, Signal::TERM);
     }
 }
 

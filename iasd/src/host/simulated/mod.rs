@@ -33,7 +33,7 @@ use super::notices::Notices;
 use cap_std::fs::Dir;
 use shared::{
     facts::ConsoleUser,
-    sys::sandbox::{Bind, Ids, Sandbox, SandboxError, ids_available, probe},
+    sys::sandbox::{Bind, Ids, Processes, Sandbox, SandboxError, ids_available, probe},
 };
 use std::{
     fs, io,
@@ -115,10 +115,7 @@ impl SimulatedHost {
             layout.notices.into_iter().for_each(|notice| tell.tell(notice));
             let mut binds = layout.binds;
             binds.extend(agent.clone().map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
-            let sandbox = kept_in(&root, &scenario, (this, binds, ids))?;
-            if ids == Ids::All {
-                tell.tell(AS_ROOT.into());
-            }
+            let sandbox = allowed(kept_in(&root, &scenario, (this, binds, ids)), &tell)?;
             Some(Arc::new(sandbox))
         } else {
             tell.tell(WITHOUT_SANDBOX.into());
@@ -146,7 +143,6 @@ impl SimulatedHost {
             conduct,
             daemon_uid: (ids == Ids::All).then(|| rustix::process::geteuid().as_raw()),
             log: side.join("agent.log"),
-            pid_file: side.join(launchd::PID_FILE),
             users: users.clone(),
             retire: retired,
             notices: tell.clone(),
@@ -169,32 +165,37 @@ impl SimulatedHost {
     }
 }
 
-/// The sandbox that keeps scripts in `root`, tried out.
-fn kept_in(
-    root: &Path,
-    scenario: &Scenario,
-    (helper, binds, ids): (&Path, Vec<Bind>, Ids),
-) -> Result<Sandbox, SandboxError> {
-    let host_name = scenario.computer.name.clone();
-    let network = scenario.scripts_may_use_network;
-    let sandbox =
-        Sandbox { helper: helper.to_owned(), root: root.to_owned(), binds, network, host_name, ids };
-    probe(&sandbox)?;
-    Ok(sandbox)
-}
-
-impl Drop for SimulatedHost {
-    /// Nobody but us would end the agent. One that a killed daemon leaves behind is taken over by the next.
-    fn drop(&mut self) {
-        launchd::end_left_behind(&self.side.join(launchd::PID_FILE));
+/// The sandbox that keeps scripts in `root`.
+fn kept_in(root: &Path, scenario: &Scenario, (helper, binds, ids): (&Path, Vec<Bind>, Ids)) -> Sandbox {
+    Sandbox {
+        helper: helper.to_owned(),
+        root: root.to_owned(),
+        binds,
+        network: scenario.scripts_may_use_network,
+        host_name: scenario.computer.name.clone(),
+        ids,
+        processes: Processes::Own,
     }
 }
 
 const WITHOUT_SANDBOX: &str = "without a sandbox, scripts run on this computer itself, with its own programs, and can \
     change it; only IAS_ROOT in their environment tells them where the simulated Mac is";
 
-const AS_ROOT: &str = "as root, scripts write in the simulated Mac only, but can signal every process of this \
-    computer (`kill -9 -1` ends them all); rehearse what you do not trust as an ordinary user, or in a container";
+/// The sandbox as the kernel allows it, with a notice where it cannot keep processes apart.
+fn allowed(sandbox: Sandbox, tell: &Notices) -> Result<Sandbox, SandboxError> {
+    let Err(why) = probe(&sandbox) else { return Ok(sandbox) };
+    let sandbox = Sandbox { processes: Processes::Shared, ..sandbox };
+    probe(&sandbox)?;
+    let whose = match sandbox.ids {
+        Ids::All => ALL_PROCESSES,
+        Ids::One => "all processes of the same user",
+    };
+    tell.tell(format!("scripts write in the simulated Mac only, but can see and signal {whose}: {why}"));
+    Ok(sandbox)
+}
+
+const ALL_PROCESSES: &str = "every process of this computer (`kill -9 -1` ends them all; rehearse what you do not trust \
+    as an ordinary user, or in a virtual machine)";
 
 /// The side folder of `root` unless the scenario names another.
 fn beside(root: &Path) -> PathBuf {

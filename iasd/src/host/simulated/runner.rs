@@ -2,7 +2,7 @@
 
 use super::script::{ScriptCall, ScriptRunner};
 use crate::host::{
-    Launch, Running,
+    Launch, Output, Running,
     launch::{self, as_it_is},
 };
 use cap_std::fs::Dir;
@@ -12,7 +12,7 @@ use shared::{
     layout::MacPath,
     sys::{
         child::{self, Account, Child, Limits, Program},
-        sandbox::{Sandbox, start_inside},
+        sandbox::{Life, Sandbox, start_inside},
     },
 };
 use std::{
@@ -32,15 +32,16 @@ pub(crate) struct Runner {
 }
 
 impl Runner {
-    /// Starts `program`, whose paths are those of the Mac.
+    /// Starts `program`, whose paths are those of the Mac. Without a sandbox, every life is free.
     pub(crate) async fn start(
         &self,
         program: Program,
         output: child::Output,
         limits: Limits,
+        life: Life,
     ) -> Result<Child, Ended> {
         match &self.sandbox {
-            Some(sandbox) => start_inside(sandbox, &program, output, limits).await,
+            Some(sandbox) => start_inside(sandbox, &program, output, limits, life).await,
             None => child::start(&self.outside(program), output, limits).await,
         }
     }
@@ -67,16 +68,25 @@ impl Runner {
     /// Starts `program` as an effect of the run.
     pub(crate) async fn launch(&self, root: &Dir, program: Program, launch: Launch) -> Running {
         let limits = Limits { timeout: launch.timeout, ..Limits::default() };
+        let life = life(&launch.output);
         let (output, forwarding) = match launch::output(root, launch.output, as_it_is) {
             Ok(output) => output,
             Err(error) => {
                 return launch::never(Ended::NotStarted(format!("its log cannot be written: {error}")));
             }
         };
-        match self.start(program, output, limits).await {
+        match self.start(program, output, limits, life).await {
             Ok(child) => launch::running(child, forwarding),
             Err(ended) => launch::never(ended),
         }
+    }
+}
+
+/// What the run waits for has no use without it; what writes a log of its own is to outlive it (R66).
+fn life(output: &Output) -> Life {
+    match output {
+        Output::Lines(_) => Life::Tied,
+        Output::LogFile(_) => Life::Free,
     }
 }
 
@@ -97,7 +107,7 @@ impl ScriptRunner for Runner {
                 program.folder = folder.as_str().into();
             }
             let (output, forwarding) = launch::forward(call.lines, as_it_is);
-            let ended = match self.start(program, output, Limits::default()).await {
+            let ended = match self.start(program, output, Limits::default(), Life::Tied).await {
                 Ok(child) => wait_or_stop(child, call.stopping).await,
                 Err(ended) => ended,
             };

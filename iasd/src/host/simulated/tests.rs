@@ -253,41 +253,6 @@ async fn without_a_sandbox_the_environment_tells_where_the_mac_is() {
     assert!(mac.notices.recv().await.unwrap().contains("without a sandbox"));
 }
 
-#[tokio::test]
-async fn root_is_told_what_the_sandbox_does_not_hold() {
-    let Some(mut mac) = Rehearsal::new("{}") else { return };
-    mac.notices.close();
-    let mut told = Vec::new();
-    while let Some(notice) = mac.notices.recv().await {
-        told.push(notice);
-    }
-    let warned = told.iter().any(|notice| notice.contains("can signal every process"));
-    assert_eq!(warned, mac.host.ids == Ids::All, "{told:?}");
-}
-
-#[tokio::test]
-async fn r64_an_agent_that_outlives_its_daemon_is_taken_over() {
-    let Some(mac) = Rehearsal::with_agent(r#""mode": "present""#) else { return };
-    let loyal = "#!/bin/bash\necho here >> /Users/Shared/agent\nwhile :; do sleep 0.1; done\n";
-    fs::write(mac.host.scenario.agent.program.as_ref().unwrap(), loyal).unwrap();
-    mac.host.boot();
-    mac.agents(1).await;
-    let file = mac.host.side.join(launchd::PID_FILE);
-    let pid = fs::read_to_string(&file).unwrap();
-    // A second daemon on the same Mac, as after the first was killed.
-    let (second, _notices) =
-        SimulatedHost::with_helper(&mac.host.root, mac.host.scenario.clone(), &iasd().unwrap()).unwrap();
-    second.boot();
-    second.users.clone().wait_for(Option::is_some).await.unwrap();
-    tokio::task::yield_now().await;
-    assert_eq!(fs::read_to_string(&file).unwrap(), pid);
-    assert_eq!(mac.agents(1).await, ["here"]);
-    drop(second);
-    while Path::new(&format!("/proc/{pid}/root")).exists() {
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
 /// Runs this test again as an ordinary user when we are root.
 fn again_as_an_ordinary_user(test: &str) {
     use std::os::unix::process::CommandExt;

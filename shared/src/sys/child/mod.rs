@@ -1,7 +1,8 @@
 //! Child processes: started cleanly, drained, bounded, ended on time, and always reaped (R65, R66, R71–R73).
 //!
 //! A child gets its own process group, so that ending it ends what it started (P13). A session of its own would
-//! need code between fork and exec, which is `unsafe`; a job of launchd needs none, since it has no terminal.
+//! need code between fork and exec, which is `unsafe`; a job of launchd needs none, since it has no terminal. In the
+//! sandbox there is a helper that starts one.
 //! Standard output and error are one pipe: lines arrive in the order in which they were written.
 
 mod account;
@@ -44,6 +45,8 @@ pub struct Program {
     pub identity: Option<(u32, u32)>,
     /// Standard input; `/dev/null` unless given.
     pub stdin: Option<Arc<OwnedFd>>,
+    /// Whether it starts a session, first thing; the leader of a group, which others become here, could not.
+    pub starts_session: bool,
 }
 
 impl Program {
@@ -57,6 +60,7 @@ impl Program {
             folder: PathBuf::from("/"),
             identity: None,
             stdin: None,
+            starts_session: false,
         }
     }
 
@@ -67,7 +71,10 @@ impl Program {
     pub fn command(&self) -> io::Result<Command> {
         let mut command = Command::new(&self.path);
         command.args(&self.arguments).env_clear().envs(self.environment.iter().cloned());
-        command.current_dir(&self.folder).process_group(0);
+        command.current_dir(&self.folder);
+        if !self.starts_session {
+            command.process_group(0);
+        }
         command.stdin(match &self.stdin {
             Some(stdin) => stdin.try_clone()?.into(),
             None => Stdio::null(),
@@ -143,6 +150,21 @@ impl Child {
     /// Waits until the child ended, was reaped, and its output was read.
     pub async fn wait(self) -> Finished {
         wait(self.finished).await
+    }
+
+    /// Lets `told` say how it ended: its process is only a stand-in for the program that was meant. Where that was
+    /// ended before its time, or nothing is told, the process has the last word.
+    pub(in crate::sys) fn ended_as(self, told: impl Future<Output = Option<Ended>> + Send + 'static) -> Self {
+        let (send, finished) = oneshot::channel();
+        tokio::spawn(async move {
+            let (mut known, told) = tokio::join!(wait(self.finished), told);
+            if let (Ended::Exited(_) | Ended::Signalled(_), Some(told)) = (&known.ended, told) {
+                known.ended = told;
+            }
+            // Nobody waits for it.
+            let _ = send.send(known);
+        });
+        Self { finished, ..self }
     }
 
     /// Splits into the wait and the means to cut it short.

@@ -1,7 +1,8 @@
-//! The caller's side of the sandbox: gives the order, maps the ids, learns whether the exec succeeded.
+//! The caller's side of the sandbox: gives the order, maps the ids, learns whether the exec succeeded and how the
+//! program ended.
 
-use super::{HELPER_FLAG, Ids, Sandbox, SandboxError, order::Order};
-use crate::sys::child::Program;
+use super::{HELPER_FLAG, Ids, Life, Sandbox, SandboxError, order::Order};
+use crate::{exit::Ended, sys::child::Program};
 use std::{
     fmt::Write as _,
     fs,
@@ -10,15 +11,26 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use tokio::io::AsyncReadExt;
 
 /// How long the helper may be silent before it is given up.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The longest last word that is read.
+const WORD_LIMIT: u64 = 4096;
+
 /// The connection to a helper that is being started.
 #[derive(Debug)]
-pub struct Door {
+pub(super) struct Door {
     stream: UnixStream,
     order: Order,
+}
+
+/// The connection to a helper whose program runs. When it is closed, a program that is tied to the caller is ended.
+#[derive(Debug)]
+pub(super) struct Witness {
+    stream: UnixStream,
+    heard: Vec<u8>,
 }
 
 /// Which ids programs can have: all when we are root and `uid` is among the ids we have, else one.
@@ -34,7 +46,12 @@ pub fn ids_available(uid: u32) -> Ids {
 ///
 /// # Errors
 /// When the two cannot be connected.
-pub fn prepare(sandbox: &Sandbox, program: &Program) -> Result<(Program, Door), SandboxError> {
+pub(super) fn prepare(
+    sandbox: &Sandbox,
+    program: &Program,
+    life: Life,
+    kill_after: Duration,
+) -> Result<(Program, Door), SandboxError> {
     let (ours, theirs) = UnixStream::pair().map_err(|error| SandboxError::SetUp(error.to_string()))?;
     let (uid, gid) = program.identity.unwrap_or_default();
     let order = Order {
@@ -45,9 +62,13 @@ pub fn prepare(sandbox: &Sandbox, program: &Program) -> Result<(Program, Door), 
         folder: program.folder.clone(),
         uid,
         gid,
+        tied: life == Life::Tied,
+        kill_after,
+        proc_writable: !rustix::process::geteuid().is_root(),
     };
     let helper = Program {
         arguments: vec![HELPER_FLAG.into()],
+        starts_session: true,
         stdin: Some(Arc::new(OwnedFd::from(theirs))),
         ..Program::new(&sandbox.helper)
     };
@@ -59,13 +80,14 @@ impl Door {
     ///
     /// # Errors
     /// What the helper says is in the way.
-    pub fn open(self) -> Result<(), SandboxError> {
+    pub(super) fn open(self) -> Result<Witness, SandboxError> {
         let failed = |error: io::Error| SandboxError::SetUp(format!("the helper does not answer: {error}"));
         self.stream.set_read_timeout(Some(PATIENCE)).map_err(failed)?;
         let mut order = serde_json::to_vec(&self.order).map_err(|error| failed(error.into()))?;
         order.push(b'\n');
         (&self.stream).write_all(&order).map_err(failed)?;
         let mut answers = BufReader::new(&self.stream);
+        let mut is_ready = false;
         loop {
             let mut answer = String::new();
             answers.read_line(&mut answer).map_err(failed)?;
@@ -77,20 +99,17 @@ impl Door {
                     })?;
                     (&self.stream).write_all(b"mapped\n").map_err(failed)?;
                 }
-                "ready" => return Self::last_word(answers),
+                "started" => {
+                    let heard = answers.buffer().to_vec();
+                    return Ok(Witness { stream: self.stream, heard });
+                }
+                "ready" => is_ready = true,
+                // The helper has become the program.
+                "" if is_ready => return Ok(Witness { stream: self.stream, heard: Vec::new() }),
+                "exec" => return Err(SandboxError::Exec(rest.replace('\u{1}', "\n"))),
                 "failed" => return Err(SandboxError::SetUp(rest.replace('\u{1}', "\n"))),
                 _ => return Err(failed(io::ErrorKind::UnexpectedEof.into())),
             }
-        }
-    }
-
-    /// After "ready" there is nothing to say but why the exec failed.
-    fn last_word(mut answers: impl BufRead) -> Result<(), SandboxError> {
-        let mut reason = String::new();
-        match answers.read_line(&mut reason) {
-            Ok(0) => Ok(()),
-            Ok(_) => Err(SandboxError::Exec(reason.trim_end().to_owned())),
-            Err(error) => Err(SandboxError::Exec(error.to_string())),
         }
     }
 
@@ -110,6 +129,18 @@ impl Door {
                 fs::write(file("uid_map"), format!("{} {uid} 1\n", self.order.uid))
             }
         }
+    }
+}
+
+impl Witness {
+    /// How the program ended; `None` when nobody knows better than its process.
+    pub(super) async fn last_word(self) -> Option<Ended> {
+        self.stream.set_nonblocking(true).ok()?;
+        let stream = tokio::net::UnixStream::from_std(self.stream).ok()?;
+        let mut heard = self.heard;
+        stream.take(WORD_LIMIT).read_to_end(&mut heard).await.ok()?;
+        let words = String::from_utf8(heard).ok()?;
+        serde_json::from_str(words.lines().find_map(|line| line.strip_prefix("ended "))?).ok()
     }
 }
 

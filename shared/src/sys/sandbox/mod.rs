@@ -1,21 +1,32 @@
 //! A folder that is `/` for the programs started in it, and the only place they can write (P79).
 //!
 //! Linux namespaces do it, without anything to install: a helper (the calling program itself, started with
-//! [`HELPER_FLAG`]) enters a user, mount, network and host-name namespace, makes the folder its root, gives up the
-//! privileges that lead out of it, and only then becomes the program; so the process id is the program's own.
+//! [`HELPER_FLAG`]) enters a user, process, mount, network and host-name namespace and starts the first process in
+//! them (itself again). That makes the folder its root, gives up the privileges that lead out of it, starts the
+//! program, and reaps what it leaves behind. The helper stays outside for as long as the program runs, and ends as it
+//! did; it leads a session of its own (R66) and a process group, to which signals go (R69).
 //!
 //! ```text
-//!   caller                                helper (single-threaded, its standard input is a socket)
-//!   prepare ── order as one JSON line ──► unshare
-//!   open    ◄──────── "map PID" ───────── (has no ids yet)
-//!           ── "mapped" ────────────────► pivot_root, binds, host name, identity, privileges
-//!           ◄──── end of stream ───────── exec succeeded
-//!           ◄──── "failed …" ──────────── or why not
+//!   caller                          helper, in a new session             first process inside
+//!   prepare ── order, one line ───► unshare
+//!   open    ◄──── "map PID" ─────── (has no ids yet)
+//!           ── "mapped" ──────────► start ──────── order, one line ────► /proc, pivot_root, binds, identity
+//!           ◄─ "failed", "exec" ─── ◄───────────── or why not ────────── start the program
+//!           ◄─ "started" ────────── ◄───────────────────────────────────
+//!           ◄─ "ended" ──────────── ◄───────────────────────────────────
 //! ```
 //!
-//! What it is not: a jail for hostile programs. Without a process namespace, processes of the same user can still be
-//! seen and signalled; for root these are all processes of the computer.
+//! The open connections hold it together: without its helper the first process ends the program, and a helper whose
+//! program is [`Life::Tied`] goes when its caller does, however that ends. Processes the program has left behind live on.
+//!
+//! Where the kernel gives no process namespace or no `/proc` for it, as in many containers, [`Processes::Shared`] does
+//! without: the helper itself moves in and becomes the program.
+//!
+//! What it is not: a jail for hostile programs. With shared processes, those of the same user can be seen and signalled;
+//! for root these are all processes of the computer.
 
+#[cfg(target_os = "linux")]
+mod attend;
 #[cfg(target_os = "linux")]
 mod door;
 #[cfg(not(target_os = "linux"))]
@@ -27,11 +38,16 @@ mod enter;
 #[path = "unsupported_enter.rs"]
 mod enter;
 #[cfg(target_os = "linux")]
+mod init;
+#[cfg(target_os = "linux")]
+mod interior;
+#[cfg(target_os = "linux")]
 mod order;
 
-pub use door::{Door, ids_available, prepare};
+pub use door::ids_available;
 pub use enter::{become_user_inside, enter_and_exec};
 
+use self::door::prepare;
 use crate::{
     exit::Ended,
     sys::child::{Child, Limits, Output, Program, start},
@@ -40,15 +56,20 @@ use serde::{Deserialize, Serialize};
 use std::{
     path::{Path, PathBuf},
     process::Stdio,
+    time::Duration,
 };
 
 /// The first argument that makes a program the helper.
 pub const HELPER_FLAG: &str = "--sandbox-exec";
+/// The first argument that makes a program the first process inside.
+const INIT_FLAG: &str = "--sandbox-init";
+/// How much later than the first process inside we kill a group: it spares what has left the group.
+const BACKSTOP: Duration = Duration::from_secs(1);
 
-/// Whether this process was started as the helper; asked before anything else is done.
+/// Whether this process was started as a part of the sandbox; asked before anything else is done.
 #[must_use]
 pub fn is_helper() -> bool {
-    std::env::args_os().nth(1).is_some_and(|flag| flag == HELPER_FLAG)
+    std::env::args_os().nth(1).is_some_and(|flag| flag == HELPER_FLAG || flag == INIT_FLAG)
 }
 
 /// What a program in the sandbox sees.
@@ -66,6 +87,8 @@ pub struct Sandbox {
     pub host_name: String,
     /// Which user ids exist inside.
     pub ids: Ids,
+    /// Which processes exist inside.
+    pub processes: Processes,
 }
 
 /// A file or folder of the host that is visible inside.
@@ -88,6 +111,24 @@ pub enum Ids {
     One,
 }
 
+/// Which processes a program can see and signal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Processes {
+    /// Itself and what it has started.
+    Own,
+    /// All of the computer that the user can.
+    Shared,
+}
+
+/// When a program ends that does not end by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Life {
+    /// With its caller.
+    Tied,
+    /// Not before its time: it may outlive its caller (R66).
+    Free,
+}
+
 /// The sandbox cannot be entered.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SandboxError {
@@ -108,15 +149,20 @@ pub async fn start_inside(
     program: &Program,
     output: Output,
     limits: Limits,
+    life: Life,
 ) -> Result<Child, Ended> {
     let not_started = |error: SandboxError| Ended::NotStarted(error.to_string());
-    let (helper, door) = prepare(sandbox, program).map_err(not_started)?;
-    let child = start(&helper, output, limits).await?;
+    let (helper, door) = prepare(sandbox, program, life, limits.kill_after).map_err(not_started)?;
+    let kill_after = match sandbox.processes {
+        Processes::Own => limits.kill_after + BACKSTOP,
+        Processes::Shared => limits.kill_after,
+    };
+    let child = start(&helper, output, Limits { kill_after, ..limits }).await?;
     // The helper's end must be closed here, or its closing over there would go unnoticed.
     drop(helper);
     let opened = tokio::task::spawn_blocking(move || door.open()).await;
-    opened.map_err(|error| Ended::NotStarted(error.to_string()))?.map_err(not_started)?;
-    Ok(child)
+    let witness = opened.map_err(|error| Ended::NotStarted(error.to_string()))?.map_err(not_started)?;
+    Ok(child.ended_as(witness.last_word()))
 }
 
 /// Sets the sandbox up once and runs nothing in it.
@@ -125,7 +171,7 @@ pub async fn start_inside(
 /// Why it cannot be set up, with the remedy.
 pub fn probe(sandbox: &Sandbox) -> Result<(), SandboxError> {
     let missing = Program::new(Path::new("/.ias/probe/none"));
-    let (helper, door) = prepare(sandbox, &missing)?;
+    let (helper, door) = prepare(sandbox, &missing, Life::Tied, Duration::ZERO)?;
     let mut child = helper
         .command()
         .and_then(|mut command| command.stdout(Stdio::null()).stderr(Stdio::null()).spawn())
@@ -135,7 +181,7 @@ pub fn probe(sandbox: &Sandbox) -> Result<(), SandboxError> {
     // It has told us how it ended.
     let _ = child.wait();
     match opened {
-        Ok(()) | Err(SandboxError::Exec(_)) => Ok(()),
+        Ok(_) | Err(SandboxError::Exec(_)) => Ok(()),
         Err(error) => Err(error),
     }
 }

@@ -1,8 +1,8 @@
-//! What the caller tells the helper.
+//! What the caller tells the helper, and the helper the first process inside.
 
 use super::Sandbox;
 use serde::{Deserialize, Serialize};
-use std::{ffi::OsString, path::PathBuf};
+use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 /// The helper's order.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -21,4 +21,11 @@ pub(super) struct Order {
     pub(super) uid: u32,
     /// Its group inside.
     pub(super) gid: u32,
+    /// Whether it ends with the caller.
+    pub(super) tied: bool,
+    /// How long its group has from SIGTERM to SIGKILL.
+    pub(super) kill_after: Duration,
+    /// Whether `/proc` may be written: an ordinary user can change nothing of the system there, but has to write its
+    /// own process's entries.
+    pub(super) proc_writable: bool,
 }

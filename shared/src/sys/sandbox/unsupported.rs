@@ -1,11 +1,16 @@
 //! The caller's side of the sandbox where there is none.
 
-use super::{Ids, Sandbox, SandboxError};
-use crate::sys::child::Program;
+use super::{Ids, Life, Sandbox, SandboxError};
+use crate::{exit::Ended, sys::child::Program};
+use std::time::Duration;
 
 /// Never made.
 #[derive(Debug)]
-pub struct Door(());
+pub(super) struct Door(());
+
+/// Never made.
+#[derive(Debug)]
+pub(super) struct Witness(());
 
 /// Only the caller's own.
 #[must_use]
@@ -17,7 +22,12 @@ pub fn ids_available(_uid: u32) -> Ids {
 ///
 /// # Errors
 /// Always.
-pub fn prepare(_sandbox: &Sandbox, _program: &Program) -> Result<(Program, Door), SandboxError> {
+pub(super) fn prepare(
+    _sandbox: &Sandbox,
+    _program: &Program,
+    _life: Life,
+    _kill_after: Duration,
+) -> Result<(Program, Door), SandboxError> {
     Err(unsupported())
 }
 
@@ -26,8 +36,15 @@ impl Door {
     ///
     /// # Errors
     /// Always.
-    pub fn open(self) -> Result<(), SandboxError> {
+    pub(super) fn open(self) -> Result<Witness, SandboxError> {
         Err(unsupported())
+    }
+}
+
+impl Witness {
+    /// Knows nothing.
+    pub(super) async fn last_word(self) -> Option<Ended> {
+        None
     }
 }
 

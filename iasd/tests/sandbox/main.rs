@@ -5,116 +5,19 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test that fails panics")]
 
+mod fixture;
+mod processes;
+
+use fixture::{Fixture, again_as_an_ordinary_user, shell};
 use shared::{
     exit::Ended,
-    sys::{
-        child::{Limits, Output, Program},
-        sandbox::{Bind, Sandbox, SandboxError, ids_available, probe, start_inside},
-    },
+    sys::child::{Limits, Program},
 };
 use std::{
     fs,
     os::unix::fs::{PermissionsExt, symlink},
-    path::{Path, PathBuf},
-    time::Duration,
+    path::Path,
 };
-use tokio::sync::mpsc;
-
-/// A folder with a sandbox around it, next to a folder that must not be touched.
-struct Fixture {
-    folder: tempfile::TempDir,
-    sandbox: Sandbox,
-}
-
-impl Fixture {
-    /// `None`, with a line that says so, where the kernel forbids namespaces.
-    fn new() -> Option<Self> {
-        let folder = tempfile::tempdir().unwrap();
-        let base = folder.path().canonicalize().unwrap();
-        fs::set_permissions(&base, fs::Permissions::from_mode(0o755)).unwrap();
-        let root = base.join("root");
-        fs::create_dir(&root).unwrap();
-        fs::create_dir(base.join("outside")).unwrap();
-        fs::write(base.join("outside/secret"), "secret").unwrap();
-        let sandbox = Sandbox {
-            helper: env!("CARGO_BIN_EXE_iasd").into(),
-            root,
-            binds: binds(),
-            network: false,
-            host_name: "mac".into(),
-            ids: ids_available(501),
-        };
-        match probe(&sandbox) {
-            Ok(()) => Some(Self { folder, sandbox }),
-            Err(SandboxError::SetUp(why)) => {
-                eprintln!("skipped: {why}");
-                None
-            }
-            Err(error) => panic!("{error}"),
-        }
-    }
-
-    fn outside(&self) -> PathBuf {
-        self.folder.path().canonicalize().unwrap().join("outside")
-    }
-
-    async fn start(&self, program: &Program, limits: Limits) -> (Ended, Vec<String>) {
-        let (send, mut receive) = mpsc::channel(1 << 16);
-        let child = match start_inside(&self.sandbox, program, Output::Lines(send), limits).await {
-            Ok(child) => child,
-            Err(ended) => return (ended, Vec::new()),
-        };
-        let ended = child.wait().await.ended;
-        let mut lines = Vec::new();
-        while let Some(line) = receive.recv().await {
-            lines.push(line);
-        }
-        (ended, lines)
-    }
-
-    async fn sh(&self, script: &str) -> (Ended, Vec<String>) {
-        self.start(&shell(script), Limits::default()).await
-    }
-}
-
-fn shell(script: &str) -> Program {
-    let mut program = Program::new(Path::new("/bin/sh"));
-    program.arguments = vec!["-c".into(), script.into()];
-    program.environment = vec![("PATH".into(), "/usr/bin:/bin:/usr/sbin:/sbin".into())];
-    program
-}
-
-fn binds() -> Vec<Bind> {
-    let bind = |path: &str, writable| {
-        let from = Path::new(path).canonicalize().ok()?;
-        Some(Bind { from, to: path.into(), writable })
-    };
-    ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/proc"]
-        .into_iter()
-        .filter_map(|path| bind(path, false))
-        .chain(["/dev/null", "/dev/zero"].into_iter().filter_map(|path| bind(path, true)))
-        .collect()
-}
-
-/// Runs this test again as an ordinary user when we are root.
-fn again_as_an_ordinary_user(test: &str) {
-    if !rustix::process::geteuid().is_root() {
-        return;
-    }
-    let copy = tempfile::tempdir().unwrap();
-    fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
-    let program = copy.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
-    let mut command = std::process::Command::new(program);
-    command.args(["--exact", test, "--nocapture"]).env("TMPDIR", "/tmp").current_dir("/");
-    std::os::unix::process::CommandExt::gid(&mut command, 1000);
-    std::os::unix::process::CommandExt::uid(&mut command, 1000);
-    let output = command.output().unwrap();
-    let text =
-        String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "as user 1000: {text}");
-    eprintln!("as user 1000: {text}");
-}
 
 #[tokio::test]
 async fn p79_the_folder_is_the_root_and_the_program_is_root_in_it() {
@@ -204,17 +107,6 @@ async fn r65_what_cannot_be_executed_says_why() {
 }
 
 #[tokio::test]
-async fn r73_a_timeout_ends_the_whole_group() {
-    let Some(world) = Fixture::new() else { return };
-    let limits = Limits { timeout: Some(Duration::from_millis(500)), kill_after: Duration::from_millis(500) };
-    let fifo = "mkfifo /fifo; (trap '' TERM; exec 3<>/fifo; echo in; cat <&3) & trap '' TERM; wait; wait";
-    let (ended, lines) = world.start(&shell(fifo), limits).await;
-    assert_eq!(ended, Ended::TimedOut);
-    assert_eq!(lines, ["in"]);
-    again_as_an_ordinary_user("r73_a_timeout_ends_the_whole_group");
-}
-
-#[tokio::test]
 async fn r72_ten_megabytes_and_bytes_that_are_no_text_come_through_bounded() {
     let Some(world) = Fixture::new() else { return };
     let (ended, lines) = world.sh("printf '\\377\\376 caf\\303\\251\\n'; head -c 10000000 /dev/zero | tr '\\0' x | fold -w 99; exit 3").await;
@@ -223,17 +115,6 @@ async fn r72_ten_megabytes_and_bytes_that_are_no_text_come_through_bounded() {
     assert!(lines.iter().map(|line| line.len() + 1).sum::<usize>() < (1 << 20) + 200);
     assert!(lines.last().unwrap().contains("not shown"), "{:?}", lines.last());
     again_as_an_ordinary_user("r72_ten_megabytes_and_bytes_that_are_no_text_come_through_bounded");
-}
-
-#[tokio::test]
-async fn a_process_left_behind_lives_on_and_holds_nobody_up() {
-    let Some(world) = Fixture::new() else { return };
-    let (ended, lines) = world.sh("mkfifo /go; (read x < /go; echo late > /left) & echo gone").await;
-    assert_eq!((ended, &lines[..]), (Ended::Exited(0), &["gone".to_owned()][..]));
-    let (ended, _) = world.sh("echo now > /go; while ! [ -s /left ]; do :; done").await;
-    assert_eq!(ended, Ended::Exited(0));
-    assert_eq!(fs::read_to_string(world.sandbox.root.join("left")).unwrap(), "late\n");
-    again_as_an_ordinary_user("a_process_left_behind_lives_on_and_holds_nobody_up");
 }
 
 #[tokio::test]
