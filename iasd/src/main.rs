@@ -28,6 +28,7 @@ fn main() -> ExitCode {
     if shared::sys::sandbox::is_helper() {
         return shared::sys::sandbox::enter_and_exec();
     }
+    #[cfg(feature = "simulated")]
     if host::simulated::shim::is_wanted() {
         return host::simulated::shim::answer();
     }

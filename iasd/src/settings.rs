@@ -2,21 +2,24 @@
 //! against the disk (R36, R37, R40, R42, R44).
 
 use cap_std::{ambient_authority, fs::Dir};
-use shared::{
-    layout::MacPath,
-    settings::{
-        DOMAIN, Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments,
-        document, keys,
-    },
+use shared::settings::{
+    DOMAIN, Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments,
+    document, keys,
 };
 use std::{
     fs,
     io::{self, Read},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::Path,
     time::Duration,
 };
 use tokio::time::{Instant, sleep};
+
+#[cfg(feature = "simulated")]
+mod preference_files;
+
+#[cfg(feature = "simulated")]
+pub(crate) use preference_files::PreferenceFiles;
 
 /// How often sources are read again while none names a control file (R42).
 const AGAIN: Duration = Duration::from_secs(10);
@@ -237,56 +240,6 @@ fn check_on_disk(merged: &Merged, root: &Path) -> Result<(), SettingsError> {
         Ok(_) => refused(format!("{path} is not a folder")),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => refused(format!("{path} cannot be looked at: {error}")),
-    }
-}
-
-/// Preferences as plists below a root folder.
-#[derive(Debug, Clone)]
-pub(crate) struct PreferenceFiles {
-    /// The Mac's `/`.
-    root: PathBuf,
-}
-
-impl PreferenceFiles {
-    /// Preferences of the Mac whose `/` is `root`.
-    pub(crate) fn below(root: &Path) -> Self {
-        Self { root: root.to_path_buf() }
-    }
-
-    fn read_one(&self, dir: &Dir, path: &MacPath, source: Source) -> Reading {
-        let bytes = dir.metadata(path.relative()).and_then(|found| match found.is_file() {
-            true => bounded(dir.open(path.relative())?),
-            false => Err(not_regular()),
-        });
-        if bytes.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            return Reading::default();
-        }
-        let mut reading = parsed(bytes, source);
-        for finding in reading.findings.iter_mut().filter(|finding| finding.key.is_none()) {
-            finding.problem = format!("{}: {}", path.under(&self.root).display(), finding.problem);
-        }
-        reading
-    }
-}
-
-impl PreferenceDomain for PreferenceFiles {
-    fn read(&self, domain: &str) -> Vec<Reading> {
-        let local = || Source::Preferences(domain.to_owned());
-        let dir = match Dir::open_ambient_dir(&self.root, ambient_authority()) {
-            Ok(dir) => dir,
-            Err(error) => return vec![parsed(Err(error), local())],
-        };
-        let places = [
-            ("/Library/Preferences", local()),
-            ("/private/var/root/Library/Preferences", local()),
-            ("/Library/Managed Preferences", Source::Managed(domain.to_owned())),
-        ];
-        let read = |(folder, source): (&str, Source)| {
-            MacPath::new(&format!("{folder}/{domain}.plist"))
-                .ok()
-                .map(|path| self.read_one(&dir, &path, source))
-        };
-        places.into_iter().filter_map(read).collect()
     }
 }
 

@@ -29,6 +29,8 @@ use tokio::{
     sync::{Mutex, mpsc},
 };
 
+#[cfg(feature = "simulated")]
+mod simulated;
 mod world;
 
 /// The journal of the last run, below [`RECORDS_FOLDER`].

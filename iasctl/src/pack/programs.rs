@@ -39,8 +39,8 @@ const FOLDERS: [(Arch, [&str; 5]); 2] = [
 
 /// How to get what is missing.
 pub(super) const HOW_TO_BUILD: &str = "build them on a Mac, or with a cross compiler such as cargo-zigbuild:
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release -p iasd -p iasagent --target aarch64-apple-darwin
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release -p iasd -p iasagent --target x86_64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -p iasd -p iasagent --target aarch64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -p iasd -p iasagent --target x86_64-apple-darwin
   then: iasctl pack --programs target …";
 
 /// A program, ready to be packed.

@@ -6,11 +6,11 @@ use futures::{FutureExt as _, StreamExt as _, stream};
 use rustls::{
     ClientConfig, RootCertStore,
     crypto::{CryptoProvider, ring},
-    pki_types::{CertificateDer, pem::PemObject as _},
+    pki_types::CertificateDer,
     version::{TLS12, TLS13},
 };
 use rustls_platform_verifier::Verifier;
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 use url::Url;
 
 /// Why nothing is reached during an outage.
@@ -32,7 +32,12 @@ impl Network {
     ///
     /// # Errors
     /// When the file cannot be read, or holds something that is no certificate.
-    pub(crate) fn trust_pem_file(&mut self, path: &Path) -> Result<(), rustls::pki_types::pem::Error> {
+    #[cfg(feature = "simulated")]
+    pub(crate) fn trust_pem_file(
+        &mut self,
+        path: &std::path::Path,
+    ) -> Result<(), rustls::pki_types::pem::Error> {
+        use rustls::pki_types::pem::PemObject as _;
         for certificate in CertificateDer::pem_file_iter(path)? {
             self.extra_roots.push(certificate?);
         }

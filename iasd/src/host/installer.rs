@@ -16,6 +16,7 @@ pub(crate) enum Report {
     Message(String),
     /// A line that a script of the package wrote, with the script's name. The real program keeps these for the
     /// install log; in a rehearsal they are what the admin wants to see.
+    #[cfg_attr(not(feature = "simulated"), expect(dead_code, reason = "the real program does not write it"))]
     Script(String, String),
 }
 

@@ -19,6 +19,7 @@ mod installer;
 mod launch;
 pub(crate) mod mac;
 mod notices;
+#[cfg(feature = "simulated")]
 pub(crate) mod simulated;
 
 pub(crate) use connectivity::Connectivity;

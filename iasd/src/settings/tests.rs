@@ -2,7 +2,7 @@
 
 use super::*;
 use shared::settings::{ControlSource, arguments::Invocation};
-use std::{ffi::OsString, os::unix::fs::symlink};
+use std::{ffi::OsString, os::unix::fs::symlink, path::PathBuf};
 use tempfile::TempDir;
 
 const MANAGED: &str = "Library/Managed Preferences/cz.macadmin.iasd.plist";

@@ -1,21 +1,22 @@
 //! Chooses the world once: everything that differs between them is in what [`World::choose`] gives.
 
 use super::Refused;
+#[cfg(feature = "simulated")]
+use super::simulated::simulated;
 use crate::{
     download::Network,
     host::{
-        Connectivity, Host,
+        Host,
         mac::{MacHost, preferences::ManagedPreferences, unified_log},
-        simulated::{SimulatedHost, scenario::Scenario},
     },
     report::{Reporter, log::Log, mask::Mask, system_log::SystemLog},
-    settings::{PreferenceDomain, PreferenceFiles},
+    settings::PreferenceDomain,
 };
 use shared::{
     exit::ExitCode,
     settings::{Settings, arguments::Arguments},
 };
-use std::{net::SocketAddr, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 use tokio::sync::mpsc;
 
 /// The computer a run happens on, with what differs from one world to the other.
@@ -61,41 +62,14 @@ fn system_log(settings: &Settings) -> Option<Box<dyn Reporter>> {
     Some(Box::new(SystemLog::new(sink, least, Mask::of(&settings.http))))
 }
 
-fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
-    let scenario = match scenario {
-        Some(file) => Scenario::read(file).map_err(configuration)?,
-        None => Scenario::default(),
-    };
-    let (mut network, outages) = (network(&scenario)?, !scenario.network.outages.is_empty());
-    let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
-    let host = Arc::new(host);
-    network.outages = outages.then(|| Connectivity::new(host.online()));
-    let preferences = Box::new(PreferenceFiles::below(host.root()));
-    let boot = {
-        let host = Arc::clone(&host);
-        Box::new(move |_: &Settings| host.boot())
-    };
-    Ok(World { host, notices, network, preferences, own_log: |_| None, boot })
+#[cfg(not(feature = "simulated"))]
+fn simulated(root: &Path, _: Option<&Path>) -> Result<World, Refused> {
+    let root = root.display();
+    Err(configuration(format!(
+        "{root}: this build knows the real Mac only; rehearse with one that has the feature `simulated`"
+    )))
 }
 
-/// Where the scenario says that hosts are, and whom it trusts besides the system's roots.
-fn network(scenario: &Scenario) -> Result<Network, Refused> {
-    let scenario = &scenario.network;
-    let mut network = Network::default();
-    for (name, address) in &scenario.resolve {
-        let address: SocketAddr = address
-            .parse()
-            .map_err(|error| configuration(format!("scenario: network.resolve.{name}: {error}")))?;
-        network.resolve.push((name.clone(), address));
-    }
-    if let Some(file) = &scenario.extra_roots {
-        network
-            .trust_pem_file(file)
-            .map_err(|error| configuration(format!("{}: {error}", file.display())))?;
-    }
-    Ok(network)
-}
-
-fn configuration(text: impl ToString) -> Refused {
+pub(super) fn configuration(text: impl ToString) -> Refused {
     Refused::new(ExitCode::Configuration, text)
 }

@@ -1,0 +1,52 @@
+//! The world in a folder, for builds that have it.
+
+use super::{
+    Refused,
+    world::{World, configuration},
+};
+use crate::{
+    download::Network,
+    host::{
+        Connectivity, Host as _,
+        simulated::{SimulatedHost, scenario::Scenario},
+    },
+    settings::PreferenceFiles,
+};
+use shared::settings::Settings;
+use std::{net::SocketAddr, path::Path, sync::Arc};
+
+/// The Mac whose `/` is the folder `root`, with what the file `scenario` says of it.
+pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, Refused> {
+    let scenario = match scenario {
+        Some(file) => Scenario::read(file).map_err(configuration)?,
+        None => Scenario::default(),
+    };
+    let (mut network, outages) = (network(&scenario)?, !scenario.network.outages.is_empty());
+    let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
+    let host = Arc::new(host);
+    network.outages = outages.then(|| Connectivity::new(host.online()));
+    let preferences = Box::new(PreferenceFiles::below(host.root()));
+    let boot = {
+        let host = Arc::clone(&host);
+        Box::new(move |_: &Settings| host.boot())
+    };
+    Ok(World { host, notices, network, preferences, own_log: |_| None, boot })
+}
+
+/// Where the scenario says that hosts are, and whom it trusts besides the system's roots.
+fn network(scenario: &Scenario) -> Result<Network, Refused> {
+    let scenario = &scenario.network;
+    let mut network = Network::default();
+    for (name, address) in &scenario.resolve {
+        let address: SocketAddr = address
+            .parse()
+            .map_err(|error| configuration(format!("scenario: network.resolve.{name}: {error}")))?;
+        network.resolve.push((name.clone(), address));
+    }
+    if let Some(file) = &scenario.extra_roots {
+        network
+            .trust_pem_file(file)
+            .map_err(|error| configuration(format!("{}: {error}", file.display())))?;
+    }
+    Ok(network)
+}
