@@ -112,7 +112,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let (recorder, facts) = Recorder::new();
     let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &*host, own_log(&settings), &settings)?);
     dispatcher.fact(run_started(&*host, &settings).await?);
-    let engine = engine(&host, network, &settings, recorder)?;
+    let engine = engine(&host, network, &settings, recorder).await?;
     Ok(Run { host, boot, notices, engine, dispatcher, loaded, settings, _lock: lock })
 }
 
@@ -168,7 +168,7 @@ async fn run_started(host: &dyn Host, settings: &Settings) -> Result<EventKind, 
     })
 }
 
-fn engine(
+async fn engine(
     host: &Arc<dyn Host>,
     network: Network,
     settings: &Arc<Settings>,
@@ -180,10 +180,10 @@ fn engine(
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
-    let agents =
-        Agents::listen(&address, screen, recorder.clone(), settings.agent_request).map_err(|error| {
-            Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
-        })?;
+    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request).await;
+    let agents = agents.map_err(|error| {
+        Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
+    })?;
     Ok(Engine {
         host: Arc::clone(host),
         contents: Arc::new(contents),

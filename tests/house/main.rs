@@ -101,7 +101,8 @@ fn p75_only_sys_and_the_mac_host_know_the_operating_system() {
 
 #[test]
 fn only_the_xpc_layer_and_calls_of_frameworks_may_be_unsafe() {
-    let allowed = ["shared/src/sys/xpc", "shared/src/sys/mac/"];
+    // The last is the library that stands in for libxpc in the layer's tests.
+    let allowed = ["shared/src/sys/xpc", "shared/src/sys/mac/", "tests/xpc/"];
     let allowed = |path: &str| allowed.iter().any(|folder| path.starts_with(folder));
     let broken = sources().into_iter().filter(|source| !allowed(&source.path));
     let broken = broken.filter(|source| {

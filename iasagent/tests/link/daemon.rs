@@ -11,7 +11,7 @@ use shared::{
         },
     },
     item::{ItemId, Phase},
-    sys::link::{Connection, Listener, socket::SocketListener},
+    sys::link::{Arrival, Connection, Listener, socket::SocketListener},
 };
 use std::{
     fs::{self, File},
@@ -74,7 +74,7 @@ impl Place {
     }
 
     pub(crate) fn listen(&self) -> SocketListener {
-        SocketListener::bind(&self.socket()).unwrap()
+        SocketListener::bind(&self.socket(), Box::new(|_| Ok(()))).unwrap()
     }
 
     /// How many copies lie about.
@@ -107,9 +107,17 @@ pub(crate) struct Link {
     pub(crate) background: Vec<(ItemId, Ended)>,
 }
 
+/// Waits for whoever connects.
+pub(crate) async fn guest(listener: &mut SocketListener) -> Connection {
+    match soon(listener.accept()).await.unwrap() {
+        Arrival::Guest(connection) => connection,
+        Arrival::Stranger(_, why) => panic!("{why}"),
+    }
+}
+
 /// Waits for the agent and welcomes it.
 pub(crate) async fn welcome(listener: &mut SocketListener) -> Link {
-    let mut connection = soon(listener.accept()).await.unwrap();
+    let mut connection = guest(listener).await;
     let received = soon(connection.receiver.receive()).await.unwrap().unwrap();
     let FromStranger::CheckIn(claim) = from_bytes(&received.body).unwrap();
     assert_eq!((claim.uid, Some(claim.pid)), (connection.peer.uid, connection.peer.pid));

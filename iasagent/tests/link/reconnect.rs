@@ -1,10 +1,9 @@
 //! How the agent finds a daemon, and whom it takes for one (R107, R110).
 
-use crate::daemon::{Place, Script, ended, read, soon, welcome};
+use crate::daemon::{Place, Script, ended, guest, read, soon, welcome};
 use shared::{
     exit::Ended,
     ipc::message::{FromAgent, FromDaemon, Outcome},
-    sys::link::Listener,
 };
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -71,7 +70,7 @@ async fn r107_who_is_not_the_daemon_is_told_nothing() {
     place.daemon_uid += 1;
     let mut listener = place.listen();
     let mut agent = place.start_agent();
-    let mut impostor = soon(listener.accept()).await.unwrap();
+    let mut impostor = guest(&mut listener).await;
     assert!(soon(impostor.receiver.receive()).await.unwrap().is_none(), "not a word");
     let mut told = BufReader::new(agent.stderr.take().unwrap()).lines();
     let line = soon(told.next_line()).await.unwrap().unwrap();
@@ -83,7 +82,7 @@ async fn r109_an_agent_that_is_refused_tries_again() {
     let place = Place::new();
     let mut listener = place.listen();
     let _agent = place.start_agent();
-    let mut connection = soon(listener.accept()).await.unwrap();
+    let mut connection = guest(&mut listener).await;
     soon(connection.receiver.receive()).await.unwrap().unwrap();
     let refusal = FromDaemon::Refused { reason: "another is here".into() };
     let bytes = shared::ipc::message::to_bytes(&refusal).unwrap();

@@ -10,7 +10,7 @@ use shared::{
         message::{CheckIn, FromDaemon, FromStranger, PROTOCOL, from_bytes, to_bytes},
         roster::{self, Refusal, Serving},
     },
-    sys::link::{Connection, Listener},
+    sys::link::{Arrival, Connection, Gate, Listener, Peer},
 };
 use std::{sync::Arc, time::Duration};
 use tokio::{
@@ -26,17 +26,31 @@ const CROWD: usize = 16;
 /// How often strangers are worth a line in the log.
 const NOTICE_EVERY: Duration = Duration::from_secs(60);
 
+/// Lets in the processes of the user at the screen.
+pub(super) fn gate(office: &Arc<Office>) -> Gate {
+    let office = office.clone();
+    Box::new(move |peer| look_at(peer, &office).map(drop).map_err(|why| why.to_string()))
+}
+
 /// Accepts connections for ever. Dropping it ends them all.
 pub(super) async fn keep(mut listener: Box<dyn Listener>, office: Arc<Office>) {
+    if let Some(caution) = listener.caution() {
+        notice(&office, caution).await;
+    }
     let mut inside = JoinSet::new();
     let mut strangers = Strangers::default();
     loop {
-        let connection = tokio::select! {
+        let arrival = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = inside.join_next() => continue,
         };
-        let connection = match connection {
-            Ok(connection) => connection,
+        let (peer, why) = match arrival {
+            Ok(Arrival::Guest(connection)) if inside.len() < CROWD => {
+                inside.spawn(receive(connection, office.clone()));
+                continue;
+            }
+            Ok(Arrival::Guest(connection)) => (connection.peer, "too many wait".into()),
+            Ok(Arrival::Stranger(peer, why)) => (peer, why),
             Err(error) => {
                 strangers.turned_away(&office, &format!("a connection could not be accepted: {error}")).await;
                 // Out of descriptors, most likely: give others time to close some.
@@ -44,23 +58,17 @@ pub(super) async fn keep(mut listener: Box<dyn Listener>, office: Arc<Office>) {
                 continue;
             }
         };
-        let pid = connection.peer.pid.unwrap_or_default();
-        match look_at(&connection, &office) {
-            Err(why) => strangers.turned_away(&office, &format!("process {pid} was not let in: {why}")).await,
-            Ok(_) if inside.len() >= CROWD => {
-                strangers.turned_away(&office, &format!("process {pid} was not let in: too many wait")).await;
-            }
-            Ok(_) => {
-                inside.spawn(receive(connection, office.clone()));
-            }
-        }
+        let pid = peer.pid.unwrap_or_default();
+        strangers.turned_away(&office, &format!("process {pid} was not let in: {why}")).await;
     }
 }
 
-fn look_at(connection: &Connection, office: &Office) -> Result<ConsoleUser, Refusal> {
+fn look_at(peer: &Peer, office: &Office) -> Result<ConsoleUser, Refusal> {
     let user = office.screen.user();
     let wanted = office.screen.uid_of(user.as_ref());
-    roster::may_speak(connection.peer.uid, user.as_ref(), wanted).cloned()
+    let user = roster::may_speak(peer.uid, user.as_ref(), wanted)?;
+    roster::same_session(peer.session, office.screen.session())?;
+    Ok(user.clone())
 }
 
 /// Hears the check-in and serves the agent to its end.
@@ -104,7 +112,7 @@ async fn hear(connection: &mut Connection) -> Result<CheckIn, String> {
 
 /// The user at the screen may have changed since the connection was made: everything is asked again.
 fn admit(connection: &Connection, office: &Office, claim: &CheckIn) -> Result<(Serving, String), Refusal> {
-    let user = look_at(connection, office)?;
+    let user = look_at(&connection.peer, office)?;
     roster::believes(claim, connection.peer.uid, &user)?;
     let pid = connection.peer.pid.unwrap_or(claim.pid);
     let mut desk = office.desk();

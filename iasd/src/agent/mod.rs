@@ -28,7 +28,7 @@ use shared::{
     ipc::message::{Command, Outcome, PlaceUserFile, RunUserScript},
     item::ItemId,
     layout::MacPath,
-    sys::link::{self, Address, Listener},
+    sys::link::{self, Address},
 };
 use std::{collections::BTreeSet, fs::File, io, os::fd::OwnedFd, sync::Arc, time::Duration};
 use tokio::{
@@ -127,25 +127,16 @@ impl Agents {
     ///
     /// # Errors
     /// When nobody can listen there.
-    pub(crate) fn listen(
+    pub(crate) async fn listen(
         address: &Address,
         screen: Screen,
         recorder: Recorder,
         request_timeout: Option<Duration>,
     ) -> io::Result<Self> {
-        Ok(Self::serve(link::listen(address)?, screen, recorder, request_timeout))
-    }
-
-    /// Listens on whatever carries messages.
-    pub(crate) fn serve(
-        listener: Box<dyn Listener>,
-        screen: Screen,
-        recorder: Recorder,
-        request_timeout: Option<Duration>,
-    ) -> Self {
         let office = Arc::new(Office::new(screen, recorder, request_timeout));
+        let listener = link::listen(address, door::gate(&office)).await?;
         let door = tokio::spawn(door::keep(listener, office.clone())).abort_handle();
-        Self { office, door }
+        Ok(Self { office, door })
     }
 
     /// The agent that serves now; changes as agents come and go (R62).

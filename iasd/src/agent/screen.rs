@@ -9,19 +9,25 @@ use tokio::sync::watch;
 pub(crate) struct Screen {
     user: watch::Receiver<Option<ConsoleUser>>,
     seen_as: Box<dyn Fn(&ConsoleUser) -> u32 + Send + Sync>,
+    session: Box<dyn Fn() -> Option<i32> + Send + Sync>,
 }
 
 impl Screen {
     /// That of `host`.
     pub(crate) fn of(host: Arc<dyn Host>) -> Self {
         let user = host.console_user();
-        Self { user, seen_as: Box::new(move |user| host.uid_seen_for(user)) }
+        let same = host.clone();
+        Self {
+            user,
+            seen_as: Box::new(move |user| host.uid_seen_for(user)),
+            session: Box::new(move || same.console_session()),
+        }
     }
 
     /// One for tests: processes of any user are seen as `uid`.
     #[cfg(test)]
     pub(super) fn seen_as(user: watch::Receiver<Option<ConsoleUser>>, uid: u32) -> Self {
-        Self { user, seen_as: Box::new(move |_| uid) }
+        Self { user, seen_as: Box::new(move |_| uid), session: Box::new(|| None) }
     }
 
     /// Who is there now; asked anew each time (R61).
@@ -32,6 +38,11 @@ impl Screen {
     /// Tells when somebody else is there.
     pub(super) fn watch(&self) -> watch::Receiver<Option<ConsoleUser>> {
         self.user.clone()
+    }
+
+    /// The audit session at the screen, where the system tells.
+    pub(super) fn session(&self) -> Option<i32> {
+        (self.session)()
     }
 
     /// The uid under which the kernel shows us that user's processes.

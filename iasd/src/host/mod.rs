@@ -108,6 +108,11 @@ pub(crate) trait Host: Send + Sync {
     /// Whether the system knows a way to the rest of the world (a default route); changes as networks come and go (R47).
     fn online(&self) -> watch::Receiver<bool>;
 
+    /// The audit session of the user at the screen, where the system tells. Must not block.
+    fn console_session(&self) -> Option<i32> {
+        None
+    }
+
     /// Where the agent link listens: a Mach service on a Mac, a socket elsewhere (R105).
     fn agent_address(&self, jobs: &Identifiers) -> Address;
 

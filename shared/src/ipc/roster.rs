@@ -18,6 +18,14 @@ pub enum Refusal {
         /// What it should say.
         wanted: u32,
     },
+    /// It belongs to another login of the same user, such as one over the network.
+    #[error("it belongs to audit session {found}, the screen to session {wanted}")]
+    WrongSession {
+        /// What the kernel says.
+        found: i32,
+        /// What it should say.
+        wanted: i32,
+    },
     /// It says to be somebody else than the kernel says.
     #[error("it claims uid {claimed} but runs as uid {found}")]
     FalseClaim {
@@ -41,6 +49,17 @@ pub enum Refusal {
 pub fn may_speak(found: u32, user: Option<&ConsoleUser>, wanted: u32) -> Result<&ConsoleUser, Refusal> {
     let user = user.filter(|user| user.is_real()).ok_or(Refusal::NobodyThere)?;
     if found == wanted { Ok(user) } else { Err(Refusal::WrongUser { found, wanted }) }
+}
+
+/// Whether a peer's kernel-supplied audit session is the one at the screen, as far as both are known.
+///
+/// # Errors
+/// When it is another.
+pub fn same_session(found: Option<i32>, wanted: Option<i32>) -> Result<(), Refusal> {
+    match (found, wanted) {
+        (Some(found), Some(wanted)) if found != wanted => Err(Refusal::WrongSession { found, wanted }),
+        _ => Ok(()),
+    }
 }
 
 /// Whether a check-in is acceptable from a peer that [`may_speak`].
@@ -192,6 +211,15 @@ mod tests {
         assert_eq!(may_speak(501, None, 501), Err(Refusal::NobodyThere));
         let setup = ConsoleUser { uid: 248, name: "_mbsetupuser".into() };
         assert_eq!(may_speak(248, Some(&setup), 248), Err(Refusal::NobodyThere));
+    }
+
+    #[test]
+    fn r106_another_login_of_the_same_user_may_not_speak() {
+        let refusal = Refusal::WrongSession { found: 100_022, wanted: 100_003 };
+        assert_eq!(same_session(Some(100_022), Some(100_003)), Err(refusal));
+        assert!(same_session(Some(100_003), Some(100_003)).is_ok());
+        assert!(same_session(None, Some(100_003)).is_ok(), "a socket does not tell");
+        assert!(same_session(Some(100_003), None).is_ok(), "the system does not tell");
     }
 
     #[test]

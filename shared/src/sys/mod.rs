@@ -7,6 +7,9 @@ pub mod mac;
 pub mod packing;
 pub mod sandbox;
 pub mod unpack;
+#[cfg(target_os = "macos")]
+#[expect(unsafe_code, reason = "libxpc is a C library; this is the one place that calls it")]
+mod xpc;
 
 #[cfg(test)]
 mod on_disk;

@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn r109_a_second_living_agent_is_refused_and_the_next_one_replaces_a_dead_one() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let first = Agent::welcome(&mut daemon).await;
     let mut second = Agent::connect(&daemon).await;
     match second.check_in(my_uid()).await {
@@ -19,7 +19,7 @@ async fn r109_a_second_living_agent_is_refused_and_the_next_one_replaces_a_dead_
 
 #[tokio::test]
 async fn r106_another_users_process_is_not_listened_to() {
-    let mut daemon = Daemon::expecting(my_uid() + 1);
+    let mut daemon = Daemon::expecting(my_uid() + 1).await;
     let mut agent = Agent::connect(&daemon).await;
     assert_eq!(agent.check_in(my_uid()).await, None);
     daemon.notice("it runs as uid").await;
@@ -45,7 +45,7 @@ async fn r106_a_real_process_of_another_user_is_turned_away() {
         println!("skipped: only root can start another user's process");
         return;
     }
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let open = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     std::fs::set_permissions(daemon.folder.path(), open).unwrap();
     let mut impostor = tokio::process::Command::new(std::env::current_exe().unwrap());
@@ -58,7 +58,7 @@ async fn r106_a_real_process_of_another_user_is_turned_away() {
 
 #[tokio::test]
 async fn r106_a_false_claim_is_refused() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let mut agent = Agent::connect(&daemon).await;
     let answer = agent.check_in(my_uid() + 7).await;
     assert!(matches!(answer, Some(FromDaemon::Refused { .. })), "{answer:?}");
@@ -67,7 +67,7 @@ async fn r106_a_false_claim_is_refused() {
 
 #[tokio::test]
 async fn r61_nobody_at_the_screen_means_no_agent() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     daemon.user.send_replace(None);
     let mut agent = Agent::connect(&daemon).await;
     assert_eq!(agent.check_in(my_uid()).await, None);
@@ -78,7 +78,7 @@ async fn r61_nobody_at_the_screen_means_no_agent() {
 
 #[tokio::test]
 async fn r111_rude_peers_do_not_stop_the_daemon() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let rude: [&[u8]; 5] = [
         &[0, 0, 0, 9, 0, b'{'],
         &[0xff, 0xff, 0xff, 0xff, 0],
@@ -100,7 +100,7 @@ async fn r111_rude_peers_do_not_stop_the_daemon() {
 
 #[tokio::test]
 async fn p81_a_silent_peer_does_not_keep_others_out() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let _silent: Vec<_> = (0..8).map(|_| StdStream::connect(&daemon.socket).unwrap()).collect();
     Agent::welcome(&mut daemon).await;
     daemon.notice("did not check in").await;

@@ -44,11 +44,11 @@ fn my_uid() -> u32 {
 }
 
 impl Daemon {
-    fn start() -> Self {
-        Self::expecting(my_uid())
+    async fn start() -> Self {
+        Self::expecting(my_uid()).await
     }
 
-    fn expecting(uid: u32) -> Self {
+    async fn expecting(uid: u32) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("run/agent.sock");
         let user = watch::Sender::new(Some(ada()));
@@ -62,7 +62,8 @@ impl Daemon {
             }
         });
         let screen = Screen::seen_as(user.subscribe(), uid);
-        let agents = Agents::listen(&Address::Socket(socket.clone()), screen, recorder, None).unwrap();
+        let address = Address::Socket(socket.clone());
+        let agents = Agents::listen(&address, screen, recorder, None).await.unwrap();
         Self { agents, user, facts, socket, folder }
     }
 

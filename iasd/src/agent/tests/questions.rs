@@ -4,7 +4,7 @@ use super::*;
 
 #[tokio::test]
 async fn r108_a_script_travels_as_a_descriptor_and_its_end_comes_back() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let mut agent = Agent::welcome(&mut daemon).await;
     assert_eq!(daemon.agents.connected().borrow().unwrap().pid, std::process::id());
     assert_eq!(daemon.agents.uids_seen(), BTreeSet::from([501]));
@@ -32,7 +32,7 @@ async fn r108_a_script_travels_as_a_descriptor_and_its_end_comes_back() {
 
 #[tokio::test]
 async fn r64_what_was_sent_is_lost_with_the_agent_and_what_was_not_may_be_asked_again() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let script = file("x");
     let absent = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0).await;
     assert!(matches!(absent, Err(AgentError::Absent)));
@@ -50,7 +50,7 @@ async fn r64_what_was_sent_is_lost_with_the_agent_and_what_was_not_may_be_asked_
 
 #[tokio::test]
 async fn r61_when_the_user_changes_what_runs_may_end_and_nothing_new_begins() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let mut agent = Agent::welcome(&mut daemon).await;
     let script = file("x");
     let run = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0);
@@ -72,7 +72,7 @@ async fn r61_when_the_user_changes_what_runs_may_end_and_nothing_new_begins() {
 
 #[tokio::test]
 async fn r110_an_agent_that_hangs_is_lost_within_five_seconds() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let _agent = Agent::welcome(&mut daemon).await;
     let began = std::time::Instant::now();
     daemon.lost().await;
@@ -81,7 +81,7 @@ async fn r110_an_agent_that_hangs_is_lost_within_five_seconds() {
 
 #[tokio::test]
 async fn r69_background_ends_are_recorded_as_they_come_and_given_once() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let mut agent = Agent::welcome(&mut daemon).await;
     let script = file("x");
     let background = UserScript { donotwait: true, ..SCRIPT };
@@ -108,7 +108,7 @@ async fn r69_background_ends_are_recorded_as_they_come_and_given_once() {
 
 #[tokio::test]
 async fn r81_shutdown_waits_until_the_agent_is_gone_but_not_for_ever() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     daemon.agents.shutdown(Duration::from_secs(600)).await;
     let mut agent = Agent::welcome(&mut daemon).await;
     let obey = async {
@@ -129,7 +129,7 @@ async fn r81_shutdown_waits_until_the_agent_is_gone_but_not_for_ever() {
 
 #[tokio::test]
 async fn r108_a_file_open_for_writing_is_not_handed_over() {
-    let daemon = Daemon::start();
+    let daemon = Daemon::start().await;
     let writable = tempfile::tempfile().unwrap();
     let refused = daemon.agents.run(content(&writable, ""), SCRIPT, lines().0).await;
     assert!(matches!(refused, Err(AgentError::Content(_))));
@@ -137,7 +137,7 @@ async fn r108_a_file_open_for_writing_is_not_handed_over() {
 
 #[tokio::test]
 async fn r111_an_agent_may_send_the_longest_line() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::start().await;
     let mut agent = Agent::welcome(&mut daemon).await;
     let script = file("x");
     let (sender, mut lines) = lines();

@@ -1,6 +1,8 @@
 //! Where the daemon listens: chosen with the world, and the only thing that says which link carries messages (R105).
 
-use super::{Connection, Listener, socket};
+use super::{Connection, Gate, Listener, socket};
+#[cfg(target_os = "macos")]
+use crate::sys::xpc;
 use std::{fmt, io, path::PathBuf};
 
 /// Where the daemon is to be found by its agent.
@@ -21,13 +23,16 @@ impl fmt::Display for Address {
     }
 }
 
-/// Listens at `address`, as the daemon. Must be called within a runtime.
+/// Listens at `address`, as the daemon, for those whom `gate` lets in.
 ///
 /// # Errors
 /// When nobody can listen there; for a service on any system but macOS.
-pub fn listen(address: &Address) -> io::Result<Box<dyn Listener>> {
+pub async fn listen(address: &Address, gate: Gate) -> io::Result<Box<dyn Listener>> {
     match address {
-        Address::Socket(path) => Ok(Box::new(socket::SocketListener::bind(path)?)),
+        Address::Socket(path) => Ok(Box::new(socket::SocketListener::bind(path, gate)?)),
+        #[cfg(target_os = "macos")]
+        Address::Service(name) => xpc::listen(name, gate).await,
+        #[cfg(not(target_os = "macos"))]
         Address::Service(_) => Err(no_services()),
     }
 }
@@ -39,10 +44,14 @@ pub fn listen(address: &Address) -> io::Result<Box<dyn Listener>> {
 pub async fn connect(address: &Address) -> io::Result<Connection> {
     match address {
         Address::Socket(path) => socket::connect(path).await,
+        #[cfg(target_os = "macos")]
+        Address::Service(name) => xpc::connect(name).await,
+        #[cfg(not(target_os = "macos"))]
         Address::Service(_) => Err(no_services()),
     }
 }
 
+#[cfg(not(target_os = "macos"))]
 fn no_services() -> io::Error {
     io::Error::new(io::ErrorKind::Unsupported, "Mach services exist on a Mac only; use a socket here")
 }
@@ -50,16 +59,17 @@ fn no_services() -> io::Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sys::link::Arrival;
 
+    #[cfg(not(target_os = "macos"))]
     #[tokio::test]
     async fn r105_a_mach_service_is_refused_where_there_are_none() {
-        if cfg!(target_os = "macos") {
-            println!("skipped: this is a Mac");
-            return;
-        }
         let address = Address::Service("cz.macadmin.ias.xpc".into());
         assert_eq!(address.to_string(), "Mach service cz.macadmin.ias.xpc");
-        assert_eq!(listen(&address).err().unwrap().kind(), io::ErrorKind::Unsupported);
+        assert_eq!(
+            listen(&address, Box::new(|_| Ok(()))).await.err().unwrap().kind(),
+            io::ErrorKind::Unsupported
+        );
         assert_eq!(connect(&address).await.err().unwrap().kind(), io::ErrorKind::Unsupported);
     }
 
@@ -68,8 +78,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let address = Address::Socket(folder.path().join("run/agent.sock"));
         assert!(connect(&address).await.is_err());
-        let mut listener = listen(&address).unwrap();
+        let mut listener = listen(&address, Box::new(|_| Ok(()))).await.unwrap();
         let (accepted, connected) = tokio::join!(listener.accept(), connect(&address));
-        assert_eq!(accepted.unwrap().peer, connected.unwrap().peer);
+        let Arrival::Guest(accepted) = accepted.unwrap() else { panic!("turned away") };
+        assert_eq!(accepted.peer, connected.unwrap().peer);
     }
 }

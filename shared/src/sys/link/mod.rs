@@ -28,6 +28,37 @@ pub struct Peer {
     pub gid: u32,
     /// Its process; for the log only, since numbers are reused (P29).
     pub pid: Option<u32>,
+    /// Its audit session, where the link tells.
+    pub session: Option<i32>,
+}
+
+/// Decides who may connect by the kernel's word alone, before anything is read (P81). Must not block.
+///
+/// # Errors
+/// Why the peer is turned away.
+pub type Gate = Box<dyn Fn(&Peer) -> Result<(), String> + Send + Sync>;
+
+/// Why a connection that carries messages ended (P32).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Closed {
+    /// The other end went away, or closed.
+    #[error("the other end ended, or closed the connection")]
+    Interrupted,
+    /// There is no such service, this end closed, or the other end of an accepted connection is gone.
+    #[error("the connection is closed")]
+    Invalid,
+    /// The system is about to end this program.
+    #[error("the system is about to end this program")]
+    Terminating,
+    /// The other end does not have the signature that was demanded (R106, R107).
+    #[error("the other end's code signature is not the one that is demanded")]
+    WrongSignature,
+    /// The other end sends without waiting until it is read (P33).
+    #[error("the other end sends faster than it is read")]
+    Flooded,
+    /// An error in this program.
+    #[error("an error in this program ended the connection")]
+    Broken,
 }
 
 /// A connection is of no more use.
@@ -42,6 +73,12 @@ pub enum LinkError {
     /// A descriptor is missing, or one too many.
     #[error("the other end broke the protocol: {0}")]
     Descriptor(&'static str),
+    /// What arrived is no message of ours.
+    #[error("the other end broke the protocol: {0}")]
+    Foreign(&'static str),
+    /// It ended.
+    #[error("{0}")]
+    Closed(Closed),
 }
 
 /// A message's bytes and its descriptor.
@@ -77,8 +114,21 @@ pub trait Receiver: Send + Sync {
 
 /// Accepts connections.
 pub trait Listener: Send {
-    /// The next connection, of which nothing has been read.
-    fn accept(&mut self) -> Doing<'_, io::Result<Connection>>;
+    /// The next connection, of which nothing has been read, or who was turned away.
+    fn accept(&mut self) -> Doing<'_, io::Result<Arrival>>;
+
+    /// What this listener cannot check of its peers, for the log.
+    fn caution(&self) -> Option<String> {
+        None
+    }
+}
+
+/// Who came to a listener.
+pub enum Arrival {
+    /// Somebody whom the gate let in.
+    Guest(Connection),
+    /// Somebody whom it turned away, and why. Nothing was read of it.
+    Stranger(Peer, String),
 }
 
 /// A connection and who is at its other end.

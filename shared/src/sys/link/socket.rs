@@ -3,7 +3,7 @@
 //! Anybody may connect: only credentials decide who is listened to, and a socket that keeps other users out would
 //! keep the agent out. Its folder belongs to the daemon, so nobody else can put a socket in its place.
 
-use super::{Connection, Doing, LinkError, Listener, Peer, Received, Receiver, Sender};
+use super::{Arrival, Connection, Doing, Gate, LinkError, Listener, Peer, Received, Receiver, Sender};
 use crate::ipc::frame::{self, Decoder};
 use rustix::net::{
     RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage,
@@ -33,20 +33,20 @@ const WAITING_DESCRIPTORS: usize = 8;
 const CHUNK: usize = 16 << 10;
 
 /// A socket in the file system.
-#[derive(Debug)]
 pub struct SocketListener {
     socket: UnixListener,
     path: PathBuf,
+    gate: Gate,
 }
 
 impl SocketListener {
-    /// Listens at `path`, whose folder is created with mode 0755 when it is missing. A socket that a dead daemon
-    /// left behind is replaced.
+    /// Listens at `path`, whose folder is created with mode 0755 when it is missing, for those whom the gate lets in.
+    /// A socket that a dead daemon left behind is replaced.
     ///
     /// # Errors
     /// When the folder or what lies at `path` is not ours alone, when somebody listens there, or when the path is
     /// too long for a socket.
-    pub fn bind(path: &Path) -> io::Result<Self> {
+    pub fn bind(path: &Path, gate: Gate) -> io::Result<Self> {
         let folder = path.parent().ok_or_else(|| refused(path, "has no folder"))?;
         if !folder.exists() {
             DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
@@ -65,7 +65,7 @@ impl SocketListener {
             .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         fs::set_permissions(&fresh, fs::Permissions::from_mode(0o666))?;
         fs::rename(&fresh, path)?;
-        Ok(Self { socket, path: path.to_owned() })
+        Ok(Self { socket, path: path.to_owned(), gate })
     }
 }
 
@@ -77,11 +77,15 @@ impl Drop for SocketListener {
 }
 
 impl Listener for SocketListener {
-    fn accept(&mut self) -> Doing<'_, io::Result<Connection>> {
+    fn accept(&mut self) -> Doing<'_, io::Result<Arrival>> {
         Box::pin(async {
             let (stream, _) = self.socket.accept().await?;
             // The daemon takes descriptors from nobody.
-            connection(stream, frame::GREETING_LIMIT, 0)
+            let connection = connection(stream, frame::GREETING_LIMIT, 0)?;
+            Ok(match (self.gate)(&connection.peer) {
+                Ok(()) => Arrival::Guest(connection),
+                Err(why) => Arrival::Stranger(connection.peer, why),
+            })
         })
     }
 }
@@ -97,7 +101,7 @@ pub async fn connect(path: &Path) -> io::Result<Connection> {
 fn connection(stream: UnixStream, limit: usize, descriptors: usize) -> io::Result<Connection> {
     let credentials = stream.peer_cred()?;
     let pid = credentials.pid().and_then(|pid| u32::try_from(pid).ok());
-    let peer = Peer { uid: credentials.uid(), gid: credentials.gid(), pid };
+    let peer = Peer { uid: credentials.uid(), gid: credentials.gid(), pid, session: None };
     let stream = Arc::new(stream);
     let sender = Arc::new(SocketSender { stream: stream.clone(), turn: Mutex::new(()) });
     let receiver = SocketReceiver {
@@ -255,11 +259,36 @@ mod tests {
     use super::*;
     use std::{fs::File, io::Read, io::Write};
 
+    fn bind(path: &Path) -> io::Result<SocketListener> {
+        SocketListener::bind(path, Box::new(|_| Ok(())))
+    }
+
+    async fn guest(listener: &mut SocketListener) -> Connection {
+        match listener.accept().await.unwrap() {
+            Arrival::Guest(connection) => connection,
+            Arrival::Stranger(_, why) => panic!("{why}"),
+        }
+    }
+
     async fn pair(folder: &Path) -> (SocketListener, Connection, Connection) {
         let path = folder.join("s/agent.sock");
-        let mut listener = SocketListener::bind(&path).unwrap();
-        let (accepted, connected) = tokio::join!(listener.accept(), connect(&path));
-        (listener, accepted.unwrap(), connected.unwrap())
+        let mut listener = bind(&path).unwrap();
+        let (accepted, connected) = tokio::join!(guest(&mut listener), connect(&path));
+        (listener, accepted, connected.unwrap())
+    }
+
+    #[tokio::test]
+    async fn p81_a_stranger_is_turned_away_unread() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("s/agent.sock");
+        let gate: Gate = Box::new(|peer| Err(format!("{} may not", peer.uid)));
+        let mut listener = SocketListener::bind(&path, gate).unwrap();
+        let mut agent = connect(&path).await.unwrap();
+        agent.sender.send(b"let me in", None).await.unwrap();
+        let Arrival::Stranger(peer, why) = listener.accept().await.unwrap() else { panic!("let in") };
+        assert_eq!(why, format!("{} may not", peer.uid));
+        // Not a proper end: what it had said was never read.
+        assert!(agent.receiver.receive().await.is_err());
     }
 
     #[tokio::test]
@@ -318,7 +347,7 @@ mod tests {
         assert!(daemon.receiver.receive().await.unwrap().is_none());
         let path = folder.path().join("s/agent.sock");
         let mut stream = std::os::unix::net::UnixStream::connect(&path).unwrap();
-        let mut daemon = listener.accept().await.unwrap();
+        let mut daemon = guest(&mut listener).await;
         stream.write_all(&[0, 0, 0, 9, 0, b'x']).unwrap();
         drop(stream);
         let half = daemon.receiver.receive().await.unwrap_err();
@@ -332,9 +361,9 @@ mod tests {
         drop(std::os::unix::net::UnixListener::bind(folder.path().join("stale")).unwrap());
         fs::create_dir(folder.path().join("s")).unwrap();
         fs::rename(folder.path().join("stale"), &path).unwrap();
-        let living = SocketListener::bind(&path).unwrap();
+        let living = bind(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o666);
-        assert_eq!(SocketListener::bind(&path).unwrap_err().kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(bind(&path).err().unwrap().kind(), io::ErrorKind::AddrInUse);
         drop(living);
         assert!(!path.exists());
     }
@@ -345,10 +374,10 @@ mod tests {
         let path = folder.path().join("s/agent.sock");
         fs::create_dir(folder.path().join("s")).unwrap();
         fs::write(&path, "precious").unwrap();
-        assert!(SocketListener::bind(&path).unwrap_err().to_string().contains("something else"));
+        assert!(bind(&path).err().unwrap().to_string().contains("something else"));
         assert_eq!(fs::read_to_string(&path).unwrap(), "precious");
         fs::remove_file(&path).unwrap();
         fs::set_permissions(folder.path().join("s"), fs::Permissions::from_mode(0o777)).unwrap();
-        assert!(SocketListener::bind(&path).unwrap_err().to_string().contains("nobody else can write"));
+        assert!(bind(&path).err().unwrap().to_string().contains("nobody else can write"));
     }
 }
