@@ -3,6 +3,7 @@
 use crate::{
     check_settings::{self, CheckedSettings},
     excerpt::Excerpts,
+    stdout,
 };
 use serde::Serialize;
 use shared::{
@@ -14,7 +15,7 @@ use shared::{
 use std::{
     fmt::Write as _,
     fs::File,
-    io::{self, IsTerminal as _, Read, Write as _},
+    io::{self, IsTerminal as _, Read},
     process::ExitCode,
 };
 
@@ -68,13 +69,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         checked.iter().map(|file| file.as_text(colour)).collect()
     };
-    if let Err(why) = io::stdout().write_all(text.as_bytes())
-        && why.kind() != io::ErrorKind::BrokenPipe
-    {
-        eprintln!("error: standard output: {why}");
-        return ExitCode::FAILURE;
-    }
-    verdict.exit_code(arguments.strict)
+    stdout::print(&text).err().unwrap_or_else(|| verdict.exit_code(arguments.strict))
 }
 
 /// One file, checked, or not even read.

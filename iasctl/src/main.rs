@@ -11,6 +11,7 @@ mod pack;
 mod pem;
 mod plan;
 mod simulate;
+mod stdout;
 
 /// Check, rehearse and inspect a Mac's enrolment, on a Mac or on Linux.
 #[derive(Debug, Parser)]

@@ -1,26 +1,22 @@
 //! `iasctl plan`: what a run would do on the Mac described, and why, without doing anything.
 
+use crate::stdout;
 use serde_json::{Value, json};
 use shared::{
-    control::{self, Context, Severity},
+    control::{self, Context, Finding, Severity},
     event::ItemEnd,
     facts::{Arch, Facts},
     item::{HashCheckPolicy, Item},
     layout::MacPath,
     plan::{PhasePlan, Plan, plan},
 };
-use std::{
-    collections::BTreeMap,
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 /// What `plan` is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// The control file
-    #[arg(value_name = "FILE")]
+    /// The control file, or a folder with `bootstrap.json`
+    #[arg(value_name = "FILE|DIR")]
     file: PathBuf,
     /// A JSON file that describes the Mac: {"arch": "arm64", "os_version": "15.5", "receipts": {"com.example.id": "1.0"}}
     #[arg(long, value_name = "FILE", conflicts_with_all = ["arch", "installed"])]
@@ -51,25 +47,31 @@ fn receipt(text: &str) -> Result<(String, String), String> {
     Ok((id.to_owned(), version.to_owned()))
 }
 
-/// Plans and prints; exit 1 when the run would be refused.
+/// Plans and prints; exit 1 when the run would be refused, or an item cannot be what was meant.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    match planned(arguments) {
-        Ok(plan) => print(&plan, arguments.json),
-        Err(problems) => {
-            problems.iter().for_each(|problem| eprintln!("{problem}"));
-            ExitCode::FAILURE
+    let (plan, findings) = match planned(arguments) {
+        Ok(planned) => planned,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
         }
+    };
+    for finding in &findings {
+        eprintln!("{finding}");
+        finding.hint.iter().for_each(|hint| eprintln!("hint: {hint}"));
+    }
+    let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
+    match plan.map(|plan| print(&plan, arguments.json)) {
+        Some(code) if is_sound => code,
+        _ => ExitCode::FAILURE,
     }
 }
 
 /// Results go to standard output, the verdict to standard error.
 fn print(plan: &Plan, json: bool) -> ExitCode {
     let text = if json { format!("{:#}\n", as_json(plan)) } else { plan.to_string() };
-    if let Err(why) = io::stdout().write_all(text.as_bytes())
-        && why.kind() != io::ErrorKind::BrokenPipe
-    {
-        eprintln!("error: standard output: {why}");
-        return ExitCode::FAILURE;
+    if let Err(failed) = stdout::print(&text) {
+        return failed;
     }
     match plan.forbidding().count() {
         0 => ExitCode::SUCCESS,
@@ -84,14 +86,18 @@ fn print(plan: &Plan, json: bool) -> ExitCode {
     }
 }
 
-fn planned(arguments: &Arguments) -> Result<Plan, Vec<String>> {
-    let file = arguments.file.display().to_string();
-    let read = |path: &PathBuf| {
-        std::fs::read(path).map_err(|error| vec![format!("error: {}: {error}", path.display())])
+/// The plan, unless the control file cannot be used at all, and everything that is wrong with that file.
+fn planned(arguments: &Arguments) -> Result<(Option<Plan>, Vec<Finding>), String> {
+    let path = match arguments.file.is_dir() {
+        true => arguments.file.join("bootstrap.json"),
+        false => arguments.file.clone(),
     };
+    let file = path.display().to_string();
+    let read =
+        |path: &PathBuf| std::fs::read(path).map_err(|error| format!("error: {}: {error}", path.display()));
     let facts = match &arguments.facts {
         Some(path) => serde_json::from_slice(&read(path)?)
-            .map_err(|error| vec![format!("error: {}: {error}", path.display())])?,
+            .map_err(|error| format!("error: {}: {error}", path.display()))?,
         None => Facts {
             arch: arguments.arch,
             os_version: String::new(),
@@ -99,13 +105,11 @@ fn planned(arguments: &Arguments) -> Result<Plan, Vec<String>> {
         },
     };
     let install_path = MacPath::new("/Library/installapplications")
-        .map_err(|error| vec![format!("error: the default InstallPath: {error}")])?;
+        .map_err(|error| format!("error: the default InstallPath: {error}"))?;
     let context = Context { install_path, hash_check: arguments.hash_check_policy };
-    let reading = control::read(&read(&arguments.file)?, &file, &context);
-    let errors = reading.findings.iter().filter(|finding| finding.severity == Severity::Error);
-    let errors: Vec<String> = errors.map(ToString::to_string).collect();
-    let control = reading.control.ok_or(errors)?;
-    Ok(plan(&control, &facts, arguments.hash_check_policy))
+    let reading = control::read(&read(&path)?, &file, &context);
+    let plan = reading.control.map(|control| plan(&control, &facts, arguments.hash_check_policy));
+    Ok((plan, reading.findings))
 }
 
 fn as_json(plan: &Plan) -> Value {

@@ -54,6 +54,18 @@ fn an_item_that_forbids_the_run_is_exit_1() {
 }
 
 #[test]
+fn r12_a_folder_means_its_bootstrap_json_and_what_would_be_left_out_is_told_with_a_hint() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("bootstrap.json"), FILE.replace("rootscript", "rootscrip")).unwrap();
+    let printed = plan(folder.path(), &["--arch", "x86_64"]);
+    let (text, told) =
+        (String::from_utf8(printed.stdout).unwrap(), String::from_utf8(printed.stderr).unwrap());
+    assert!(text.contains("\"Tools\": package"), "the rest is planned: {text}");
+    assert!(told.contains("bootstrap.json:4:") && told.contains("hint: did you mean rootscript?"), "{told}");
+    assert_eq!(printed.status.code(), Some(1), "{told}");
+}
+
+#[test]
 fn a_full_standard_output_is_an_error_and_no_panic() {
     let Ok(full) = File::options().write(true).open("/dev/full") else {
         return println!("skipped: this system has no /dev/full");

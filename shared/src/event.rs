@@ -12,6 +12,9 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
+/// How the error begins when content is not what its `hash` says, so that watchers can advise on it.
+pub const WRONG_DIGEST: &str = "its SHA-256 is";
+
 /// A fact, in the order in which the dispatcher took it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Event {

@@ -1,5 +1,6 @@
 //! Stories told through the real programs.
 
+mod advice;
 mod agent;
 mod batches;
 mod dialects;

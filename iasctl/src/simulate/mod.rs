@@ -153,6 +153,10 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     Ok(code)
 }
 
+/// What to do about content that is not what its `hash` says.
+const WRONG_DIGESTS: &str = "hint: if it is the content that is right, end this and add --update-hashes: it writes \
+    the digests of what is served into the control file";
+
 /// Shows the run until `iasd` has ended: what happened, how it ended, and whether we were interrupted.
 async fn watch(
     mut daemon: Daemon,
@@ -208,8 +212,13 @@ impl Requests {
 
 fn take(line: &str, run: &mut Run, view: &mut dyn View) {
     if let Ok(event) = serde_json::from_str::<Event>(line) {
+        let knew = run.wrong_digests;
         run.event(&event);
         view.event(&event, line, run);
+        if run.wrong_digests && !knew {
+            // Now, because the attempts that follow take half a minute.
+            view.note(WRONG_DIGESTS);
+        }
     } else if let Ok(progress) = serde_json::from_str::<Progress>(line) {
         run.progress(&progress, view::now_ms());
         view.progress(&progress, run);

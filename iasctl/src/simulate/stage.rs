@@ -8,7 +8,9 @@ use plist::Dictionary;
 use serde_json::{Map, Value, json};
 use shared::{
     digest::Digest,
+    hint::nearest,
     item::Phase,
+    settings::keys,
     sys::{atomic, packing},
 };
 use std::{
@@ -68,7 +70,9 @@ impl Stage {
         let mut settings = settings(folder, arguments)?;
         let mut site = Site::default();
         let urls = urls(&text);
-        serve(&mut site, folder, &mut scenario, &urls, &built)?;
+        // What a control file names may lie beside it, also when it is given alone.
+        let beside = folder.or(control.parent());
+        serve(&mut site, beside, &mut scenario, &urls, &built)?;
         if !settings.contains_key("JSONURL") && !settings.contains_key("Bootstrap") {
             let host = site.hosts().into_iter().next().unwrap_or_else(|| DEFAULT_HOST.to_owned());
             settings.insert("JSONURL".to_owned(), format!("https://{host}/{CONTROL_FILE}").into());
@@ -221,6 +225,10 @@ fn settings(folder: Option<&Path>, arguments: &Arguments) -> Result<Dictionary, 
         None => Dictionary::new(),
     };
     for (key, value) in &arguments.set {
+        if keys::find(key).is_none() {
+            let hint = nearest(key, keys::names()).map(|name| format!(": did you mean {name}?"));
+            return Err(format!("--set {key}: there is no such setting{}", hint.unwrap_or_default()));
+        }
         let value = match (value.as_str(), value.parse::<i64>()) {
             ("true" | "false", _) => plist::Value::Boolean(value == "true"),
             (_, Ok(number)) => plist::Value::Integer(number.into()),

@@ -4,6 +4,7 @@ use super::{
     stage::Stage,
     view::{Painter, Run, Style, column},
 };
+use crate::stdout;
 use serde_json::Value;
 use shared::{
     event::ItemEnd,
@@ -24,7 +25,7 @@ const LOG_TAIL: usize = 10;
 /// Prints the summary: on standard output, or on standard error beside JSON.
 pub(crate) fn print(run: &Run, stage: &Stage, code: u8, painter: Painter, json: bool) {
     let text = summary(run, stage, code, painter);
-    if json { eprint!("{text}") } else { print!("{text}") }
+    if json { eprint!("{text}") } else { stdout::line(text.trim_end()) }
 }
 
 fn summary(run: &Run, stage: &Stage, code: u8, painter: Painter) -> String {
@@ -67,6 +68,9 @@ fn phase_lines(text: &mut String, run: &Run, phase: Phase, painter: Painter) {
         let name = column(&one_line(&item.listed.name), 34);
         let outcome = match &item.state {
             ItemState::Ended(end) => finished(item, end),
+            ItemState::Pending if run.state.preflight_passed == Some(true) => {
+                "not needed: preflight passed".to_owned()
+            }
             ItemState::Pending => "not begun".to_owned(),
             ItemState::Started | ItemState::Running => "not over".to_owned(),
         };

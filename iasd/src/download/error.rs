@@ -1,7 +1,7 @@
 //! Why some content could not be had, and whether trying again could help.
 
 use super::{fetch::FetchError, folder::StoreError};
-use shared::{digest::Digest, plan::retry::AttemptFailure};
+use shared::{digest::Digest, event::WRONG_DIGEST, plan::retry::AttemptFailure};
 use std::time::Duration;
 
 /// The content of an item, or the control file, could not be had.
@@ -50,7 +50,7 @@ pub(crate) enum Cause {
         announced: u64,
     },
     /// The content is not what `hash` says.
-    #[error("its SHA-256 is {found} ({bytes} bytes), expected {expected}{}", .hint.unwrap_or_default())]
+    #[error("{WRONG_DIGEST} {found} ({bytes} bytes), expected {expected}{}", .hint.unwrap_or_default())]
     Mismatch {
         /// What `hash` says.
         expected: Digest,

@@ -166,10 +166,13 @@ impl Engine {
                     self.recorder.progress(Progress::Installed { id: item.id, percent })
                 }
                 Line::Output(line) => {
-                    if last.len() == LAST_LINES {
-                        last.pop_front();
+                    // The phases of `installer` say how far it came, not why it failed.
+                    if !line.starts_with("installer:PHASE:") && !line.starts_with("installer:STATUS:") {
+                        if last.len() == LAST_LINES {
+                            last.pop_front();
+                        }
+                        last.push_back(line.clone());
                     }
-                    last.push_back(line.clone());
                     self.recorder.output(item.id, line).await;
                 }
             }

@@ -9,6 +9,7 @@ pub(crate) use board::Board;
 pub(crate) use run::Run;
 pub(crate) use style::{Painter, Style, column};
 
+use crate::stdout;
 use shared::{
     event::{Event, Level, Progress},
     wording::{self, LogLine, duration},
@@ -39,7 +40,7 @@ pub(crate) struct Json;
 
 impl View for Json {
     fn event(&mut self, _event: &Event, json: &str, _run: &Run) {
-        println!("{json}");
+        stdout::line(json);
     }
 
     fn note(&mut self, text: &str) {
@@ -56,18 +57,18 @@ impl View for Plain {
         if let Some(line) = wording::line(event, &run.state)
             && line.level > Level::Debug
         {
-            println!("{}", plain(&line, event.at_ms.saturating_sub(run.state.started_ms)));
+            stdout::line(&plain(&line, event.at_ms.saturating_sub(run.state.started_ms)));
         }
     }
 
     fn progress(&mut self, progress: &Progress, run: &Run) {
         if let Some(line) = wording::output(progress, &run.state) {
-            println!("{:>9}  | {}", "", line.text);
+            stdout::line(&format!("{:>9}  | {}", "", line.text));
         }
     }
 
     fn note(&mut self, text: &str) {
-        println!("{text}");
+        stdout::line(text);
     }
 }
 

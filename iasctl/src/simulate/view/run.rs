@@ -1,7 +1,7 @@
 //! What the views know of a run beyond its state: times, rates, last words.
 
 use shared::{
-    event::{Event, EventKind, Progress},
+    event::{Event, EventKind, Progress, WRONG_DIGEST},
     item::ItemId,
     state::{BytesState, RunState},
     wording::one_line,
@@ -15,6 +15,8 @@ pub(crate) struct Run {
     pub(crate) state: RunState,
     /// When the present wait began, in milliseconds since 1970.
     pub(crate) waiting_since: Option<u64>,
+    /// Whether something was served that is not what its `hash` says.
+    pub(crate) wrong_digests: bool,
     /// The last lines of items that failed.
     pub(crate) last_lines: BTreeMap<ItemId, Vec<String>>,
     items: BTreeMap<ItemId, Watched>,
@@ -45,6 +47,9 @@ impl Run {
             }
             EventKind::DownloadStarted { id, resumed_at, .. } => {
                 watched(id, &mut self.items, &|item| item.bytes = Some((event.at_ms, *resumed_at)));
+            }
+            EventKind::DownloadAttemptFailed { error, .. } if error.contains(WRONG_DIGEST) => {
+                self.wrong_digests = true;
             }
             EventKind::DownloadFinished { id, bytes, reused: false, .. } => {
                 watched(id, &mut self.items, &|item| item.downloaded = *bytes);
