@@ -155,3 +155,55 @@ fn read(path: &Path) -> Result<Vec<u8>, BadProgram> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pack::macho::fixture::{ARM64, X86_64, program};
+    use std::fs;
+    use tempfile::TempDir;
+
+    const NAME: &str = "com.example.daemon";
+
+    /// A folder with these files.
+    fn folder(files: &[(&str, &[u8])]) -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (path, content) in files {
+            let path = folder.path().join(path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, content).unwrap();
+        }
+        folder
+    }
+
+    fn prepared(files: &[(&str, &[u8])]) -> Result<Program, String> {
+        prepare(folder(files).path(), "iasd", NAME).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn p46_a_universal_program_and_its_slices_in_folders_come_to_the_same() {
+        let (arm, intel) = (program(ARM64, 0x000b_0000, b"arm"), program(X86_64, 0x000c_0000, b"intel"));
+        let universal = macho::join(&[arm.clone(), intel.clone()]).unwrap();
+        let one = prepared(&[("iasd", &universal)]).unwrap();
+        assert_eq!(one.architectures, [Arch::X86_64, Arch::Arm64]);
+        assert_eq!((one.min_os.to_string(), one.signed), ("12.0".to_owned(), Signed::AdHoc));
+        for folders in [["arm64", "x86_64"], ["aarch64-apple-darwin/release", "x86_64-apple-darwin/release"]]
+        {
+            let paths = folders.map(|folder| format!("{folder}/iasd"));
+            let two = prepared(&[(&paths[0], &arm), (&paths[1], &intel)]).unwrap();
+            assert!(two.bytes == one.bytes, "{folders:?}");
+        }
+        let twice = macho::join(&[arm.clone(), arm]).unwrap();
+        assert!(prepared(&[("iasd", &twice)]).unwrap_err().contains("iasd is there twice for arm64"));
+    }
+
+    #[test]
+    fn a_slice_that_somebody_signed_stays_as_it_is() {
+        let mut file = macho::sign_ad_hoc(&program(ARM64, 0, b"code"), "other").unwrap();
+        let no_cms = [0xfa, 0xde, 0x0b, 0x01, 0, 0, 0, 8];
+        let at = file.windows(8).position(|window| window == no_cms).unwrap();
+        file[at + 7] = 9;
+        let program = prepared(&[("iasd", &file)]).unwrap();
+        assert!(program.signed == Signed::Identity && program.bytes == file);
+    }
+}

@@ -7,7 +7,7 @@ mod thin;
 #[cfg(test)]
 #[expect(unreachable_pub, reason = "the stories use it too, as part of a library")]
 #[path = "../../../../tests/support/macho.rs"]
-mod fixture;
+pub(super) mod fixture;
 #[cfg(test)]
 mod tests;
 
