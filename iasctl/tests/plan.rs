@@ -61,7 +61,10 @@ fn r12_a_folder_means_its_bootstrap_json_and_what_would_be_left_out_is_told_with
     let (text, told) =
         (String::from_utf8(printed.stdout).unwrap(), String::from_utf8(printed.stderr).unwrap());
     assert!(text.contains("\"Tools\": package"), "the rest is planned: {text}");
-    assert!(told.contains("bootstrap.json:4:") && told.contains("hint: did you mean rootscript?"), "{told}");
+    assert!(
+        told.contains("bootstrap.json:4:") && told.contains("hint: did you mean \"rootscript\"?"),
+        "{told}"
+    );
     assert_eq!(printed.status.code(), Some(1), "{told}");
 }
 
