@@ -1,10 +1,9 @@
 //! Universal files: several Mach-O programs in one, as `lipo` lays them out.
 
 use super::{
-    big_u32,
+    big_u32, page_power,
     thin::{NotMachO, arch},
 };
-use shared::facts::Arch;
 
 /// First bytes of a universal file.
 const MAGIC: u32 = 0xcafe_babe;
@@ -48,7 +47,7 @@ pub(crate) fn join(slices: &[Vec<u8>]) -> Result<Vec<u8>, NotMachO> {
         let cpu = slice.get(4..12).ok_or(NotMachO::Damaged("the header is cut off"))?;
         let cpu = <[u8; 8]>::try_from(cpu).map_err(|_| NotMachO::Damaged("the header is cut off"))?;
         let [kind, subtype] = [u64::from_le_bytes(cpu) as u32, (u64::from_le_bytes(cpu) >> 32) as u32];
-        let alignment = alignment(arch(kind)?);
+        let alignment = u32::from(page_power(arch(kind)?));
         let offset = (header_bytes + body.len()).next_multiple_of(1 << alignment);
         body.resize(offset - header_bytes, 0);
         for field in [kind, subtype, number(offset)?, number(slice.len())?, alignment] {
@@ -58,12 +57,4 @@ pub(crate) fn join(slices: &[Vec<u8>]) -> Result<Vec<u8>, NotMachO> {
     }
     number(header.len() + body.len())?;
     Ok([header, body].concat())
-}
-
-/// The power of two at which a slice begins: the processor's page.
-fn alignment(arch: Arch) -> u32 {
-    match arch {
-        Arch::Arm64 => 14,
-        Arch::X86_64 => 12,
-    }
 }

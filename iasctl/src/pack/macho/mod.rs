@@ -11,9 +11,19 @@ pub(super) mod fixture;
 #[cfg(test)]
 mod tests;
 
+use shared::facts::Arch;
+
 pub(crate) use fat::{join, split};
 pub(crate) use sign::sign_ad_hoc;
 pub(crate) use thin::{NotMachO, OsVersion, Signed, Thin};
+
+/// The page of a processor's memory, as a power of two: slices begin at one, and a digest of a signature covers one.
+fn page_power(arch: Arch) -> u8 {
+    match arch {
+        Arch::Arm64 => 14,
+        Arch::X86_64 => 12,
+    }
+}
 
 /// The number at `at`, little-endian as in Mach-O for Macs of today; `None` beyond the end.
 fn little_u32(bytes: &[u8], at: usize) -> Option<u32> {

@@ -2,12 +2,12 @@
 //!
 //! macOS starts no arm64 program without one, and tells programs apart by it. Fields are big-endian.
 
-use super::thin::{HEADER_BYTES, LC_CODE_SIGNATURE, NotMachO, Thin};
-use shared::{digest::Digest, facts::Arch};
+use super::{
+    page_power,
+    thin::{HEADER_BYTES, LC_CODE_SIGNATURE, NotMachO, Thin},
+};
+use shared::digest::Digest;
 
-/// Bytes that one digest covers, and their power of two.
-const PAGE: usize = 4096;
-const PAGE_POWER: u8 = 12;
 const DIGEST_BYTES: usize = 32;
 const SHA_256: u8 = 2;
 /// The first version with the segment of the code, which arm64 needs.
@@ -59,7 +59,7 @@ pub(crate) fn sign_ad_hoc(file: &[u8], identifier: &str) -> Result<Vec<u8>, Sign
     let limit = unsigned.next_multiple_of(16);
     let mut signed = file.get(..unsigned).unwrap_or(file).to_vec();
     signed.resize(limit, 0);
-    let bytes = signature_bytes(limit, identifier).next_multiple_of(16);
+    let bytes = signature_bytes(limit.div_ceil(1 << page_power(thin.arch)), identifier).next_multiple_of(16);
     let place = Place {
         offset: u32::try_from(limit).map_err(|_| SignError::TooLarge)?,
         bytes: u32::try_from(bytes).map_err(|_| SignError::TooLarge)?,
@@ -97,10 +97,7 @@ fn announce(file: &mut [u8], thin: &Thin, place: Place) -> Result<(), SignError>
     };
     let command = [LC_CODE_SIGNATURE, COMMAND_BYTES as u32, place.offset, place.bytes];
     put(file, at, &command.map(u32::to_le_bytes).concat());
-    let page = match thin.arch {
-        Arch::Arm64 => 0x4000,
-        Arch::X86_64 => 0x1000,
-    };
+    let page = 1 << page_power(thin.arch);
     let end = u64::from(place.offset) + u64::from(place.bytes);
     let length = end.checked_sub(thin.linkedit.offset).ok_or(SignError::Tail)?;
     put(file, thin.linkedit.command + 32, &length.next_multiple_of(page).to_le_bytes());
@@ -118,13 +115,13 @@ fn put(file: &mut [u8], at: usize, field: &[u8]) {
 /// Offsets of the parts behind the index of a signature with three parts.
 const INDEX_BYTES: usize = 12 + 3 * 8;
 
-fn directory_bytes(limit: usize, identifier: &str) -> usize {
+fn directory_bytes(pages: usize, identifier: &str) -> usize {
     // The digests of the two special parts come before those of the pages.
-    DIRECTORY_BYTES + identifier.len() + 1 + (2 + limit.div_ceil(PAGE)) * DIGEST_BYTES
+    DIRECTORY_BYTES + identifier.len() + 1 + (2 + pages) * DIGEST_BYTES
 }
 
-fn signature_bytes(limit: usize, identifier: &str) -> usize {
-    INDEX_BYTES + directory_bytes(limit, identifier) + REQUIREMENTS.len() + NO_CMS.len()
+fn signature_bytes(pages: usize, identifier: &str) -> usize {
+    INDEX_BYTES + directory_bytes(pages, identifier) + REQUIREMENTS.len() + NO_CMS.len()
 }
 
 /// The signature of `file`, which ends where the signature will begin.
@@ -143,12 +140,13 @@ fn directory(file: &[u8], thin: &Thin, identifier: &str) -> Vec<u8> {
     let name = DIRECTORY_BYTES;
     let special = name + identifier.len() + 1;
     let digests = special + 2 * DIGEST_BYTES;
-    let pages = file.len().div_ceil(PAGE);
-    let total = directory_bytes(file.len(), identifier);
+    let page = 1 << page_power(thin.arch);
+    let pages = file.len().div_ceil(page);
+    let total = directory_bytes(pages, identifier);
     let lengths = [total, VERSION as usize, AD_HOC as usize, digests, name, 2, pages, file.len()];
     let mut directory = words(&[0xfade_0c02]);
     directory.extend(words(&lengths.map(|length| length as u32)));
-    directory.extend([DIGEST_BYTES as u8, SHA_256, 0, PAGE_POWER]);
+    directory.extend([DIGEST_BYTES as u8, SHA_256, 0, page_power(thin.arch)]);
     // Spare, scatter, team, spare; then the 64-bit limit, which small files leave 0.
     directory.extend([0; 4 * 4 + 8]);
     for field in [thin.text.offset, thin.text.bytes, MAIN_BINARY] {
@@ -159,7 +157,7 @@ fn directory(file: &[u8], thin: &Thin, identifier: &str) -> Vec<u8> {
     // Special digests stand in falling order: the requirements, then the Info.plist, which is missing.
     directory.extend(Digest::of(&REQUIREMENTS).0);
     directory.extend([0; DIGEST_BYTES]);
-    directory.extend(file.chunks(PAGE).flat_map(|page| Digest::of(page).0));
+    directory.extend(file.chunks(page).flat_map(|page| Digest::of(page).0));
     directory
 }
 
