@@ -281,3 +281,6 @@ async fn stop_requested() -> Ending {
     };
     Ending::Temporary(format!("stopped by {name}"))
 }
+
+#[cfg(test)]
+mod tests;

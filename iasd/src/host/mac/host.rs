@@ -40,11 +40,11 @@ impl Host for MacHost {
     }
 
     fn trusted_owner(&self) -> u32 {
-        0
+        self.owner
     }
 
     fn is_privileged(&self) -> bool {
-        rustix::process::geteuid().is_root()
+        rustix::process::geteuid().as_raw() == self.owner
     }
 
     fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>> {
@@ -112,7 +112,10 @@ impl Host for MacHost {
     }
 
     fn agent_address(&self, jobs: &Identifiers) -> Address {
-        Address::Service(jobs.service.clone())
+        match &self.socket {
+            None => Address::Service(jobs.service.clone()),
+            Some(socket) => Address::Socket(socket.clone()),
+        }
     }
 
     fn uid_seen_for(&self, user: &ConsoleUser) -> u32 {

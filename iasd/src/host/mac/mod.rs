@@ -37,8 +37,9 @@ use shared::{
     sys::child::{Limits, Output, start},
 };
 use std::{
-    fs::File,
+    fs::{self, File},
     io,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
 };
@@ -48,6 +49,10 @@ use tokio::sync::{mpsc, watch};
 pub(crate) struct MacHost {
     root: PathBuf,
     dir: Arc<Dir>,
+    /// Who owns the Mac: root.
+    owner: u32,
+    /// Where the agent link is without launchd's services; `None` on a real Mac.
+    socket: Option<PathBuf>,
     tools: Tools,
     users: watch::Receiver<Option<ConsoleUser>>,
     online: watch::Receiver<bool>,
@@ -84,18 +89,25 @@ impl MacHost {
         if !cfg!(target_os = "macos") {
             return Err(NoMac::OtherSystem);
         }
-        Ok(Self::below(Path::new("/"))?)
+        Ok(Self::open(Path::new("/"), None)?)
     }
 
-    /// The Mac whose `/` is `root`, with its tools in it.
-    fn below(root: &Path) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+    /// One whose `/` is `root`, with stand-ins for its tools in it.
+    #[cfg(test)]
+    pub(crate) fn below(root: &Path) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
+        Self::open(root, Some(root.join("agent.sock")))
+    }
+
+    fn open(root: &Path, socket: Option<PathBuf>) -> io::Result<(Self, mpsc::UnboundedReceiver<String>)> {
         let dir = Arc::new(Dir::open_ambient_dir(root, ambient_authority())?);
         let (tell_users, users) = watch::channel(console::user(root));
         let (tell_online, online) = watch::channel(true);
         let (tell, notices) = Notices::new();
         let host = Self {
             root: root.to_owned(),
+            owner: fs::metadata(root)?.uid(),
             dir,
+            socket,
             tools: Tools::below(root),
             users,
             online,

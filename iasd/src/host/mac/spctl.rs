@@ -15,8 +15,8 @@ pub(super) fn assess(package: &Path) -> Request {
 /// What Gatekeeper says: to be shown, not to decide by, since a policy may have switched it off.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Assessment {
-    /// Whether it accepts; `None` when it could not say.
-    pub(super) is_accepted: Option<bool>,
+    /// Whether it accepts, or why it could not say.
+    pub(super) is_accepted: Result<bool, String>,
     /// By which rule, such as `Notarized Developer ID`.
     pub(super) source: Option<String>,
     /// Who signed.
@@ -31,19 +31,19 @@ impl Assessment {
             text.lines().find_map(|line| line.trim().strip_prefix(name)).map(|value| value.trim().to_owned())
         };
         let is_accepted = match answer.ended {
-            Ended::Exited(0) => Some(true),
-            Ended::Exited(3) => Some(false),
-            _ => None,
+            Ended::Exited(0) => Ok(true),
+            Ended::Exited(3) => Ok(false),
+            _ => Err(answer.reason()),
         };
         Self { is_accepted, source: value("source="), origin: value("origin=") }
     }
 
     /// One line for the log.
     pub(super) fn line(&self) -> String {
-        let verdict = match self.is_accepted {
-            Some(true) => "accepted",
-            Some(false) => "rejected",
-            None => "no verdict",
+        let verdict = match &self.is_accepted {
+            Ok(true) => "accepted".to_owned(),
+            Ok(false) => "rejected".to_owned(),
+            Err(why) => format!("no verdict, {why}"),
         };
         let source = self.source.as_deref().map(|source| format!(", {source}")).unwrap_or_default();
         let team = self.origin.as_deref().and_then(team_id).map(|team| format!(", team {team}"));
@@ -83,7 +83,7 @@ mod tests {
         );
         assert_eq!(
             answered(1, "a.pkg: internal error in Code Signing subsystem\n"),
-            "Gatekeeper: no verdict"
+            "Gatekeeper: no verdict, a.pkg: internal error in Code Signing subsystem (exit status 1)"
         );
     }
 }

@@ -45,8 +45,11 @@ impl Version {
 
 impl fmt::Display for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let space = if self.extra.is_empty() { "" } else { " " };
-        write!(f, "macOS {}{space}{} ({})", self.product, self.extra, self.build)
+        write!(f, "macOS {}", self.product)?;
+        if !self.extra.is_empty() {
+            write!(f, " {}", self.extra)?;
+        }
+        if self.build.is_empty() { Ok(()) } else { write!(f, " ({})", self.build) }
     }
 }
 
@@ -110,6 +113,7 @@ mod tests {
         );
         let response = "ProductName:\t\tmacOS\nProductVersion:\t\t13.3.1\nProductVersionExtra:\t(a)\nBuildVersion:\t\t22E772610a\n";
         assert_eq!(read(response), "macOS 13.3.1 (a) (22E772610a)");
+        assert_eq!(read("ProductVersion: 15.1\n"), "macOS 15.1");
         assert_eq!(Version::parse(""), None);
     }
 }
