@@ -87,6 +87,10 @@ mod tests {
 
     #[tokio::test]
     async fn p52_a_change_is_told() {
+        if cfg!(target_os = "macos") {
+            println!("skipped: here configd knows who is at the screen, and the test cannot change that");
+            return;
+        }
         let root = tempfile::tempdir().unwrap();
         fs::create_dir(root.path().join("dev")).unwrap();
         let (tell, mut users) = watch::channel(None);

@@ -8,8 +8,12 @@ use core_foundation::{
     string::CFString,
 };
 use core_foundation_sys::{
-    preferences::{CFPreferencesAppSynchronize, CFPreferencesAppValueIsForced, CFPreferencesCopyAppValue},
-    propertylist::kCFPropertyListBinaryFormat_v1_0,
+    preferences::{
+        CFPreferencesAppSynchronize, CFPreferencesAppValueIsForced, CFPreferencesCopyAppValue,
+        CFPreferencesCopyValue, kCFPreferencesAnyHost, kCFPreferencesAnyUser, kCFPreferencesCurrentHost,
+        kCFPreferencesCurrentUser,
+    },
+    propertylist::{CFPropertyListRef, kCFPropertyListBinaryFormat_v1_0},
 };
 use std::io::Cursor;
 
@@ -20,34 +24,57 @@ pub fn refresh(domain: &str) {
     unsafe { CFPreferencesAppSynchronize(domain.as_concrete_TypeRef()) };
 }
 
-/// The preference `key` of `domain` in all its places; `None` when nobody set it.
+/// The preference `key` of `domain`; `None` when nobody set it.
 #[must_use]
 pub fn find(key: &str, domain: &str) -> Option<Preference> {
     let (key, domain) = (CFString::new(key), CFString::new(domain));
-    // Value and origin are no snapshot: a profile may come or go in between, so the origin is asked before and after.
+    // Origin and value are no snapshot: a profile may come or go in between, so the origin is asked before and after.
     for _ in 0..3 {
-        let before = is_forced(&key, &domain);
-        let value = copy(&key, &domain);
-        let after = is_forced(&key, &domain);
-        if before == after {
-            return Some(Preference { value: value?, is_forced: before });
+        let is_forced = forced(&key, &domain);
+        let value = if is_forced { imposed(&key, &domain) } else { local(&key, &domain) };
+        if forced(&key, &domain) == is_forced {
+            return Some(Preference { value: value?, is_forced });
         }
     }
-    Some(Preference { value: copy(&key, &domain)?, is_forced: is_forced(&key, &domain) })
+    Some(Preference { value: imposed(&key, &domain)?, is_forced: forced(&key, &domain) })
 }
 
-fn is_forced(key: &CFString, domain: &CFString) -> bool {
+fn forced(key: &CFString, domain: &CFString) -> bool {
     // SAFETY: two live strings.
     unsafe { CFPreferencesAppValueIsForced(key.as_concrete_TypeRef(), domain.as_concrete_TypeRef()) != 0 }
 }
 
-fn copy(key: &CFString, domain: &CFString) -> Option<plist::Value> {
-    // SAFETY: two live strings.
-    let value = unsafe { CFPreferencesCopyAppValue(key.as_concrete_TypeRef(), domain.as_concrete_TypeRef()) };
+/// The strongest value there is.
+fn imposed(key: &CFString, domain: &CFString) -> Option<plist::Value> {
+    // SAFETY: two live strings; the result is ours to release.
+    unsafe { owned(CFPreferencesCopyAppValue(key.as_concrete_TypeRef(), domain.as_concrete_TypeRef())) }
+}
+
+/// What root set, or else what was set for everybody. The places are asked one by one, because the search of macOS goes
+/// on in the global domain, where a word such as `Debug` belongs to others.
+fn local(key: &CFString, domain: &CFString) -> Option<plist::Value> {
+    // SAFETY: constants of the framework, initialised before any code of ours runs.
+    let places = unsafe {
+        let (root, everybody) = (kCFPreferencesCurrentUser, kCFPreferencesAnyUser);
+        let (here, anywhere) = (kCFPreferencesCurrentHost, kCFPreferencesAnyHost);
+        [(root, here), (root, anywhere), (everybody, here), (everybody, anywhere)]
+    };
+    let (key, domain) = (key.as_concrete_TypeRef(), domain.as_concrete_TypeRef());
+    // SAFETY: live strings and constants; the result is ours to release.
+    places
+        .into_iter()
+        .find_map(|(user, host)| unsafe { owned(CFPreferencesCopyValue(key, domain, user, host)) })
+}
+
+/// The property list `value` as ours; releases it.
+///
+/// # Safety
+/// `value` is null, or a reference that is ours to release.
+unsafe fn owned(value: CFPropertyListRef) -> Option<plist::Value> {
     if value.is_null() {
         return None;
     }
-    // SAFETY: not null, and a "Copy" function gives us the reference to release.
+    // SAFETY: not null, and the caller gives the reference away.
     let value = unsafe { CFType::wrap_under_create_rule(value) };
     let bytes = propertylist::create_data(value.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0).ok()?;
     plist::Value::from_reader(Cursor::new(bytes.bytes())).ok()
