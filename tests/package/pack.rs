@@ -174,6 +174,17 @@ fn p42_the_bill_of_materials_lists_what_the_payload_holds() {
 }
 
 #[test]
+fn p40_pbzx_is_for_the_payload_scripts_stay_gzip_as_apples() {
+    let admin = Admin::new(SETTINGS);
+    admin.report(&["--compression", "pbzx"]);
+    let mut package = admin.package();
+    let component = package.components[0].clone();
+    let mut begins = |entry| package.archive.read_whole(entry, 1 << 20).unwrap()[..4].to_vec();
+    assert_eq!(begins(component.payload.unwrap()), b"pbzx");
+    assert_eq!(begins(component.scripts.unwrap())[..2], [0x1f, 0x8b]);
+}
+
+#[test]
 fn r139_its_scripts_are_those_of_the_repository() {
     let admin = Admin::new(SETTINGS);
     admin.report(&[]);

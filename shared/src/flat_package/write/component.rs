@@ -29,7 +29,7 @@ pub struct ComponentSpec {
     pub install_location: String,
     /// The oldest macOS it may be installed on.
     pub min_os: Option<String>,
-    /// How payload and scripts are compressed.
+    /// How the payload is compressed.
     pub compression: Compression,
     /// Seconds since 1970, recorded as the time of the package's own parts.
     pub time: u32,
@@ -78,21 +78,26 @@ impl Component<'_> {
         archive: &mut Archive<'_, S>,
         prefix: &str,
     ) -> Result<(), WriteError> {
-        let pack = |archive: &mut Archive<'_, S>, name: &str, source: &Source<'_>| {
+        let pack = |archive: &mut Archive<'_, S>, name: &str, source: &Source<'_>, compression| {
             archive.add(&format!("{prefix}{name}"), Encoding::Plain, |out| {
-                let mut compressor = Compressor::new(self.spec.compression, out)?;
+                let mut compressor = Compressor::new(compression, out)?;
                 let checksums = cpio::write(source.tree, source.contents, &mut compressor)?;
                 compressor.finish()?;
                 Ok(checksums)
             })
         };
         if let Some(payload) = &self.payload {
-            let checksums = pack(archive, "Payload", payload)?;
+            let checksums = pack(archive, "Payload", payload, self.spec.compression)?;
             let bill = bom::write(&bill(payload.tree, &checksums))?;
             archive.add(&format!("{prefix}Bom"), Encoding::Zlib, |out| Ok(out.write_all(&bill)?))?;
         }
         if let Some(scripts) = &self.scripts {
-            pack(archive, "Scripts", scripts)?;
+            // Apple's tools write scripts with gzip whatever the payload has; nobody has seen `installer` take others.
+            let compression = match self.spec.compression {
+                Compression::Xz => Compression::Gzip,
+                other => other,
+            };
+            pack(archive, "Scripts", scripts, compression)?;
         }
         let info = self.package_info();
         archive.add(

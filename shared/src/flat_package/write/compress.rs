@@ -10,7 +10,7 @@ const CHUNK: usize = 16 << 20;
 /// xz preset: 6 is Apple's and xz's own default.
 const XZ_PRESET: u32 = 6;
 
-/// How `Payload` and `Scripts` are compressed.
+/// How `Payload` is compressed, and `Scripts` as well unless it is [`Compression::Xz`]: they have gzip then.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compression {
