@@ -10,6 +10,7 @@ mod place;
 mod profile;
 mod programs;
 mod report;
+mod signing;
 
 use input::Input;
 use macho::Signed;
@@ -19,7 +20,12 @@ use place::{Addresses, Paths};
 use plist::Value;
 use programs::{BadProgram, Program};
 use report::{Installed, Made, Named, Package, Report};
-use shared::{digest::Digester, facts::Arch, flat_package::write::Compression, sys::atomic};
+use shared::{
+    digest::Digester,
+    facts::Arch,
+    flat_package::write::{Compression, PackageSigner},
+    sys::atomic,
+};
 use std::{
     error::Error,
     fs::File,
@@ -58,6 +64,8 @@ pub(crate) struct Arguments {
     /// How the payload is compressed: pbzx is smallest, gzip is read by every tool
     #[arg(long, value_name = "HOW", default_value = "gzip")]
     compression: Pressed,
+    #[command(flatten)]
+    signing: signing::Signing,
     /// The folder to write to
     #[arg(long, value_name = "DIR", default_value = ".")]
     output: PathBuf,
@@ -151,7 +159,13 @@ fn pack_input(arguments: &Arguments, input: &Input, warnings: &mut Vec<String>) 
         Pressed::Pbzx => Compression::Xz,
     };
     let package = paths.with("pkg");
-    content.write(&package, &title, compression, None).map_err(|error| chain(&error))?;
+    let signer = arguments.signing.signer()?;
+    let signed_by = signer.as_ref().map(signing::Signer::name);
+    let signer = signer.as_ref().map(|signer| signer as &dyn PackageSigner);
+    content.write(&package, &title, compression, signer).map_err(|error| chain(&error))?;
+    if signer.is_some() {
+        warnings.extend(signing::check(&package)?);
+    }
     let sha256 = digest(&package).map_err(|error| format!("{}: {error}", package.display()))?;
     let mut files = Vec::new();
     if let Some(addresses) = &addresses {
@@ -172,7 +186,7 @@ fn pack_input(arguments: &Arguments, input: &Input, warnings: &mut Vec<String>) 
     )?);
     warn_of_secrets(input, with_settings, warnings);
     let bytes = std::fs::metadata(&package).map_err(|error| format!("{}: {error}", package.display()))?.len();
-    let package = describe(&package, bytes, sha256, &title, &content);
+    let package = Package { signed_by, ..describe(&package, bytes, sha256, &title, &content) };
     Ok(Report { package, names: named(input), files, warnings: std::mem::take(warnings) })
 }
 

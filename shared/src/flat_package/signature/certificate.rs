@@ -2,7 +2,7 @@
 
 use super::der::{self, BIT_STRING, INTEGER, OBJECT_IDENTIFIER, Reader, SEQUENCE, SET, context};
 use super::extensions::Extensions;
-use super::key::PublicKey;
+use super::key::{PublicKey, Scheme};
 use super::moment;
 use crate::digest::Digest;
 use std::fmt;
@@ -41,7 +41,6 @@ pub struct Name {
     pub organization: Option<String>,
     /// Organisational unit, where Apple writes the Team ID.
     pub organizational_unit: Option<String>,
-    /// The name in DER, by which certificates refer to each other.
     pub(super) der: Vec<u8>,
 }
 
@@ -102,6 +101,33 @@ impl Certificate {
         is_team.then_some(unit)
     }
 
+    /// Its key in PKCS #1, if it is an RSA key.
+    #[must_use]
+    pub fn rsa_public_key(&self) -> Option<&[u8]> {
+        self.key.as_ref()?.rsa()
+    }
+
+    /// Whether `issuer` is named as its issuer and has signed it.
+    #[must_use]
+    pub fn is_issued_by(&self, issuer: &Self) -> bool {
+        let scheme = self.scheme();
+        self.issuer.der == issuer.subject.der
+            && scheme
+                .zip(issuer.key.as_ref())
+                .is_some_and(|(scheme, key)| key.verifies(scheme, &self.signed, &self.signature))
+    }
+
+    /// How its issuer signed it.
+    pub(super) fn scheme(&self) -> Option<Scheme> {
+        Scheme::of(Reader::new(&self.algorithm), None)
+    }
+
+    /// Its number, unique for its issuer, as the content of a DER integer.
+    #[must_use]
+    pub fn serial(&self) -> &[u8] {
+        &self.serial
+    }
+
     /// Whether its subject is its issuer.
     #[must_use]
     pub fn is_self_issued(&self) -> bool {
@@ -117,6 +143,12 @@ impl fmt::Display for Name {
 }
 
 impl Name {
+    /// The name in DER, by which certificates refer to each other.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
     fn parse(name: der::Element<'_>) -> Self {
         let mut found = Self { der: name.whole.to_vec(), ..Self::default() };
         let mut sets = name.inside();

@@ -1,9 +1,8 @@
 //! From a signer's certificate to a trusted root, and whether each on the way may stand there (P39).
 
 use super::certificate::Certificate;
-use super::der::Reader;
 use super::flaw::{ChainFault, Flaw};
-use super::key::{Hash, Scheme};
+use super::key::Hash;
 use super::trust::TrustRoots;
 use time::OffsetDateTime;
 
@@ -23,7 +22,7 @@ pub(super) fn build(
             return Ok(chain);
         }
         let fault = |fault| Flaw::Chain { certificate: last.subject.to_string(), fault };
-        if last.is_self_issued() && is_signed_by(last, last) {
+        if last.is_issued_by(last) {
             return Err(Flaw::Root { name: last.subject.to_string(), fingerprint: last.fingerprint() });
         }
         if chain.len() >= LONGEST {
@@ -35,7 +34,7 @@ pub(super) fn build(
         if namesakes.peek().is_none() {
             return Err(fault(ChainFault::IssuerMissing(issuer)));
         }
-        let Some(found) = namesakes.find(|issuer| is_signed_by(last, issuer)).cloned() else {
+        let Some(found) = namesakes.find(|issuer| last.is_issued_by(issuer)).cloned() else {
             return Err(fault(ChainFault::NotIssued(issuer)));
         };
         chain.push(found);
@@ -49,7 +48,7 @@ pub(super) fn check_constraints(chain: &[Certificate]) -> Result<(), Flaw> {
         let [certificate, issuer] = pair else { continue };
         let fault = |fault| Err(Flaw::Chain { certificate: certificate.subject.to_string(), fault });
         let name = issuer.subject.to_string();
-        if scheme(certificate).is_none_or(|scheme| scheme.hash() == Hash::Sha1) {
+        if certificate.scheme().is_none_or(|scheme| scheme.hash() == Hash::Sha1) {
             return fault(ChainFault::Sha1);
         }
         if !issuer.extensions.may_issue() {
@@ -79,13 +78,4 @@ pub(super) fn check_validity(chain: &[Certificate], at: OffsetDateTime) -> Resul
         }),
         None => Ok(()),
     }
-}
-
-fn is_signed_by(certificate: &Certificate, issuer: &Certificate) -> bool {
-    let (Some(scheme), Some(key)) = (scheme(certificate), &issuer.key) else { return false };
-    key.verifies(scheme, &certificate.signed, &certificate.signature)
-}
-
-fn scheme(certificate: &Certificate) -> Option<Scheme> {
-    Scheme::of(Reader::new(&certificate.algorithm), None)
 }

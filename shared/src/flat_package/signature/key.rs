@@ -114,6 +114,11 @@ impl PublicKey {
         Some(Self { kind, bytes })
     }
 
+    /// The key in PKCS #1, if it is an RSA key.
+    pub(super) fn rsa(&self) -> Option<&[u8]> {
+        (self.kind == Kind::Rsa).then_some(&self.bytes)
+    }
+
     /// Whether `signature` over `message` was made with this key's private half. RSA keys shorter than 2048 bits
     /// prove nothing.
     pub(super) fn verifies(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {

@@ -86,3 +86,6 @@ impl Verdict {
         self.chain.first()
     }
 }
+
+#[cfg(test)]
+mod tests;

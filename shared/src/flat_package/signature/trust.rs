@@ -25,6 +25,12 @@ impl TrustRoots {
         Self { apple: Certificate::parse(APPLE_ROOT_CA), added: Vec::new() }
     }
 
+    /// Takes `certificate` for Apple's, in tests of what only Apple may issue.
+    #[cfg(test)]
+    pub(super) fn with_apple(certificate: Certificate) -> Self {
+        Self { apple: Some(certificate), added: Vec::new() }
+    }
+
     /// Trusts the certificate `der`, too: of a company's authority, or the signer's own.
     ///
     /// # Errors
