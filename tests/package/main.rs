@@ -4,3 +4,4 @@
 mod installed;
 mod pack;
 mod scripts;
+mod signed;

@@ -22,7 +22,7 @@ use support::{
 use tempfile::TempDir;
 
 const MACOS_11: u32 = 0x000b_0000;
-const SETTINGS: &str = "<plist><dict><key>JSONURL</key><string>https://mdm.example.com/bootstrap.json</string>\
+pub(crate) const SETTINGS: &str = "<plist><dict><key>JSONURL</key><string>https://mdm.example.com/bootstrap.json</string>\
     <key>DEPNotifyEnable</key><true/></dict></plist>";
 
 /// A folder with settings and programs for both processors, and `iasctl pack` run there.
@@ -40,7 +40,7 @@ impl Admin {
         admin
     }
 
-    fn at(&self, path: &str) -> PathBuf {
+    pub(crate) fn at(&self, path: &str) -> PathBuf {
         self.0.path().join(path)
     }
 
@@ -71,7 +71,7 @@ impl Admin {
     }
 
     /// What a refused `pack` said; nothing was made.
-    fn refusal(&self, arguments: &[&str]) -> String {
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> String {
         let (output, said) = self.packs(arguments);
         assert_eq!(output.status.code(), Some(1), "{said}");
         let made = fs::read_dir(self.at("out")).map_or(0, Iterator::count);
@@ -374,45 +374,4 @@ fn what_cannot_be_packed_is_told_with_the_way_out() {
     assert!(admin.refusal(&[]).contains("InstallPath /private/var/tmp/ias lies below /private/var/tmp"));
     let admin = Admin::new(SETTINGS);
     assert!(admin.refusal(&["--url", "http://cdn.example.com/"]).contains("https only"));
-}
-
-/// A key and certificates made for tests; `iasctl` signs with them in its own tests, too.
-fn fixture(name: &str) -> String {
-    format!("{}/../iasctl/src/pack/signing/fixtures/{name}", env!("CARGO_MANIFEST_DIR"))
-}
-
-#[test]
-fn p39_p42_a_signed_package_verifies_up_to_the_companys_root_and_twice_the_same() {
-    let admin = Admin::new(SETTINGS);
-    fs::write(admin.at("password"), "secret\n").unwrap();
-    let sign = ["--sign", &fixture("modern.p12"), "--sign-password", "password"];
-    let report = admin.report(&sign);
-    assert_eq!(report["package"]["signed_by"], "Acme Installer (FAKE567890)");
-    let warnings = report["warnings"].to_string();
-    assert!(
-        warnings.contains("not for Macs that do not know you: the chain ends at Acme Root"),
-        "{warnings}"
-    );
-    let first = admin.made("ias-0.1.0.pkg");
-    admin.report(&sign);
-    assert!(admin.made("ias-0.1.0.pkg") == first, "the same bytes");
-    let mut inspect = Command::new(built("iasctl"));
-    inspect
-        .args(["inspect", "--json", "--trust-root", &fixture("root.pem")])
-        .arg(admin.at("out/ias-0.1.0.pkg"));
-    let output = inspect.output().unwrap();
-    let inspected: Json = serde_json::from_slice(&output.stdout).unwrap();
-    let signature = &inspected[0]["package"]["signature"];
-    assert_eq!((output.status.code(), &signature["verified"]), (Some(0), &true.into()));
-    assert_eq!((&signature["purpose"], &signature["team_id"]), (&"own_root".into(), &"ACME012345".into()));
-    assert_eq!(signature["signed_at"]["proof"], "claim");
-}
-
-#[test]
-fn p42_a_key_that_cannot_be_used_makes_nothing() {
-    let admin = Admin::new(SETTINGS);
-    let said = admin.refusal(&["--sign", &fixture("modern.p12")]);
-    assert!(said.contains("modern.p12: ") && said.contains("is the password right?"), "{said}");
-    let said = admin.refusal(&["--sign", "missing.pem"]);
-    assert!(said.contains("missing.pem: "), "{said}");
 }
