@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::event::ItemEnd;
-use support::World;
+use support::{Fleet, World, fleet::url, server::Reply};
 
 #[test]
 fn a_user_script_runs_as_the_user_who_logged_in() {
@@ -39,4 +39,27 @@ fn r63_when_nobody_logs_in_the_wait_is_told_and_ends_in_time() {
     outcome.exits(75);
     let (_, summary) = outcome.state.finished.as_ref().expect("an end");
     assert!(summary.contains("nobody logged in within WaitForAgentTimeout"), "{summary}");
+}
+
+#[test]
+fn r101_the_progress_window_is_opened_in_the_session_of_the_user() {
+    let fleet = Fleet::new(json!({}));
+    let opened = "while ! grep -q DEPNotify.app /.ias/calls.ndjson; do sleep 0.1 || exit 9; done";
+    let item = json!({
+        "name": "Waits", "type": "userscript", "url": url("/waits.sh"), "timeout": 30,
+        "hash": fleet.script("/waits.sh", opened), "file": "/Library/installapplications/waits.sh",
+    });
+    fleet.server.serve("/bootstrap.json", [Reply::ok(json!({"userland": [item]}).to_string())]);
+    let jsonurl = url("/bootstrap.json");
+    let mut arguments = vec!["--jsonurl", &jsonurl, "--depnotify"];
+    arguments
+        .extend(["DEPNotifyPath: /Applications/Utilities/DEPNotify.app", "DEPNotifyArguments: -fullScreen"]);
+    let outcome = fleet.run(&arguments);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Waits"), &ItemEnd::Done, "{}", outcome.diagnostics);
+    let calls = outcome.read_beside("inside/calls.ndjson").unwrap();
+    let call = calls.lines().find(|call| call.contains("DEPNotify.app")).expect("it was opened");
+    let call: serde_json::Value = serde_json::from_str(call).unwrap();
+    assert_eq!((&call["command"], &call["uid"]), (&json!("open"), &json!(501)), "{call}");
+    assert!(call.to_string().contains("-fullScreen"), "{call}");
 }

@@ -67,3 +67,56 @@ fn a_problem_of_the_control_file_is_called_an_error_once() {
     assert!(!told.is_empty(), "{}", outcome.diagnostics);
     assert!(told.iter().all(|line| !line.contains("error: error: ")), "{told:?}");
 }
+
+#[test]
+fn p41_a_preinstall_that_fails_leaves_neither_files_nor_a_receipt() {
+    let scripts =
+        [("preinstall", "echo no room here; exit 4"), ("postinstall", "touch /Library/postinstall")];
+    let outcome = World::new()
+        .package_with(
+            "setupassistant",
+            "Tool",
+            ("com.example.tool", &scripts),
+            json!({"fail_policy": "failable"}),
+        )
+        .script("setupassistant", "Next", "touch /Library/next", json!({}))
+        .run(&[]);
+    outcome.exits(0);
+    assert!(matches!(outcome.end("Tool"), ItemEnd::ExecutionFailed(_)), "{:?}", outcome.end("Tool"));
+    assert!(outcome.diagnostics.contains("    | ./preinstall: no room here"), "{}", outcome.diagnostics);
+    assert!(
+        !outcome.diagnostics.contains("    | installer:PHASE:"),
+        "the reason alone\n{}",
+        outcome.diagnostics
+    );
+    for path in [
+        "/usr/local/share/com.example.tool",
+        "/Library/postinstall",
+        "/private/var/db/receipts/com.example.tool.plist",
+    ] {
+        assert!(!outcome.exists(path), "{path}");
+    }
+    assert!(outcome.exists("/Library/next"));
+}
+
+#[test]
+fn r57_a_download_or_a_user_script_that_fails_ends_its_batch_as_a_root_script_does() {
+    let member = |policy: &str| json!({"parallel_group": "a", "fail_policy": policy});
+    let user =
+        json!({"type": "userscript", "parallel_group": "a", "fail_policy": "failure_is_not_an_option"});
+    let gone = json!({
+        "name": "Gone", "type": "rootscript", "hash": "0".repeat(64), "retries": 0, "parallel_group": "a",
+        "url": "https://bootstrap.example.com/gone.sh", "file": "/Library/installapplications/gone.sh",
+    });
+    let world = || World::new().script("userland", "Sibling", "touch /Library/sibling", member("failable"));
+    let next = |world: World| world.script("userland", "Next", "touch /Library/next", json!({}));
+    let script = next(world().script("userland", "User", "exit 5", user)).run(&[]);
+    let download = next(world().item("userland", gone)).run(&[]);
+    assert_eq!(script.end("User"), &ItemEnd::ExecutionFailed(Ended::Exited(5)));
+    assert!(matches!(download.end("Gone"), ItemEnd::DownloadFailed(_)));
+    for outcome in [script, download] {
+        outcome.exits(1);
+        assert_eq!(outcome.end("Sibling"), &ItemEnd::Done);
+        assert!(outcome.is_not_begun("Next") && !outcome.exists("/Library/next"));
+    }
+}

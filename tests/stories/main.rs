@@ -7,6 +7,7 @@ mod dialects;
 mod ending;
 mod example;
 mod failures;
+mod intruders;
 mod network;
 mod once;
 mod policies;

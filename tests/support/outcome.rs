@@ -113,6 +113,12 @@ impl Outcome {
         PathBuf::from(format!("{}.sim", self.root.display())).join(name).exists()
     }
 
+    /// The text of a file there.
+    #[must_use]
+    pub fn read_beside(&self, name: &str) -> Option<String> {
+        fs::read_to_string(PathBuf::from(format!("{}.sim", self.root.display())).join(name)).ok()
+    }
+
     /// Where a path of the Mac is on this computer.
     #[must_use]
     pub fn on_disk(&self, path: &str) -> PathBuf {

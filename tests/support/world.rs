@@ -79,6 +79,21 @@ impl World {
     /// When the package cannot be built.
     #[must_use]
     pub fn package(self, phase: &str, name: &str, id: &str, postinstall: &str, keys: Value) -> Self {
+        self.package_with(phase, name, (id, &[("postinstall", postinstall)]), keys)
+    }
+
+    /// The same, with scripts by name.
+    ///
+    /// # Panics
+    /// When the package cannot be built.
+    #[must_use]
+    pub fn package_with(
+        self,
+        phase: &str,
+        name: &str,
+        (id, scripts): (&str, &[(&str, &str)]),
+        keys: Value,
+    ) -> Self {
         let source = self.folder.path().join(format!("{id}.source"));
         let package = self.folder.path().join(format!("{id}.pkg"));
         let write = |path: &str, text: &str| {
@@ -88,7 +103,9 @@ impl World {
         };
         write("package.json", &json!({"identifier": id, "version": "1.0"}).to_string());
         write(&format!("payload/usr/local/share/{id}"), id);
-        write("scripts/postinstall", &format!("#!/bin/sh\n{postinstall}\n"));
+        for (script, body) in scripts {
+            write(&format!("scripts/{script}"), &format!("#!/bin/sh\n{body}\n"));
+        }
         shared::sys::packing::build_component(&source, &package).expect("the package can be built");
         let content = fs::read(&package).expect("the package is there");
         self.packed(phase, name, (id, "1.0"), &content, keys)
