@@ -2,6 +2,7 @@
 
 use super::changes::{Changes, Rhythm};
 use crate::host::notices::Notices;
+use plist::{Dictionary, Value};
 use shared::{facts::ConsoleUser, sys::mac::dynamic_store};
 use std::{
     fs,
@@ -11,8 +12,10 @@ use std::{
 };
 use tokio::sync::watch;
 
-/// The key that changes with the console user.
-const KEYS: &[&str] = &["State:/Users/ConsoleUser"];
+/// What the login window publishes of the console user.
+const SCREEN: &str = "State:/Users/ConsoleUser";
+/// What changes with the console user.
+const KEYS: &[&str] = &[SCREEN];
 /// R61: at least once a second when nothing tells of changes.
 const RHYTHM: Rhythm = Rhythm { poll: Duration::from_secs(1), safety: Duration::from_secs(15) };
 /// Appears when Setup Assistant is over, and stays (P53).
@@ -24,6 +27,24 @@ pub(super) fn user(root: &Path) -> Option<ConsoleUser> {
         Ok(user) => user.map(|(uid, name)| ConsoleUser { uid, name }),
         Err(_) => owner(&root.join("dev/console")),
     }
+}
+
+/// The audit session at the screen; `None` when the system does not tell.
+pub(super) fn session() -> Option<i32> {
+    session_in(&dynamic_store::published(SCREEN)?)
+}
+
+/// The session that is on the console, and that of the user who is at it.
+fn session_in(published: &Value) -> Option<i32> {
+    let published = published.as_dictionary()?;
+    let user = published.get("UID")?.as_unsigned_integer()?;
+    let at_the_screen = |session: &&Dictionary| {
+        session.get("kCGSSessionOnConsoleKey").and_then(Value::as_boolean) == Some(true)
+            && session.get("kCGSSessionUserIDKey").and_then(Value::as_unsigned_integer) == Some(user)
+    };
+    let mut sessions = published.get("SessionInfo")?.as_array()?.iter().filter_map(Value::as_dictionary);
+    let session = sessions.find(at_the_screen)?.get("kCGSSessionAuditIDKey")?;
+    session.as_signed_integer()?.try_into().ok()
 }
 
 /// The owner of the console is whoever is at it.
@@ -73,6 +94,24 @@ mod tests {
         fs::write(root.path().join("dev/console"), "").unwrap();
         let me = rustix::process::geteuid().as_raw();
         assert_eq!(owner(&root.path().join("dev/console")).map(|user| user.uid), Some(me));
+    }
+
+    /// In the form in which `scutil` shows it, with another user switched away.
+    const PUBLISHED: &str = "<plist version=\"1.0\"><dict><key>GID</key><integer>20</integer><key>Name</key><string>ada</string>\
+        <key>SessionInfo</key><array>\
+        <dict><key>kCGSSessionAuditIDKey</key><integer>100031</integer><key>kCGSSessionOnConsoleKey</key><false/>\
+        <key>kCGSSessionUserIDKey</key><integer>502</integer></dict>\
+        <dict><key>kCGSSessionAuditIDKey</key><integer>100007</integer><key>kCGSSessionOnConsoleKey</key><true/>\
+        <key>kCGSSessionUserIDKey</key><integer>501</integer><key>kCGSSessionUserNameKey</key><string>ada</string></dict>\
+        </array><key>UID</key><integer>501</integer></dict></plist>";
+
+    #[test]
+    fn r106_the_session_at_the_screen_is_told_from_others() {
+        let session = |text: &str| session_in(&Value::from_reader_xml(text.as_bytes()).unwrap());
+        assert_eq!(session(PUBLISHED), Some(100_007));
+        assert_eq!(session(&PUBLISHED.replace("<true/>", "<false/>")), None);
+        assert_eq!(session(&PUBLISHED.replace("AuditIDKey", "Other")), None, "unknown is not compared");
+        assert_eq!(session("<plist version=\"1.0\"><array/></plist>"), None);
     }
 
     #[test]

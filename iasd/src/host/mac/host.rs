@@ -1,7 +1,7 @@
 //! The real Mac as a [`Host`].
 
 use super::{
-    MacHost,
+    MacHost, console,
     launchctl::{self, Domain},
     nowhere, pkgutil, shutdown, system,
 };
@@ -109,6 +109,10 @@ impl Host for MacHost {
 
     fn online(&self) -> watch::Receiver<bool> {
         self.online.clone()
+    }
+
+    fn console_session(&self) -> Option<i32> {
+        console::session()
     }
 
     fn agent_address(&self, jobs: &Identifiers) -> Address {

@@ -1,10 +1,10 @@
 //! configd's dynamic store: who is at the screen, and word when a key changes (P52).
 #![expect(unsafe_code, reason = "SystemConfiguration has a C interface only")]
 
-use super::Unavailable;
+use super::{Unavailable, value::plain};
 use core_foundation::{
     array::CFArray,
-    base::TCFType,
+    base::{CFType, TCFType},
     runloop::{CFRunLoop, CFRunLoopSource, kCFRunLoopDefaultMode},
     string::CFString,
 };
@@ -12,8 +12,8 @@ use core_foundation_sys::{array::CFArrayRef, base::kCFAllocatorDefault};
 use std::{ffi::c_void, ptr, sync::mpsc, thread};
 use system_configuration_sys::{
     dynamic_store::{
-        SCDynamicStoreContext, SCDynamicStoreCreate, SCDynamicStoreCreateRunLoopSource, SCDynamicStoreRef,
-        SCDynamicStoreSetNotificationKeys,
+        SCDynamicStoreContext, SCDynamicStoreCopyValue, SCDynamicStoreCreate,
+        SCDynamicStoreCreateRunLoopSource, SCDynamicStoreRef, SCDynamicStoreSetNotificationKeys,
     },
     dynamic_store_copy_specific::SCDynamicStoreCopyConsoleUser,
 };
@@ -35,6 +35,19 @@ pub fn console_user() -> Result<Option<(u32, String)>, Unavailable> {
     // SAFETY: not null, and a "Copy" function gives us the reference to release.
     let name = unsafe { CFString::wrap_under_create_rule(name) };
     Ok(Some((uid, name.to_string())))
+}
+
+/// What is published under `key`; `None` when nothing is.
+#[must_use]
+pub fn published(key: &str) -> Option<plist::Value> {
+    let key = CFString::new(key);
+    // SAFETY: a null store asks for a temporary session; the key is a live string.
+    let value = unsafe { SCDynamicStoreCopyValue(ptr::null(), key.as_concrete_TypeRef()) };
+    if value.is_null() {
+        return None;
+    }
+    // SAFETY: not null, and a "Copy" function gives us the reference to release.
+    plain(&unsafe { CFType::wrap_under_create_rule(value) })
 }
 
 /// Calls `changed` whenever one of `keys` changes, on a thread of its own, until the process ends.

@@ -12,6 +12,8 @@ pub mod system_log;
 #[cfg(not(target_os = "macos"))]
 #[path = "unsupported.rs"]
 mod unsupported;
+#[cfg(target_os = "macos")]
+mod value;
 
 #[cfg(not(target_os = "macos"))]
 pub use unsupported::{dynamic_store, preferences, system_log};

@@ -1,10 +1,9 @@
 //! CFPreferences: the value of a key in a domain, and whether a profile imposes it (P63).
 #![expect(unsafe_code, reason = "CFPreferences has a C interface only")]
 
-use super::Preference;
+use super::{Preference, value::plain};
 use core_foundation::{
     base::{CFType, TCFType},
-    propertylist,
     string::CFString,
 };
 use core_foundation_sys::{
@@ -13,9 +12,8 @@ use core_foundation_sys::{
         CFPreferencesCopyValue, kCFPreferencesAnyHost, kCFPreferencesAnyUser, kCFPreferencesCurrentHost,
         kCFPreferencesCurrentUser,
     },
-    propertylist::{CFPropertyListRef, kCFPropertyListBinaryFormat_v1_0},
+    propertylist::CFPropertyListRef,
 };
-use std::io::Cursor;
 
 /// Forgets what is cached of `domain`, so that a profile that has just come is seen.
 pub fn refresh(domain: &str) {
@@ -75,7 +73,5 @@ unsafe fn owned(value: CFPropertyListRef) -> Option<plist::Value> {
         return None;
     }
     // SAFETY: not null, and the caller gives the reference away.
-    let value = unsafe { CFType::wrap_under_create_rule(value) };
-    let bytes = propertylist::create_data(value.as_CFTypeRef(), kCFPropertyListBinaryFormat_v1_0).ok()?;
-    plist::Value::from_reader(Cursor::new(bytes.bytes())).ok()
+    plain(&unsafe { CFType::wrap_under_create_rule(value) })
 }

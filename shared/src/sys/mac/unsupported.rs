@@ -14,6 +14,12 @@ pub mod dynamic_store {
         Err(NO_MACOS)
     }
 
+    /// What is published under `key`: nothing here.
+    #[must_use]
+    pub fn published(_key: &str) -> Option<plist::Value> {
+        None
+    }
+
     /// Calls `changed` whenever one of `keys` changes.
     ///
     /// # Errors

@@ -29,8 +29,6 @@ unsafe extern "C" {
     pub(crate) safe static _xpc_type_error: Opaque;
     /// `XPC_ERROR_CONNECTION_INTERRUPTED`
     pub(crate) safe static _xpc_error_connection_interrupted: Opaque;
-    /// `XPC_ERROR_CONNECTION_INVALID`
-    pub(crate) safe static _xpc_error_connection_invalid: Opaque;
     /// `XPC_ERROR_TERMINATION_IMMINENT`
     pub(crate) safe static _xpc_error_termination_imminent: Opaque;
     /// The class of blocks that still lie on the stack.
