@@ -65,12 +65,11 @@ fn r106_a_run_is_not_disturbed_by_strangers_at_the_agents_door() {
     let mut run = world.start(&[]);
     let lines = BufReader::new(run.stdout.take().expect("its events")).lines();
     let mut events = lines.map(|line| serde_json::from_str::<Event>(&line.unwrap()).unwrap());
-    until(
-        &mut events,
-        vec![|kind| matches!(kind, EventKind::ItemRunning { .. }), |kind| {
-            matches!(kind, EventKind::AgentCheckedIn { .. })
-        }],
-    );
+    let begun: [fn(&EventKind) -> bool; 2] = [
+        |kind| matches!(kind, EventKind::ItemRunning { .. }),
+        |kind| matches!(kind, EventKind::AgentCheckedIn { .. }),
+    ];
+    assert!(came(&mut events, begun.to_vec()), "the run ended early");
 
     let socket: PathBuf = world.root().join(AGENT_SOCKET.trim_start_matches('/'));
     assert!(answer(&socket, &[0xff; 64]).unwrap().is_empty(), "four gigabytes are announced");
