@@ -152,6 +152,18 @@ async fn r69_a_script_that_is_stopped_may_clean_up() {
 }
 
 #[tokio::test]
+async fn r69_a_stop_does_not_wait_for_whoever_reaps_what_is_left() {
+    let Some(world) = Fixture::new() else { return };
+    // As a lazy first process of the computer: what is orphaned outside comes to us, and we do not look.
+    rustix::process::set_child_subreaper(Some(rustix::process::getpid())).unwrap();
+    let began = Instant::now();
+    let (ended, _) = world.stop("echo in; exec sleep 600", Duration::from_secs(60)).await;
+    assert_eq!(ended, Ended::Signalled(15));
+    assert!(began.elapsed() < Duration::from_secs(50));
+    again_as_an_ordinary_user("processes::r69_a_stop_does_not_wait_for_whoever_reaps_what_is_left");
+}
+
+#[tokio::test]
 async fn r69_a_script_that_does_not_want_to_end_is_killed() {
     let Some(world) = Fixture::new() else { return };
     let script = "trap '' TERM; echo in; while :; do sleep 0.05; done";

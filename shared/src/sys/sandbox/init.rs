@@ -77,7 +77,8 @@ fn start(helper: &UnixStream) -> Result<Option<Household>, String> {
     let flags = SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC;
     let signals = at("receive signals", SignalFd::with_flags(&asked, flags))?;
     tell(helper, "started", "");
-    Ok(Some(Household { main, signals, kill_after: order.kill_after, helper: None, kill_at: None }))
+    let kill_after = order.kill_after;
+    Ok(Some(Household { main, ended: None, signals, kill_after, helper: None, kill_at: None }))
 }
 
 /// Starts the program as the leader of a group.
@@ -99,6 +100,8 @@ fn spawn(order: &Order) -> io::Result<Pid> {
 struct Household {
     /// The program, which leads a group of the same number.
     main: Pid,
+    /// How it ended, once it has.
+    ended: Option<Ended>,
     /// SIGTERM and SIGCHLD.
     signals: SignalFd,
     /// How long the group has after SIGTERM.
@@ -112,30 +115,38 @@ struct Household {
 impl Household {
     fn keep(mut self, helper: UnixStream) -> u8 {
         self.helper = Some(helper);
-        while self.reap() {
+        loop {
+            let is_left = self.reap();
             self.pursue();
+            self.report();
+            if !is_left {
+                return 0;
+            }
             if self.listen().is_err() {
                 // We cannot serve any more; those inside end with us.
                 return FAILED;
             }
         }
-        0
     }
 
     /// Reaps whoever has ended; whether anybody is left.
     fn reap(&mut self) -> bool {
         loop {
             match wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) if pid == self.main => {
-                    if let Some(helper) = self.helper.take() {
-                        let ended = serde_json::to_string(&ended(status)).unwrap_or_default();
-                        tell(&helper, "ended", &ended);
-                    }
-                }
+                Ok(Some((pid, status))) if pid == self.main => self.ended = Some(ended(status)),
                 Ok(Some(_)) | Err(Errno::INTR) => {}
                 Ok(None) => return true,
                 Err(_) => return false,
             }
+        }
+    }
+
+    /// Tells the helper that the program has ended. It goes then, and our group should have been left: whoever has
+    /// asked for the end looks at it, and would see us even when we have ended but nobody has reaped us.
+    fn report(&mut self) {
+        if let (Some(ended), Some(helper)) = (&self.ended, &self.helper) {
+            tell(helper, "ended", &serde_json::to_string(ended).unwrap_or_default());
+            self.helper = None;
         }
     }
 
