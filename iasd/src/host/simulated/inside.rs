@@ -27,7 +27,8 @@ pub(crate) struct Inside {
     pub(crate) user: Option<Seen>,
     /// Which user ids exist.
     pub(crate) ids: Ids,
-    /// The host's own program behind a stand-in.
+    /// The host's own program behind a stand-in; told in a file of its own, because it is known later than the rest.
+    #[serde(skip)]
     pub(crate) behind: BTreeMap<String, PathBuf>,
 }
 
@@ -45,6 +46,8 @@ impl Inside {
     pub(crate) const FOLDER: &str = "/.ias";
     /// Where they see the facts.
     pub(crate) const FACTS: &str = "/.ias/facts.json";
+    /// Where they see which programs of the host they stand in front of.
+    const BEHIND: &str = "/.ias/behind.json";
     /// Where they record their calls.
     pub(crate) const CALLS: &str = "/.ias/calls.ndjson";
     /// Where owners are recorded that the kernel does not let us set (P79).
@@ -55,7 +58,7 @@ impl Inside {
     pub(crate) const AGENT: &str = "/.ias/iasagent";
 
     /// The facts before anybody logged in.
-    pub(crate) fn new(scenario: &Scenario, ids: Ids, behind: BTreeMap<String, PathBuf>) -> Self {
+    pub(crate) fn new(scenario: &Scenario, ids: Ids) -> Self {
         Self {
             arch: scenario.arch,
             os_version: scenario.os_version.clone(),
@@ -64,7 +67,7 @@ impl Inside {
             answers: scenario.answers.clone(),
             user: None,
             ids,
-            behind,
+            behind: BTreeMap::new(),
         }
     }
 
@@ -82,12 +85,28 @@ impl Inside {
         Ok(())
     }
 
+    /// The facts, as stand-ins see them.
+    pub(crate) fn read() -> io::Result<Self> {
+        let mut inside: Self = serde_json::from_slice(&fs::read(Self::FACTS)?)?;
+        inside.behind = serde_json::from_slice(&fs::read(Self::BEHIND)?)?;
+        Ok(inside)
+    }
+
     /// Replaces the facts in `side` at once.
     pub(crate) fn publish(&self, side: &Path) -> io::Result<()> {
-        let folder = side.join("inside");
-        let new = folder.join("facts.json.new");
-        fs::write(&new, serde_json::to_vec_pretty(self)?)?;
-        fs::set_permissions(&new, fs::Permissions::from_mode(0o644))?;
-        fs::rename(new, folder.join("facts.json"))
+        replace(side, "facts.json", &serde_json::to_vec_pretty(self)?)
     }
+
+    /// Replaces what is known of the host's programs in `side` at once.
+    pub(crate) fn publish_behind(side: &Path, behind: &BTreeMap<String, PathBuf>) -> io::Result<()> {
+        replace(side, "behind.json", &serde_json::to_vec_pretty(behind)?)
+    }
+}
+
+fn replace(side: &Path, name: &str, content: &[u8]) -> io::Result<()> {
+    let folder = side.join("inside");
+    let new = folder.join(format!("{name}.new"));
+    fs::write(&new, content)?;
+    fs::set_permissions(&new, fs::Permissions::from_mode(0o644))?;
+    fs::rename(new, folder.join(name))
 }

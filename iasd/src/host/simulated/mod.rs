@@ -4,6 +4,7 @@
 //! (`inside/`), the programs the Mac has (`programs/`), the agent's output, and a request to restart.
 
 mod accounts;
+mod fitting;
 mod host;
 mod inside;
 mod install;
@@ -21,6 +22,7 @@ pub(crate) mod shim;
 mod tests;
 
 use self::{
+    fitting::{Fitting, Laid},
     inside::Inside,
     launchd::{Launchd, Retire},
     outages::Outages,
@@ -55,6 +57,8 @@ pub(crate) struct SimulatedHost {
     online: watch::Receiver<bool>,
     retire: mpsc::Sender<Retire>,
     processes: Mutex<Option<(LoginWindow, Launchd, Outages)>>,
+    /// Goes on laying the programs out as long as somebody may want them.
+    _fitting: Option<Fitting>,
 }
 
 /// The simulated Mac cannot be set up.
@@ -107,21 +111,11 @@ impl SimulatedHost {
         let (tell, notices) = Notices::new();
         let in_side = |error| WorldError::Side(side.clone(), error);
         Inside::make_folder(&side).map_err(in_side)?;
-        let layout = programs::lay_out(&side, this).map_err(in_side)?;
-        let inside = Inside::new(&scenario, ids, layout.behind);
+        let inside = Inside::new(&scenario, ids);
         inside.publish(&side).map_err(in_side)?;
         let agent = agent_program(&scenario, this);
-        let sandbox = if scenario.sandbox {
-            layout.notices.into_iter().for_each(|notice| tell.tell(notice));
-            let mut binds = layout.binds;
-            binds.extend(agent.clone().map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
-            let sandbox = allowed(kept_in(&root, &scenario, (this, binds, ids)), &tell)?;
-            Some(Arc::new(sandbox))
-        } else {
-            tell.tell(WITHOUT_SANDBOX.into());
-            None
-        };
-        let runner = Runner { sandbox, root: root.clone() };
+        let site = Site { scenario: &scenario, root: &root, side: &side, this, ids };
+        let (runner, fitting) = site.runner(agent.as_deref(), &tell)?;
 
         // Last, so that the scenario's times do not run while the Mac is still being made.
         let started = first_start(&side).map_err(in_side)?;
@@ -149,7 +143,19 @@ impl SimulatedHost {
         };
         let (outages, online) = Outages::new(&scenario.network, started);
         let processes = Mutex::new(Some((login, launchd, outages)));
-        let host = Self { root, dir, side, scenario, runner, ids, users, online, retire, processes };
+        let host = Self {
+            root,
+            dir,
+            side,
+            scenario,
+            runner,
+            ids,
+            users,
+            online,
+            retire,
+            processes,
+            _fitting: fitting,
+        };
         Ok((host, notices))
     }
 
@@ -165,16 +171,40 @@ impl SimulatedHost {
     }
 }
 
-/// The sandbox that keeps scripts in `root`.
-fn kept_in(root: &Path, scenario: &Scenario, (helper, binds, ids): (&Path, Vec<Bind>, Ids)) -> Sandbox {
-    Sandbox {
-        helper: helper.to_owned(),
-        root: root.to_owned(),
-        binds,
-        network: scenario.scripts_may_use_network,
-        host_name: scenario.computer.name.clone(),
-        ids,
-        processes: Processes::Own,
+/// Where scripts are to run.
+struct Site<'a> {
+    scenario: &'a Scenario,
+    root: &'a Path,
+    side: &'a Path,
+    /// The helper, and who stands in for a Mac's programs.
+    this: &'a Path,
+    ids: Ids,
+}
+
+impl Site<'_> {
+    /// What runs programs here, the agent among them, and who lays them out meanwhile.
+    fn runner(&self, agent: Option<&Path>, tell: &Notices) -> Result<(Runner, Option<Fitting>), WorldError> {
+        let root = self.root.to_owned();
+        if !self.scenario.sandbox {
+            tell.tell(WITHOUT_SANDBOX.into());
+            return Ok((Runner { sandbox: None, laid: Laid::out(), root }, None));
+        }
+        let in_side = |error| WorldError::Side(self.side.to_owned(), error);
+        let mut binds = programs::binds(self.side, self.this).map_err(in_side)?;
+        let agent = agent.map(Path::to_owned);
+        binds.extend(agent.map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
+        let (fitting, laid) = Fitting::begin(self.side, tell.clone()).map_err(in_side)?;
+        let sandbox = Sandbox {
+            helper: self.this.to_owned(),
+            root: root.clone(),
+            binds,
+            network: self.scenario.scripts_may_use_network,
+            host_name: self.scenario.computer.name.clone(),
+            ids: self.ids,
+            processes: Processes::Own,
+        };
+        let sandbox = Some(Arc::new(allowed(sandbox, tell)?));
+        Ok((Runner { sandbox, laid, root }, Some(fitting)))
     }
 }
 

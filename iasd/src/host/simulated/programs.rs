@@ -6,7 +6,7 @@
 use super::{inside::Inside, shim};
 use shared::sys::sandbox::Bind;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs, io,
     os::unix::fs::symlink,
     path::{Path, PathBuf},
@@ -71,38 +71,36 @@ const SUPPORT: &[&str] = &[
 /// Devices.
 const DEVICES: &[&str] = &["null", "zero", "random", "urandom", "tty"];
 
-/// The programs laid out.
-#[derive(Debug)]
-pub(crate) struct Layout {
-    /// What the sandbox has to show.
-    pub(crate) binds: Vec<Bind>,
-    /// The host's own program behind a stand-in: name to path inside.
-    pub(crate) behind: BTreeMap<String, PathBuf>,
-    /// What is not as on a Mac and worth a line.
-    pub(crate) notices: Vec<String>,
+/// What the sandbox has to show of `side` and the host; `this` is the executable that stands in.
+pub(super) fn binds(side: &Path, this: &Path) -> io::Result<Vec<Bind>> {
+    for name in FOLDERS {
+        fs::create_dir_all(side.join(PROGRAMS).join(name))?;
+    }
+    Ok(shown(side, this))
 }
 
-/// Lays the programs out in `side`; `this` is the executable that stands in.
-pub(crate) fn lay_out(side: &Path, this: &Path) -> io::Result<Layout> {
+/// Lays the programs out in `side`, as long as `wanted`; gives what is not as on a Mac and worth a line.
+pub(super) fn lay_out(side: &Path, wanted: impl Fn() -> bool) -> io::Result<Vec<String>> {
     let mut links = host_programs();
     let mut notices = Vec::new();
-    let shells = ["sh", "zsh"].map(|name| links.get(&place(name)).cloned());
+    let has_zsh = links.contains_key(&place("zsh"));
     if let Some(bash) = links.get("bin/bash").cloned() {
         // On a Mac sh is bash, and scripts rely on it.
         links.insert("bin/sh".into(), bash);
     }
-    if shells[1].is_none() {
+    if !has_zsh {
         notices.push("this computer has no zsh: bash runs scripts written for /bin/zsh".into());
     }
     let mut behind = BTreeMap::new();
-    for path in shim::places(shells[1].is_none()) {
+    for path in shim::places(!has_zsh) {
         let name = path.rsplit('/').next().unwrap_or_default().to_owned();
         if let Some(real) = links.insert(path.trim_start_matches('/').to_owned(), Inside::SHIM.into()) {
             behind.insert(name, real);
         }
     }
-    write_links(&side.join("programs"), &links)?;
-    Ok(Layout { binds: binds(side, this), behind, notices })
+    write_links(&side.join(PROGRAMS), &links, wanted)?;
+    Inside::publish_behind(side, &behind)?;
+    Ok(notices)
 }
 
 /// Where a program of the host stands on a Mac, without the leading slash.
@@ -119,59 +117,88 @@ fn place(name: &str) -> String {
 /// The host's programs: place on the Mac to path inside.
 fn host_programs() -> BTreeMap<String, PathBuf> {
     let mut links = BTreeMap::new();
+    let mut read = BTreeSet::new();
     for folder in ["/usr/sbin", "/sbin", "/usr/bin", "/bin", "/run/current-system/sw/bin"] {
-        // A host need not have all of them.
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            let name = entry.file_name().to_string_lossy().into_owned();
-            let Some(inside) = inside(&entry.path()).filter(|_| !UNKNOWN_TO_MACS.contains(&&*name)) else {
+        let for_system = folder.ends_with("sbin");
+        // Most hosts have one folder under several names.
+        let Some(folder) = real(folder).filter(|real| read.insert((real.clone(), for_system))) else {
+            continue;
+        };
+        for (name, inside) in programs_in(&folder) {
+            if UNKNOWN_TO_MACS.contains(&&*name) {
                 continue;
-            };
+            }
             let at = match place(&name) {
-                usual if usual.starts_with("usr/bin/") && folder.ends_with("sbin") => {
-                    format!("usr/sbin/{name}")
-                }
+                usual if usual.starts_with("usr/bin/") && for_system => format!("usr/sbin/{name}"),
                 usual => usual,
             };
             links.insert(at, inside);
         }
     }
-    for entry in fs::read_dir("/usr/libexec").into_iter().flatten().flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        links.extend(inside(&entry.path()).map(|path| (format!("usr/libexec/{name}"), path)));
+    for (name, inside) in real("/usr/libexec").iter().flat_map(|folder| programs_in(folder)) {
+        links.insert(format!("usr/libexec/{name}"), inside);
     }
     links
 }
 
-/// Where a program of the host is inside, all links followed; `None` when it is not shown there.
-fn inside(path: &Path) -> Option<PathBuf> {
-    let real = path.canonicalize().ok()?;
+/// Where a folder of the host really is; a host need not have all of them.
+fn real(folder: &str) -> Option<PathBuf> {
+    Path::new(folder).canonicalize().ok()
+}
+
+/// What is in a folder without links in its path, and where that is inside.
+fn programs_in(folder: &Path) -> Vec<(String, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let found = entries.filter_map(|entry| {
+        let path = entry.path();
+        // Only a link can lead elsewhere, and to follow one takes many calls.
+        let real = if entry.file_type().ok()?.is_symlink() { path.canonicalize().ok()? } else { path };
+        Some((entry.file_name().to_string_lossy().into_owned(), inside(&real)?))
+    });
+    found.collect()
+}
+
+/// Where a program of the host is inside, given without links; `None` when it is not shown there.
+fn inside(real: &Path) -> Option<PathBuf> {
     match real.components().nth(1)?.as_os_str().to_str()? {
         "usr" | "bin" | "sbin" => Some(Path::new("/.host").join(real.strip_prefix("/").ok()?)),
-        "nix" | "gnu" => Some(real),
+        "nix" | "gnu" => Some(real.to_owned()),
         _ => None,
     }
 }
 
 /// Makes `folder` hold `links`; those that are right already are left alone, because they may be in use.
-fn write_links(folder: &Path, links: &BTreeMap<String, PathBuf>) -> io::Result<()> {
-    for name in FOLDERS {
-        fs::create_dir_all(folder.join(name))?;
-    }
+fn write_links(
+    folder: &Path,
+    links: &BTreeMap<String, PathBuf>,
+    wanted: impl Fn() -> bool,
+) -> io::Result<()> {
     for (path, target) in links {
-        let link = folder.join(path);
-        match fs::read_link(&link) {
-            Ok(found) if found == *target => continue,
-            Ok(_) => fs::remove_file(&link)?,
-            Err(_) => {}
+        if !wanted() {
+            return Err(io::ErrorKind::Interrupted.into());
         }
-        symlink(target, &link)?;
+        let link = folder.join(path);
+        match symlink(target, &link) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => {
+                made?;
+                continue;
+            }
+        }
+        if fs::read_link(&link).ok().as_ref() != Some(target) {
+            fs::remove_file(&link)?;
+            symlink(target, &link)?;
+        }
     }
     Ok(())
 }
 
+/// The folder of links in the side folder.
+const PROGRAMS: &str = "programs";
+
 const FOLDERS: &[&str] = &["bin", "sbin", "usr/bin", "usr/sbin", "usr/libexec"];
 
-fn binds(side: &Path, this: &Path) -> Vec<Bind> {
+fn shown(side: &Path, this: &Path) -> Vec<Bind> {
     let bind = |from: PathBuf, to: &str, writable| Bind { from, to: to.into(), writable };
     let host = |path: &str, to: &str| {
         Path::new(path).canonicalize().ok().map(|from| bind(from, to, path.starts_with("/dev")))
@@ -182,9 +209,7 @@ fn binds(side: &Path, this: &Path) -> Vec<Bind> {
         .filter_map(|path| host(path, &format!("/.host{path}")))
         .collect();
     binds.extend(SUPPORT.iter().filter_map(|path| host(path, &path.replace("/etc/", "/private/etc/"))));
-    binds.extend(
-        FOLDERS.iter().map(|path| bind(side.join("programs").join(path), &format!("/{path}"), false)),
-    );
+    binds.extend(FOLDERS.iter().map(|path| bind(side.join(PROGRAMS).join(path), &format!("/{path}"), false)));
     binds.push(bind(side.join("inside"), Inside::FOLDER, false));
     binds.push(bind(side.join("inside/calls.ndjson"), Inside::CALLS, true));
     binds.push(bind(side.join("inside/owners.ndjson"), Inside::OWNERS, true));
@@ -205,16 +230,29 @@ mod tests {
     }
 
     #[test]
-    fn laying_out_twice_changes_nothing() {
+    fn laying_out_twice_changes_nothing_and_mends_what_is_wrong() {
         let side = tempfile::tempdir().unwrap();
+        Inside::make_folder(side.path()).unwrap();
+        let binds = binds(side.path(), Path::new("/usr/bin/true")).unwrap();
+        assert!(binds.iter().any(|bind| bind.to == Path::new("/usr/bin")));
+        let path = |path: &str| side.path().join(PROGRAMS).join(path);
         for _ in 0..2 {
-            let layout = lay_out(side.path(), Path::new("/usr/bin/true")).unwrap();
-            assert!(layout.binds.iter().any(|bind| bind.to == Path::new("/usr/bin")));
+            lay_out(side.path(), || true).unwrap();
+            assert_eq!(fs::read_link(path("usr/bin/defaults")).unwrap(), Path::new(Inside::SHIM));
+            assert!(fs::read_link(path("bin/cat")).unwrap().starts_with("/.host"));
+            assert!(fs::read_link(path("usr/bin/cat")).is_err());
+            assert!(fs::read_link(path("usr/bin/systemctl")).is_err());
+            fs::remove_file(path("bin/cat")).unwrap();
+            symlink("elsewhere", path("bin/cat")).unwrap();
         }
-        let link = |path: &str| fs::read_link(side.path().join("programs").join(path));
-        assert_eq!(link("usr/bin/defaults").unwrap(), Path::new(Inside::SHIM));
-        assert!(link("bin/cat").unwrap().starts_with("/.host"));
-        assert!(link("usr/bin/cat").is_err());
-        assert!(link("usr/bin/systemctl").is_err());
+        assert!(lay_out(side.path(), || false).is_err());
+    }
+
+    #[test]
+    fn a_program_is_found_where_its_links_end() {
+        for (name, inside) in programs_in(&real("/usr/bin").unwrap()) {
+            let real = Path::new("/usr/bin").join(name).canonicalize().unwrap();
+            assert_eq!(super::inside(&real).unwrap(), inside);
+        }
     }
 }

@@ -1,6 +1,9 @@
 //! Runs programs on the simulated Mac: in the sandbox, or beside it when there is none.
 
-use super::script::{ScriptCall, ScriptRunner};
+use super::{
+    fitting::Laid,
+    script::{ScriptCall, ScriptRunner},
+};
 use crate::host::{
     Launch, Output, Running,
     launch::{self, as_it_is},
@@ -27,6 +30,8 @@ use tokio::sync::watch;
 pub(crate) struct Runner {
     /// `None`: programs run on the host.
     pub(crate) sandbox: Option<Arc<Sandbox>>,
+    /// The programs in the sandbox.
+    pub(super) laid: Laid,
     /// The Mac's `/`.
     pub(crate) root: PathBuf,
 }
@@ -40,6 +45,7 @@ impl Runner {
         limits: Limits,
         life: Life,
     ) -> Result<Child, Ended> {
+        self.laid.wait().await?;
         match &self.sandbox {
             Some(sandbox) => start_inside(sandbox, &program, output, limits, life).await,
             None => child::start(&self.outside(program), output, limits).await,

@@ -19,7 +19,7 @@ mod tests;
 use super::inside::Inside;
 use serde::Serialize;
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Write},
     os::unix::process::CommandExt,
     path::{Path, PathBuf},
@@ -232,7 +232,7 @@ pub(crate) fn answer() -> ExitCode {
     let name = called_as();
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|word| word.to_string_lossy().into()).collect();
-    let inside: Inside = match fs::read(Inside::FACTS).and_then(|facts| Ok(serde_json::from_slice(&facts)?)) {
+    let inside = match Inside::read() {
         Ok(inside) => inside,
         Err(error) => {
             eprintln!("{name}: {}: {error}", Inside::FACTS);

@@ -22,8 +22,9 @@ impl Desk {
         let scenario = Scenario::default();
         let root = shape(&folder.path().join("mac"), &scenario).unwrap();
         accounts::create(&root, &Person::default(), Ids::One).unwrap();
-        let behind = BTreeMap::from([("date".into(), "/bin/date".into()), ("sed".into(), "/bin/sed".into())]);
-        let mut inside = Inside::new(&scenario, Ids::All, behind);
+        let mut inside = Inside::new(&scenario, Ids::All);
+        inside.behind =
+            BTreeMap::from([("date".into(), "/bin/date".into()), ("sed".into(), "/bin/sed".into())]);
         inside.user = Some(Seen { name: "ada".into(), uid: 501 });
         Self { folder, inside }
     }
