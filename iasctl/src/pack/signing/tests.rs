@@ -4,6 +4,7 @@
 //! Packages, which issued one key's certificates for programs (Acme Installer) and for a web server (`web.pem`).
 
 use super::{CannotSign, Identity, IdentityError, Signer};
+use proptest::prelude::*;
 use shared::flat_package::FlatPackage;
 use shared::flat_package::signature::{ChainFault, Flaw, Purpose, TimeProof, TrustRoots, Verdict};
 use shared::flat_package::write::{
@@ -12,6 +13,7 @@ use shared::flat_package::write::{
 use std::error::Error;
 use std::io::Cursor;
 use std::process::Command;
+use std::sync::LazyLock;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -223,6 +225,36 @@ fn p39_every_altered_byte_behind_the_checksum_is_found() {
     }
     // Only copies of certificates that nobody looks at may change.
     assert!(survivors * 11 < signatures.len() / 2, "{survivors} altered bytes went unnoticed");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn p39_whatever_happens_to_the_cms_signature_nobody_else_is_believed(
+        changes in proptest::collection::vec((0.0..1.0, any::<u8>()), 1..8),
+        cut in 0.0..2.0,
+    ) {
+        static PACKAGE: LazyLock<Vec<u8>> = LazyLock::new(|| signed(&signer(IDENTITY)));
+        let mut package = PACKAGE.clone();
+        let begin = 28 + u64::from_be_bytes(package[8..16].try_into().unwrap()) as usize + 276;
+        let length = signer_length();
+        let place = |part: f64| begin + (part * length as f64) as usize;
+        for (part, byte) in changes {
+            package[place(part)] = byte;
+        }
+        if cut < 1.0 {
+            package[place(cut)..begin + length].fill(0);
+        }
+        let verdict = verdict(&package, NOW);
+        prop_assert!(verdict.outcome.is_err() || verdict.team_id() == Some("ACME012345"));
+    }
+}
+
+/// Bytes of the CMS signature of [`IDENTITY`].
+fn signer_length() -> usize {
+    static LENGTH: LazyLock<usize> = LazyLock::new(|| signer(IDENTITY).cms_bytes());
+    *LENGTH
 }
 
 /// Runs openssl on files in a fresh folder; `None`, with a line that says so, where it is not installed.

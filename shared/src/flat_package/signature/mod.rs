@@ -29,6 +29,8 @@ pub use certificate::{Certificate, Name};
 pub use examine::verify;
 pub use flaw::{ChainFault, Flaw};
 pub use purpose::Purpose;
+#[cfg(test)]
+pub(super) use trust::APPLE_ROOT_CA;
 pub use trust::{BadRoot, TrustRoots};
 
 use time::OffsetDateTime;
@@ -73,7 +75,8 @@ pub enum TimeProof {
 }
 
 impl Verdict {
-    /// The Team ID of whoever proved to have signed; `None` unless the outcome is a purpose.
+    /// The Team ID of whoever proved to have signed; `None` unless the outcome is a purpose. Below Apple's root, Apple
+    /// vouches for it; below a root that was added ([`Purpose::OwnRoot`]), it is what that authority wrote.
     #[must_use]
     pub fn team_id(&self) -> Option<&str> {
         self.outcome.as_ref().ok()?;

@@ -2,10 +2,13 @@
 
 use super::fixture::{hash, header, zlib};
 use crate::corpus;
-use crate::flat_package::FlatPackage;
 use crate::flat_package::checksum::Style;
+use crate::flat_package::signature::APPLE_ROOT_CA;
 use crate::flat_package::signature::{Flaw, Purpose, TimeProof, TrustRoots, Verdict};
+use crate::flat_package::{FlatPackage, base64};
 use std::io::{Cursor, Read as _};
+use std::path::Path;
+use std::process::Command;
 use time::OffsetDateTime;
 use time::macros::datetime;
 
@@ -69,6 +72,73 @@ fn p39_genuine_packages_are_by_the_team_in_the_leafs_organisational_unit() {
         let when = verdict.signed_at.unwrap();
         assert_eq!(when.at, signed_at);
         assert!(matches!(when.proof, TimeProof::Timestamp { .. }), "{when:?}");
+    }
+}
+
+/// What openssl says to `arguments` in `folder`; `None`, with a line that says so, where it is not installed.
+fn openssl(folder: &Path, arguments: &str) -> Option<bool> {
+    let started = Command::new("openssl").current_dir(folder).args(arguments.split(' ')).output();
+    match started {
+        Ok(output) => Some(output.status.success()),
+        Err(_) => {
+            println!("skipped: openssl is not installed");
+            None
+        }
+    }
+}
+
+/// Whether openssl accepts RSA value, CMS signature and chain (at the signing time) of a package, as far as it has them.
+fn judged_by_openssl(package: &[u8]) -> Option<[Option<bool>; 3]> {
+    let mut archive = FlatPackage::open(Cursor::new(package)).unwrap().archive;
+    let contents = archive.contents().unwrap().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(path.join(name), bytes).unwrap();
+    let signatures = archive.signatures().to_vec();
+    write("table", &contents.compressed);
+    write("digest", &contents.digest);
+    write("root.der", APPLE_ROOT_CA);
+    openssl(path, "x509 -inform der -in root.der -out root.pem")?;
+    for (index, text) in signatures[0].certificates.iter().enumerate() {
+        write("one.der", &base64::decode(text).unwrap());
+        openssl(path, &format!("x509 -inform der -in one.der -out {index}.pem"))?;
+    }
+    openssl(path, "x509 -in 0.pem -noout -pubkey -out key.pem")?;
+    let mut bytes = |style: &str| {
+        let place = signatures.iter().find(|signature| signature.style == style)?;
+        Some(archive.heap_bytes(place.offset, place.size).unwrap())
+    };
+    let rsa = bytes("RSA").and_then(|value| {
+        write("rsa", &value);
+        openssl(path, "dgst -sha1 -verify key.pem -signature rsa table")
+    });
+    let cms = bytes("CMS").and_then(|value| {
+        write("cms", &value);
+        openssl(path, "cms -verify -noverify -inform der -in cms -binary -content digest")
+    });
+    let at = verdict(package).signed_at.map_or(NOW, |time| time.at).unix_timestamp();
+    let chain = format!("verify -ignore_critical -attime {at} -CAfile root.pem -untrusted 1.pem 0.pem");
+    Some([rsa, cms, openssl(path, &chain)])
+}
+
+#[test]
+fn p39_every_signature_of_the_corpus_is_judged_as_openssl_judges_it() {
+    for path in corpus::files("pkg") {
+        let bytes = std::fs::read(&path).unwrap();
+        let Ok(mut package) = FlatPackage::open(Cursor::new(&bytes)) else { continue };
+        let outcome = package.verify(&TrustRoots::apple(), NOW).outcome;
+        if outcome == Err(Flaw::Unsigned) {
+            continue;
+        }
+        let Some(judged) = judged_by_openssl(&bytes) else { return };
+        let expected = match &outcome {
+            Ok(_) => [Some(true); 3],
+            Err(Flaw::Value { style: "RSA", .. }) => [Some(false), Some(true), Some(true)],
+            Err(Flaw::Root { .. }) => [Some(true), None, Some(false)],
+            Err(flaw) => panic!("{}: {flaw}", path.display()),
+        };
+        // A damaged RSA value ends the examination before the time is known, so the chain is judged now.
+        assert_eq!(judged, expected, "{}: {outcome:?}", path.display());
     }
 }
 
