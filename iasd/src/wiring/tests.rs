@@ -1,13 +1,26 @@
 //! A whole run on the real Mac's host, with stand-ins for the tools: what is called, in which order, and what is left.
 
 use super::*;
-use crate::{download::Network, host::mac::MacHost, settings::PreferenceFiles};
+use crate::{
+    download::Network,
+    host::mac::MacHost,
+    settings::{PreferenceDomain, Reading},
+};
 use shared::{
     digest::Digest,
     settings::arguments::{self, Invocation},
     sys::packing::build_component,
 };
 use std::{fs, os::unix::fs::PermissionsExt as _};
+
+/// Preferences nobody set.
+struct Unset;
+
+impl PreferenceDomain for Unset {
+    fn read(&self, _: &str) -> Vec<Reading> {
+        Vec::new()
+    }
+}
 
 /// A Mac with a control file, a package and a script, and the tools a run needs.
 fn furnish(root: &Path) {
@@ -78,7 +91,7 @@ async fn run(root: &Path) -> (ExitCode, Vec<String>) {
         host,
         notices,
         network: Network::default(),
-        preferences: Box::new(PreferenceFiles::below(root)),
+        preferences: Box::new(Unset),
         own_log: |_| None,
         boot: Box::new(move |settings: &Settings| starting.boot(settings)),
     };
