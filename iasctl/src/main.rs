@@ -3,6 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+mod chain;
 mod check;
 mod check_settings;
 mod excerpt;

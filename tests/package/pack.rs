@@ -270,6 +270,7 @@ fn p69_p72_manifest_and_declaration_name_the_package_and_each_other() {
     let asset = item.get("assets").unwrap().as_array().unwrap()[0].as_dictionary().unwrap();
     let text = |from: &plist::Dictionary, key: &str| from.get(key).unwrap().as_string().unwrap().to_owned();
     assert_eq!(text(asset, "url"), "https://cdn.example.com/mac/ias-2.0.pkg");
+    assert_eq!(report["package"]["url"], text(asset, "url"));
     assert_eq!(text(asset, "kind"), "software-package");
     let digests = asset.get("sha256s").unwrap().as_array().unwrap();
     assert_eq!(digests[0].as_string(), report["package"]["sha256"].as_str());

@@ -1,6 +1,6 @@
 //! Takes a package apart into a folder, as `pkgutil --expand-full` does: `Payload` and `Scripts` become folders.
 
-use super::survey::chain;
+use crate::chain::chain;
 use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::flat_package::FlatPackage;

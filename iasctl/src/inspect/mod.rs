@@ -7,6 +7,7 @@ mod signature;
 mod survey;
 mod text;
 
+use crate::chain::chain;
 use report::Report;
 use shared::digest::{Digest, Digester};
 use shared::flat_package::FlatPackage;
@@ -14,7 +15,7 @@ use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use survey::{Wanted, chain, survey};
+use survey::{Wanted, survey};
 use time::OffsetDateTime;
 
 /// What `inspect` is asked.

@@ -3,6 +3,7 @@
 use super::advice;
 use super::report::*;
 use super::signature;
+use crate::chain::chain;
 use shared::flat_package::cpio::{CpioEntry, Kind};
 use shared::flat_package::distribution::{Condition, Distribution};
 use shared::flat_package::selection::{Selection, Target};
@@ -38,17 +39,6 @@ pub(crate) struct Wanted {
 /// Inspects the package that is `source`.
 pub(crate) fn survey(file: String, source: impl Read + Seek, size: u64, wanted: &Wanted) -> Report {
     Survey { wanted, errors: Vec::new(), warnings: Vec::new() }.run(file, source, size, 0)
-}
-
-/// An error with everything that led to it, on one line.
-pub(crate) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// An inspection in progress.

@@ -27,6 +27,8 @@ pub(super) struct Package {
     pub(super) version: String,
     pub(super) minimum_system: String,
     pub(super) architectures: Vec<&'static str>,
+    /// Where it must be served, if that is known.
+    pub(super) url: Option<String>,
     /// The certificate's name; `None` when it is not signed.
     pub(super) signed_by: Option<String>,
     pub(super) installs: Vec<Installed>,
@@ -79,6 +81,9 @@ impl Display for Report {
             None => {
                 line(f, "Signature", &"none: sign it, or let your MDM sign it; Macs refuse it otherwise")?
             }
+        }
+        if let Some(url) = &package.url {
+            line(f, "To be served", url)?;
         }
         line(f, "SHA-256", &package.sha256)?;
         let total = package.installs.iter().map(|file| file.bytes).sum();

@@ -205,7 +205,7 @@ fn build_packages(sources: &Path, to: &Path) -> Result<(), String> {
         }
         let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
         let package = to.join(format!("{name}.pkg"));
-        packing::build_component(&folder, &package).map_err(|error| super::chain(&error))?;
+        packing::build_component(&folder, &package).map_err(|error| crate::chain::chain(&error))?;
     }
     Ok(())
 }
