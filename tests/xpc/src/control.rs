@@ -8,9 +8,7 @@ pub const FOLDER: &str = "XPC_STAND_IN_FOLDER";
 
 static SERVICES: LazyLock<PathBuf> = LazyLock::new(|| {
     let own = || std::env::temp_dir().join(format!("xpc-stand-in-{}", std::process::id()));
-    let folder = std::env::var_os(FOLDER).map_or_else(own, PathBuf::from);
-    fs::create_dir_all(&folder).unwrap();
-    folder
+    std::env::var_os(FOLDER).map_or_else(own, PathBuf::from)
 });
 
 /// Who a process is; the kernel's part of it can be overruled.
@@ -55,12 +53,17 @@ pub fn folder() -> PathBuf {
 
 /// launchd keeps a service of this name.
 pub fn offer(service: &str) {
+    fs::create_dir_all(&*SERVICES).unwrap();
     fs::write(SERVICES.join(format!("{service}.offered")), "").unwrap();
 }
 
 /// launchd forgets the service.
 pub fn withdraw(service: &str) {
     fs::remove_file(SERVICES.join(format!("{service}.offered"))).unwrap();
+    // Only the socket of a listener that is on its way out can still lie there.
+    let _ = fs::remove_file(socket(service));
+    // The last service takes the folder along.
+    let _ = fs::remove_dir(&*SERVICES);
 }
 
 pub(crate) fn is_offered(service: &str) -> bool {

@@ -27,7 +27,7 @@ pub(crate) fn listen(inner: &Inner, service: &str) {
             Err(_) => drop(inner.changed.wait_timeout(inner.state(), Duration::from_millis(2)).unwrap()),
         }
     }
-    let _ = std::fs::remove_file(&path);
+    // The socket stays: the next daemon may have put its own in this place already.
 }
 
 /// Somebody connected: the handler of the listener decides.
