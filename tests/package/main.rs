@@ -3,5 +3,6 @@
 
 mod installed;
 mod pack;
+mod programs;
 mod scripts;
 mod signed;

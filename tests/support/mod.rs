@@ -6,6 +6,7 @@
 )]
 
 pub mod fleet;
+pub mod linked;
 pub mod macho;
 mod outcome;
 mod programs;
