@@ -7,6 +7,7 @@
 
 use super::{AgentError, office::Office};
 use crate::host::Line;
+use futures::FutureExt as _;
 use shared::{
     event::EventKind,
     exit::Ended,
@@ -97,6 +98,7 @@ impl Session {
     /// Serves until the agent is gone.
     pub(super) async fn run(mut self, questions: mpsc::Receiver<Question>) {
         let why = self.serve(questions).await;
+        self.hear_the_rest().await;
         self.retire().await;
         for kept in self.waiting.give_up_all() {
             if let Some(answer) = kept.answer {
@@ -136,6 +138,15 @@ impl Session {
             };
             if let Err(why) = step {
                 return why;
+            }
+        }
+    }
+
+    /// What the agent said before it left counts, also when a ping was what found it gone.
+    async fn hear_the_rest(&mut self) {
+        while let Some(Ok(Some(received))) = self.connection.receiver.receive().now_or_never() {
+            if self.hear(&received).await.is_err() {
+                return;
             }
         }
     }
