@@ -7,6 +7,7 @@ use shared::{
     event::ItemEnd,
     facts::{Arch, Facts},
     item::{HashCheckPolicy, Item},
+    journal::Past,
     layout::MacPath,
     plan::{PhasePlan, Plan, plan},
 };
@@ -102,13 +103,15 @@ fn planned(arguments: &Arguments) -> Result<(Option<Plan>, Vec<Finding>), String
             arch: arguments.arch,
             os_version: String::new(),
             receipts: arguments.installed.iter().cloned().collect::<BTreeMap<_, _>>(),
+            placed: BTreeMap::new(),
         },
     };
     let install_path = MacPath::new("/Library/installapplications")
         .map_err(|error| format!("error: the default InstallPath: {error}"))?;
     let context = Context { install_path, hash_check: arguments.hash_check_policy };
     let reading = control::read(&read(&path)?, &file, &context);
-    let plan = reading.control.map(|control| plan(&control, &facts, arguments.hash_check_policy));
+    let plan =
+        reading.control.map(|control| plan(&control, &facts, arguments.hash_check_policy, &Past::Nothing));
     Ok((plan, reading.findings))
 }
 

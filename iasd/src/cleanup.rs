@@ -18,21 +18,10 @@ const STILL_RUNNING: &str = "/private/var/run/ias/background";
 /// Below the records: the files of failed items, with `KeepFailedFiles`.
 const FAILED_FILES: &str = "failed";
 
-/// A file an item brought, which cleanup may have to deal with.
-#[derive(Debug, Clone)]
-pub(crate) struct Leftover {
-    /// Where it is.
-    pub(crate) path: MacPath,
-    /// Whether its item failed.
-    pub(crate) failed: bool,
-    /// Whether this run created it.
-    pub(crate) created: bool,
-}
-
 /// Cleans up after `ending`, as far as the settings and the ending allow.
 pub(crate) async fn clean_up(engine: &Engine, ending: &Ending) {
     let settings = &engine.settings;
-    if settings.dry_run || !ending.exit().cleans_up() {
+    if settings.dry_run || !ending.end().is_final() {
         return;
     }
     engine.background.packages_ended(settings.background_timeout).await;
@@ -61,6 +50,8 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending) {
             Err(HostError { what, why }) => report(engine, what, Some(why)).await,
         }
     }
+    // A start that does not find this fact cleans up again, which is harmless.
+    let _ = engine.recorder.record(EventKind::CleanupFinished).await;
 }
 
 async fn report(engine: &Engine, what: String, error: Option<String>) {

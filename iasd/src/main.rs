@@ -6,6 +6,7 @@ mod download;
 mod engine;
 mod folders;
 mod host;
+mod journal;
 mod lock;
 mod report;
 mod settings;

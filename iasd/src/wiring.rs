@@ -4,9 +4,14 @@ use crate::{
     agent::{AgentStage, Agents, Screen},
     cleanup,
     download::{DownloadStage, Downloader, Http, Network, Store},
-    engine::{Background, Ending, Engine, dispatcher::Dispatcher, recorder::Recorder},
+    engine::{
+        Background, Ending, Engine,
+        dispatcher::{Dispatcher, now_ms},
+        recorder::Recorder,
+    },
     folders,
     host::{Connectivity, Host},
+    journal::{self, Journal, Trouble},
     lock::{LockError, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
     settings::{self, Loaded},
@@ -17,24 +22,24 @@ use shared::{
     exit::ExitCode,
     layout::RECORDS_FOLDER,
     settings::{Settings, SettingsFinding, Severity, arguments::Arguments},
+    state::Cleanup,
 };
 use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     signal::unix::{SignalKind, signal},
-    sync::{Mutex, mpsc},
+    sync::{Mutex, mpsc, watch},
 };
 
+mod began;
 #[cfg(feature = "simulated")]
 mod simulated;
 mod world;
 
-/// The journal of the last run, below [`RECORDS_FOLDER`].
-const LAST_RUN: &str = "last-run.ndjson";
+use began::{Began, began};
 
 /// A run that could not begin: nothing was touched.
 #[derive(Debug, thiserror::Error)]
@@ -79,6 +84,10 @@ struct Run {
     notices: mpsc::UnboundedReceiver<String>,
     engine: Engine,
     dispatcher: Dispatcher,
+    /// What keeps the journal from being written.
+    trouble: watch::Receiver<Trouble>,
+    /// What is to be said about the journal that was found.
+    remarks: Vec<String>,
     loaded: Loaded,
     settings: Arc<Settings>,
     /// Held to the very end (R45).
@@ -98,7 +107,7 @@ async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
 
 /// Privileges, folders, lock, listener: in the order of R46.
 async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<Run, Refused> {
-    let World { host, notices, network, own_log, boot, preferences: _ } = world;
+    let World { host, notices, network, own_log, boot, power_cut, preferences: _ } = world;
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -109,11 +118,21 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
         LockError::Failed { .. } => Refused::new(ExitCode::Configuration, error),
     })?;
 
+    let reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
+    let records = records_folder(host.root());
+    let refused = |error| Refused::new(ExitCode::Configuration, error);
+    let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
+    let remarks = std::mem::take(&mut found.remarks);
+    let began = began(&found.start, &*host).await;
+    let launch = began.state.launch + 1;
+    let journal = Journal::new(found, power_cut).map_err(refused)?;
+
     let (recorder, facts) = Recorder::new();
-    let mut dispatcher = Dispatcher::new(facts, reporters(arguments, &*host, own_log(&settings), &settings)?);
-    dispatcher.fact(run_started(&*host, &settings).await?);
-    let engine = engine(&host, network, &settings, recorder).await?;
-    Ok(Run { host, boot, notices, engine, dispatcher, loaded, settings, _lock: lock })
+    let (trouble, run_id) = (journal.trouble(), began.state.run_id.clone());
+    let mut dispatcher = Dispatcher::new(began.state.clone(), facts, journal, reporters);
+    dispatcher.fact(run_started(&*host, &settings, (launch, run_id)).await?);
+    let engine = engine(&host, network, &settings, recorder, began).await?;
+    Ok(Run { host, boot, notices, engine, dispatcher, trouble, remarks, loaded, settings, _lock: lock })
 }
 
 impl Run {
@@ -121,20 +140,24 @@ impl Run {
         self.tell_settings();
         (self.boot)(&self.settings);
         tokio::spawn(pass_on(self.notices, self.engine.recorder.clone()));
+        tokio::spawn(tell_of_the_journal(self.trouble.clone(), self.engine.recorder.clone()));
         let network = Connectivity::new(self.engine.host.online());
         tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
-        let ending = self.dispatcher.dispatch(self.engine.run(), stop_requested()).await;
-        self.dispatcher.conclude(&ending);
+        let stop = stop_requested(self.trouble.clone());
+        let mut ending = self.dispatcher.dispatch(self.engine.run(), stop).await;
+        if !self.dispatcher.conclude(&ending, self.engine.leftovers()) {
+            // Cleanup would remove what a further start needs to go on.
+            ending = Ending::Temporary("the journal could not be written".to_owned());
+        }
         let clean = async { cleanup::clean_up(&self.engine, &ending).await };
         self.dispatcher.dispatch(clean, std::future::pending()).await;
         self.dispatcher.finish();
-        let exit = ending.exit();
-        if exit.cleans_up() && !self.settings.dry_run {
+        if ending.end().is_final() && !self.settings.dry_run {
             // The daemon's own job goes last: on a real Mac this ends us (R81).
             let _ = self.host.retire_daemon(&self.settings.identifiers).await;
         }
-        exit
+        ending.exit()
     }
 
     /// Each effective value with its source, secrets masked, and what should be changed (R36, R38, R39).
@@ -150,6 +173,7 @@ impl Run {
         }
         let middleware = folders::middleware(self.host.root(), &self.settings.install_path);
         lines.extend(middleware.map(|text| (Level::Warning, text)));
+        lines.extend(std::mem::take(&mut self.remarks).into_iter().map(|text| (Level::Warning, text)));
         lines.extend(self.loaded.origins.iter().map(|origin| (Level::Debug, origin.to_string())));
         for (level, text) in lines {
             self.dispatcher.fact(EventKind::Notice { level, category: Category::Settings, id: None, text });
@@ -157,14 +181,20 @@ impl Run {
     }
 }
 
-async fn run_started(host: &dyn Host, settings: &Settings) -> Result<EventKind, Refused> {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+async fn run_started(
+    host: &dyn Host,
+    settings: &Settings,
+    (launch, run_id): (u32, String),
+) -> Result<EventKind, Refused> {
     let facts = host.facts(&[]).await.map_err(|error| Refused::new(ExitCode::Temporary, error))?;
+    let new = || format!("{:x}-{:x}", now_ms(), std::process::id());
     Ok(EventKind::RunStarted {
-        run_id: format!("{:x}-{:x}", since.as_millis(), std::process::id()),
+        run_id: if run_id.is_empty() { new() } else { run_id },
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.dry_run,
         facts,
+        launch,
+        boot: host.boot_session().await,
     })
 }
 
@@ -173,10 +203,12 @@ async fn engine(
     network: Network,
     settings: &Arc<Settings>,
     recorder: Recorder,
+    Began { state, past, decided }: Began,
 ) -> Result<Engine, Refused> {
     let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
+    let downloader = downloader.knowing(state.downloaded());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
@@ -190,9 +222,14 @@ async fn engine(
         agents: Arc::new(AgentStage::new(agents, settings.dry_run)),
         settings: Arc::clone(settings),
         recorder,
+        past,
+        decided,
         background: Background::default(),
         package_lane: Arc::new(Mutex::new(())),
-        leftovers: std::sync::Mutex::default(),
+        leftovers: std::sync::Mutex::new(match state.cleanup {
+            Cleanup::Due(leftovers) => leftovers,
+            Cleanup::None | Cleanup::Over => Vec::new(),
+        }),
     })
 }
 
@@ -226,8 +263,6 @@ fn reporters(
             reporters.push(Box::new(stream));
         }
     }
-    let journal = Ndjson::to_file(&records.join(LAST_RUN), false, troubles.clone());
-    reporters.push(Box::new(journal.map_err(|error| cannot(LAST_RUN, error))?));
     reporters.push(Box::new(Status::new(records, troubles.clone())));
     if settings.depnotify.enable {
         reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles)));
@@ -268,16 +303,36 @@ fn say(findings: &[SettingsFinding]) {
     }
 }
 
-/// Resolves when launchd or somebody at a terminal wants us to end.
-async fn stop_requested() -> Ending {
+/// A journal that cannot be written makes the run wait: everything that has to be on the disk first (R78).
+async fn tell_of_the_journal(mut trouble: watch::Receiver<Trouble>, recorder: Recorder) {
+    while trouble.changed().await.is_ok() {
+        let now = trouble.borrow_and_update().clone();
+        let (level, text) = match now {
+            Trouble::None => (Level::Info, "the journal is written again: the run goes on".to_owned()),
+            Trouble::Waiting(why) => (Level::Warning, format!("the run waits for its journal: {why}")),
+            Trouble::Broken(_) => return,
+        };
+        recorder.notice(level, Category::Main, None, text).await;
+    }
+}
+
+/// Resolves when launchd or somebody at a terminal wants us to end, or the journal can no longer be written.
+async fn stop_requested(mut trouble: watch::Receiver<Trouble>) -> Ending {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
         return std::future::pending().await;
     };
+    let broken = async {
+        match trouble.wait_for(|trouble| matches!(trouble, Trouble::Broken(_))).await.as_deref() {
+            Ok(Trouble::Broken(why)) => why.clone(),
+            _ => std::future::pending().await,
+        }
+    };
     let name = tokio::select! {
         _ = terminate.recv() => "SIGTERM",
         _ = interrupt.recv() => "SIGINT",
+        why = broken => return Ending::Temporary(format!("the journal cannot be written: {why}")),
     };
     Ending::Temporary(format!("stopped by {name}"))
 }

@@ -3,14 +3,18 @@
 //! Transitions ([`EventKind`]) are numbered, lossless and kept; [`Progress`] may be merged or dropped.
 //! The JSON of an [`Event`] is a public format: `iasctl simulate --json` and `events.ndjson` hold one per line.
 
+mod end;
+
+pub use end::{ItemEnd, PhaseEnd, RunEnd, SkipReason};
+
 use crate::{
     digest::Digest,
     exit::{Ended, ExitCode},
     facts::{ConsoleUser, Facts},
-    item::{FailPolicy, ItemId, ItemKind, Phase},
+    item::{FailPolicy, Fingerprint, ItemId, ItemKind, Phase},
+    layout::MacPath,
 };
 use serde::{Deserialize, Serialize};
-use std::fmt;
 
 /// How the error begins when content is not what its `hash` says, so that watchers can advise on it.
 pub const WRONG_DIGEST: &str = "its SHA-256 is";
@@ -70,23 +74,29 @@ pub struct Listed {
     pub kind: Option<ItemKind>,
     /// What its failure means.
     pub fail_policy: FailPolicy,
+    /// What it does; `None` for entries that are not carried out.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub fingerprint: Option<Fingerprint>,
 }
 
-/// Why an item is not carried out although nothing failed.
+/// An item that was over before the run, or this start of it, began.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SkipReason {
-    /// `skip_if` names this Mac's architecture (R23).
-    SkipIf(String),
-    /// A receipt of this version or a newer one is present (R21).
-    Receipt {
-        /// The installed version.
-        installed: String,
-    },
-    /// `DryRun` (R74).
-    DryRun,
-    /// Its type is unknown or not allowed in its phase (R12).
-    Ignored(String),
+pub struct Over {
+    /// Which.
+    pub id: ItemId,
+    /// How it ended then.
+    pub end: ItemEnd,
+}
+
+/// A file an item brought, which cleanup may have to deal with (R82).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Leftover {
+    /// Where it is.
+    pub path: MacPath,
+    /// Whether its item failed.
+    pub failed: bool,
+    /// Whether the run created it.
+    pub created: bool,
 }
 
 /// Why content was accepted (R88).
@@ -107,71 +117,6 @@ pub enum AcceptedBecause {
     Local,
 }
 
-/// How the work of an item ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ItemEnd {
-    /// Done.
-    Done,
-    /// Not needed.
-    Skipped(SkipReason),
-    /// Started; nobody waits for it (R65).
-    Background,
-    /// Its content could not be had, or a malformed item (R15).
-    DownloadFailed(String),
-    /// It ran and failed, or could not be started.
-    ExecutionFailed(Ended),
-    /// Its file could not be placed.
-    PlacementFailed(String),
-    /// The run ended before it began.
-    NotStarted,
-}
-
-impl fmt::Display for SkipReason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::SkipIf(arch) => write!(f, "skip_if names this Mac ({arch})"),
-            Self::Receipt { installed } => write!(f, "version {installed} is already installed"),
-            Self::DryRun => f.write_str("dry run"),
-            Self::Ignored(why) => f.write_str(why),
-        }
-    }
-}
-
-impl fmt::Display for ItemEnd {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Done => f.write_str("done"),
-            Self::Skipped(reason) => write!(f, "skipped: {reason}"),
-            Self::Background => f.write_str("started, not waited for"),
-            Self::DownloadFailed(why) => write!(f, "no usable content: {why}"),
-            Self::ExecutionFailed(ended) => write!(f, "failed: {ended}"),
-            Self::PlacementFailed(why) => write!(f, "not placed: {why}"),
-            Self::NotStarted => f.write_str("not started"),
-        }
-    }
-}
-
-impl ItemEnd {
-    /// Whether the item failed. Skipped, background and never begun items have not (R94).
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        matches!(self, Self::DownloadFailed(_) | Self::ExecutionFailed(_) | Self::PlacementFailed(_))
-    }
-}
-
-/// The result of a phase.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum PhaseEnd {
-    /// Every batch ran.
-    Completed,
-    /// A failure policy ended the run.
-    Aborted,
-    /// There was nothing to do, or preflight passed.
-    Skipped,
-}
-
 /// Every kind of fact.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "event", rename_all = "snake_case")]
@@ -186,6 +131,12 @@ pub enum EventKind {
         dry_run: bool,
         /// The Mac it runs on.
         facts: Facts,
+        /// How many times this run has been started, this time included: more than 1 after a crash or a pause.
+        #[serde(default = "first")]
+        launch: u32,
+        /// Names the time since the Mac was started; another one after a restart.
+        #[serde(skip_serializing_if = "Option::is_none", default)]
+        boot: Option<String>,
     },
     /// The control file was read and checked.
     ControlFileLoaded {
@@ -199,6 +150,9 @@ pub enum EventKind {
         errors: u32,
         /// Warnings found in it.
         warnings: u32,
+        /// Items that need nothing any more, because they were over before.
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        over: Vec<Over>,
     },
     /// A phase begins.
     PhaseStarted {
@@ -331,12 +285,19 @@ pub enum EventKind {
     },
     /// A restart was asked for (R83).
     RebootRequested,
-    /// The last event.
+    /// Every step of cleanup was taken: nothing is left to be done on this Mac.
+    CleanupFinished,
+    /// The run is over; only cleanup follows.
     RunFinished {
         /// The exit code.
         exit: ExitCode,
+        /// How it ended.
+        end: RunEnd,
         /// One line: how the run ended (R102).
         summary: String,
+        /// Files the run brought, for cleanup; a start after a crash goes on with it (R81).
+        #[serde(skip_serializing_if = "Vec::is_empty", default)]
+        leftovers: Vec<Leftover>,
     },
 }
 
@@ -367,4 +328,8 @@ pub enum Progress {
         /// 0 to 100.
         percent: f32,
     },
+}
+
+fn first() -> u32 {
+    1
 }

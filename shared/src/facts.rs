@@ -1,5 +1,6 @@
 //! What a plan needs to know about one Mac: plain data, from the real system or from a scenario.
 
+use crate::{digest::Digest, layout::MacPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -35,6 +36,9 @@ pub struct Facts {
     /// Installed packages: identifier to version, for at least the identifiers the control file names.
     #[serde(default)]
     pub receipts: BTreeMap<String, String>,
+    /// Files that an earlier run placed and that are there now, with the digest they have now.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub placed: BTreeMap<MacPath, Digest>,
 }
 
 /// The person at the screen.

@@ -188,6 +188,12 @@ impl fmt::Display for ItemId {
     }
 }
 
+/// What an item does, in 16 hexadecimal digits: equal for items that do the same, wherever they stand (see
+/// [`Item::fingerprint`]).
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Fingerprint(pub String);
+
 /// Members with the same non-empty id that follow one another run together (R56).
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -295,4 +301,24 @@ pub struct Item {
     pub group: Option<ParallelGroup>,
     /// Kill and fail the item after this time (R73).
     pub timeout: Option<Duration>,
+}
+
+impl Item {
+    /// What this item does: its kind, its file, its content (by `hash`, else by URL) and the receipt it asks for.
+    ///
+    /// Name, policies, place and mirrors may change without a finished item having to be done again.
+    #[must_use]
+    pub fn fingerprint(&self) -> Fingerprint {
+        let content = match (&self.hash, &self.source) {
+            (Some(hash), _) => hash.to_string(),
+            (None, Some(source)) => source.url.to_string(),
+            (None, None) => String::new(),
+        };
+        let receipt = self.receipt.as_ref();
+        let receipt = receipt.map(|receipt| format!("{}\0{}", receipt.package_id, receipt.version));
+        let text = format!("{}\0{}\0{content}\0{}", self.kind, self.file, receipt.unwrap_or_default());
+        let mut digits = Digest::of(text.as_bytes()).to_string();
+        digits.truncate(16);
+        Fingerprint(digits)
+    }
 }

@@ -5,16 +5,19 @@
 
 pub mod digest;
 pub mod exit;
-pub mod facts;
 pub mod hint;
 pub mod layout;
 pub mod version;
+
+pub mod facts;
 
 pub mod item;
 
 pub mod event;
 pub mod state;
 pub mod wording;
+
+pub mod journal;
 
 pub mod settings;
 

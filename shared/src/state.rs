@@ -3,18 +3,23 @@
 //! ```text
 //! item:   Pending ─► Started ─► Running ─► Ended(Done | Skipped | Background | …Failed)
 //! bytes:  None ─► Fetching(attempt) ─► Ready | Failed      (beside, until the item's turn needs them)
-//! run:    Beginning ─► Preflight ─► SetupAssistant ─► Userland ─► Finished(exit)
+//! run:    Beginning ─► Preflight ─► SetupAssistant ─► Userland ─► Finished(exit) ─► cleanup Due ─► Over
 //! ```
+//!
+//! A run that is started again goes on from the state its journal folds to: items that are over stay over.
 
 use crate::{
-    event::{Event, EventKind, ItemEnd, Listed, Progress},
+    digest::Digest,
+    event::{Event, EventKind, ItemEnd, Leftover, Listed, Over, Progress, RunEnd},
     exit::{Ended, ExitCode},
-    item::{FailPolicy, ItemId, Phase},
+    item::{FailPolicy, Fingerprint, ItemId, Phase},
 };
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// Where an item is.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ItemState {
     /// Its turn has not come.
     #[default]
@@ -28,7 +33,8 @@ pub enum ItemState {
 }
 
 /// Where an item's content is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BytesState {
     /// Nothing was asked for.
     #[default]
@@ -55,7 +61,7 @@ pub enum BytesState {
 }
 
 /// One item of the run.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemStatus {
     /// As the control file lists it.
     pub listed: Listed,
@@ -65,6 +71,12 @@ pub struct ItemStatus {
     pub bytes: BytesState,
     /// How long it took, once over.
     pub ms: u64,
+    /// The digest of its content, once accepted.
+    #[serde(default)]
+    pub digest: Option<Digest>,
+    /// Whether the run asked for its content: then the file is the run's own, and not one that was there before (R82).
+    #[serde(default)]
+    pub created: bool,
 }
 
 impl ItemStatus {
@@ -82,7 +94,8 @@ impl ItemStatus {
 }
 
 /// A run, as far as its events tell.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct RunState {
     /// The last event's number.
     pub seq: u64,
@@ -92,20 +105,49 @@ pub struct RunState {
     pub started_ms: u64,
     /// When the last event happened.
     pub now_ms: u64,
+    /// How many times the run was started.
+    pub launch: u32,
+    /// The boot session of the last start.
+    pub boot: Option<String>,
+    /// When the run was first started in that boot session (R77).
+    pub boot_started_ms: u64,
+    /// Whether nothing is carried out (R74).
+    pub dry_run: bool,
+    /// The control file's digest.
+    pub control: Option<Digest>,
     /// The phase that runs, or ran last.
     pub phase: Option<Phase>,
     /// Every item, in file order.
+    #[serde(with = "listed_items")]
     pub items: BTreeMap<ItemId, ItemStatus>,
     /// How preflight decided.
     pub preflight_passed: Option<bool>,
     /// Whether userland waits for somebody.
     pub waiting: Option<Waiting>,
-    /// How the run ended.
+    /// How the run ended: exit code and summary.
     pub finished: Option<(ExitCode, String)>,
+    /// How the run ended, in one word.
+    pub end: Option<RunEnd>,
+    /// How far cleanup is.
+    pub cleanup: Cleanup,
+}
+
+/// How far cleanup is (R81).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cleanup {
+    /// The run is not over for good.
+    #[default]
+    None,
+    /// To be done, with the files the run brought; a start finds it like this after a crash in the middle.
+    Due(Vec<Leftover>),
+    /// Every step was taken.
+    Over,
 }
 
 /// What userland waits for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Waiting {
     /// A real user at the screen.
     User,
@@ -122,19 +164,27 @@ impl RunState {
         self.seq = event.seq;
         self.now_ms = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { run_id, .. } => self.run_id.clone_from(run_id),
-            EventKind::ControlFileLoaded { items, .. } => self.list(items),
+            EventKind::RunStarted { run_id, launch, boot, dry_run, .. } => {
+                self.begin(event.at_ms, (*launch, boot.as_ref()));
+                self.run_id.clone_from(run_id);
+                self.dry_run = *dry_run;
+            }
+            EventKind::ControlFileLoaded { digest, items, over, .. } => {
+                self.control = Some(*digest);
+                self.list(items, over);
+            }
             EventKind::PhaseStarted { phase } => self.phase = Some(*phase),
             EventKind::PreflightVerdict { pass } => self.preflight_passed = Some(*pass),
             EventKind::DownloadStarted { id, attempt, resumed_at, .. } => {
                 let fetching = BytesState::Fetching { attempt: *attempt, received: *resumed_at, total: None };
-                self.with(*id, |item| item.bytes = fetching);
+                self.with(*id, |item| (item.bytes, item.created) = (fetching, true));
             }
             EventKind::DownloadAttemptFailed { id, attempt, .. } => {
                 self.with(*id, |item| item.bytes = BytesState::Failed { attempt: *attempt });
             }
-            EventKind::DownloadFinished { id, bytes, .. } => {
-                self.with(*id, |item| item.bytes = BytesState::Ready { bytes: *bytes });
+            EventKind::DownloadFinished { id, bytes, digest, .. } => {
+                let ready = BytesState::Ready { bytes: *bytes };
+                self.with(*id, |item| (item.bytes, item.digest) = (ready, Some(*digest)));
             }
             EventKind::ItemStarted { id } => self.with(*id, |item| item.state = ItemState::Started),
             EventKind::ItemRunning { id } => self.with(*id, |item| item.state = ItemState::Running),
@@ -148,7 +198,14 @@ impl RunState {
             EventKind::WaitingForUser => self.waiting = Some(Waiting::User),
             EventKind::WaitingForAgent => self.waiting = Some(Waiting::Agent),
             EventKind::UserPresent { .. } | EventKind::AgentCheckedIn { .. } => self.waiting = None,
-            EventKind::RunFinished { exit, summary } => self.finished = Some((*exit, summary.clone())),
+            EventKind::RunFinished { exit, end, summary, leftovers } => {
+                self.finished = Some((*exit, summary.clone()));
+                self.end = Some(*end);
+                if end.is_final() && !self.dry_run {
+                    self.cleanup = Cleanup::Due(leftovers.clone());
+                }
+            }
+            EventKind::CleanupFinished => self.cleanup = Cleanup::Over,
             EventKind::PhaseFinished { .. }
             | EventKind::BackgroundEnded { .. }
             | EventKind::AgentLost { .. }
@@ -174,30 +231,72 @@ impl RunState {
         self.items.values().filter_map(|item| item.failure().map(|end| (item, end)))
     }
 
+    /// The content of items that was downloaded, by what they do (R87).
+    #[must_use]
+    pub fn downloaded(&self) -> BTreeMap<Fingerprint, Digest> {
+        let made = self.items.values().filter(|item| item.created);
+        made.filter_map(|item| Some((item.listed.fingerprint.clone()?, item.digest?))).collect()
+    }
+
     /// How many items are over.
     #[must_use]
     pub fn ended(&self) -> usize {
         self.items.values().filter(|item| matches!(item.state, ItemState::Ended(_))).count()
     }
 
-    fn list(&mut self, items: &[Listed]) {
-        self.items = items
-            .iter()
-            .map(|listed| {
-                let status = ItemStatus {
-                    listed: listed.clone(),
-                    state: ItemState::Pending,
-                    bytes: BytesState::None,
-                    ms: 0,
-                };
-                (listed.id, status)
-            })
-            .collect();
+    /// A start: what was under way before is known only from what it left.
+    fn begin(&mut self, at_ms: u64, (launch, boot): (u32, Option<&String>)) {
+        if launch == 1 || self.boot.as_ref() != boot {
+            self.boot_started_ms = at_ms;
+        }
+        (self.launch, self.boot) = (launch, boot.cloned());
+        (self.phase, self.waiting, self.finished, self.end) = (None, None, None, None);
+    }
+
+    /// Digests and created files outlive a start: content is named by where its item stands in the same control file.
+    fn list(&mut self, items: &[Listed], over: &[Over]) {
+        let mut before = std::mem::take(&mut self.items);
+        let new = items.iter().map(|listed| {
+            let earlier = before.remove(&listed.id).filter(|earlier| {
+                earlier.listed.fingerprint.is_some() && earlier.listed.fingerprint == listed.fingerprint
+            });
+            let end = over.iter().find(|over| over.id == listed.id).map(|over| over.end.clone());
+            let status = ItemStatus {
+                listed: listed.clone(),
+                state: end.map_or(ItemState::Pending, ItemState::Ended),
+                bytes: BytesState::None,
+                ms: earlier.as_ref().map_or(0, |earlier| earlier.ms),
+                digest: earlier.as_ref().and_then(|earlier| earlier.digest),
+                created: earlier.is_some_and(|earlier| earlier.created),
+            };
+            (listed.id, status)
+        });
+        self.items = new.collect();
     }
 
     fn with(&mut self, id: ItemId, change: impl FnOnce(&mut ItemStatus)) {
         if let Some(item) = self.items.get_mut(&id) {
             change(item);
         }
+    }
+}
+
+/// Items as a list: JSON objects have texts for keys.
+mod listed_items {
+    use super::{BTreeMap, Deserialize, ItemId, ItemStatus, Serialize};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(
+        items: &BTreeMap<ItemId, ItemStatus>,
+        to: S,
+    ) -> Result<S::Ok, S::Error> {
+        items.values().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<ItemId, ItemStatus>, D::Error> {
+        let items = Vec::<ItemStatus>::deserialize(from)?;
+        Ok(items.into_iter().map(|item| (item.listed.id, item)).collect())
     }
 }

@@ -1,6 +1,11 @@
 //! `examples/onboarding`: what an admin sees first must work.
 
-use shared::{digest::Digest, event::ItemEnd, exit::Ended, sys::packing};
+use shared::{
+    digest::Digest,
+    event::{ItemEnd, SkipReason},
+    exit::Ended,
+    sys::packing,
+};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -38,7 +43,7 @@ fn every_hash_in_the_example_is_that_of_its_content() {
 }
 
 #[test]
-fn the_example_ends_green_and_a_second_run_finds_nothing_to_do() {
+fn the_example_ends_green_and_a_second_run_repeats_only_what_failed() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path().join("mac");
     let first = rehearse(&example(), &root, &["--login-after", "1"]);
@@ -56,9 +61,12 @@ fn the_example_ends_green_and_a_second_run_finds_nothing_to_do() {
 
     let second = rehearse(&example(), &root, &["--login-after", "1"]);
     second.exits(0);
-    assert_eq!(second.end("Is this Mac set up already?"), &ItemEnd::Done);
-    assert_eq!(second.state.preflight_passed, Some(true));
-    assert!(second.is_not_begun("Acme Tools"));
+    for done in ["Is this Mac set up already?", "Acme Tools", "Whom to call", "Welcome", "Mail signature"] {
+        assert_eq!(second.end(done), &ItemEnd::Skipped(SkipReason::AlreadyDone), "{done}");
+    }
+    assert_eq!(second.end("Printers of the old office"), &ItemEnd::ExecutionFailed(Ended::Exited(3)));
+    let depnotify = second.read("/private/var/tmp/depnotify.log").unwrap();
+    assert!(depnotify.contains("\nCommand: DeterminateManual: 1\n"), "only what is repaired: {depnotify}");
 }
 
 #[test]

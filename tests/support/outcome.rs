@@ -33,7 +33,9 @@ impl Outcome {
         use std::os::unix::process::ExitStatusExt as _;
         let text = String::from_utf8_lossy(&output.stdout);
         let read = |line: &str| serde_json::from_str::<Event>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        let events: Vec<_> = text.lines().map(read).collect();
+        // A journal begins with a line of its own.
+        let events: Vec<_> =
+            text.lines().filter(|line| !line.starts_with("{\"journal\"")).map(read).collect();
         let mut state = RunState::default();
         events.iter().for_each(|event| state.apply(event));
         let log = fs::read_to_string(format!("{}.sim/iasd.log", root.display())).unwrap_or_default();

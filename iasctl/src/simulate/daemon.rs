@@ -3,7 +3,7 @@
 use super::stage::Stage;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use std::{
-    fs::File,
+    fs::OpenOptions,
     io,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
@@ -22,14 +22,15 @@ pub(crate) struct Daemon {
 }
 
 impl Daemon {
-    /// Starts it; its log goes into the stage's folder.
+    /// Starts it; its log goes into the stage's folder, behind that of earlier starts.
     ///
     /// # Errors
     /// When the program is missing or cannot be started, with the way to mend it.
     pub(crate) fn start(stage: &Stage, scenario: &Path, settings: &Path) -> Result<Self, String> {
         let program = program("iasd")?;
         let log = stage.log();
-        let log = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+        let log = OpenOptions::new().create(true).append(true).open(&log);
+        let log = log.map_err(|error| format!("{}: {error}", stage.log().display()))?;
         let mut child = Command::new(&program)
             .arg("--root")
             .arg(&stage.root)

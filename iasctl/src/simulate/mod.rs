@@ -8,6 +8,7 @@ mod summary;
 mod view;
 
 use daemon::Daemon;
+use rustix::process::Signal;
 use server::{Authority, Served};
 use shared::event::{Event, Progress};
 use stage::Stage;
@@ -20,7 +21,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    signal::unix::{Signal, SignalKind, signal},
+    signal::unix::{Signal as Listener, SignalKind, signal},
     sync::mpsc,
 };
 use view::{Board, Json, Painter, Plain, Run, View};
@@ -58,6 +59,12 @@ pub(crate) struct Arguments {
     /// When there is no network, in seconds after the start, such as `0-5`; may be given more than once
     #[arg(long, value_name = "FROM-UNTIL", value_parser = outage)]
     outage: Vec<[f64; 2]>,
+    /// An instant at which iasd is killed as by a power cut, and started again, such as `after item_running userland[2]`
+    #[arg(long, value_name = "INSTANT")]
+    power_cut: Vec<String>,
+    /// How often iasd is started again when it ends with a status other than 0 or 1, as launchd does
+    #[arg(long, value_name = "COUNT", default_value_t = 0)]
+    restarts: u32,
     /// A setting, such as `MaximumRedownloads=0`
     #[arg(long, value_name = "KEY=VALUE", value_parser = key_value)]
     set: Vec<(String, String)>,
@@ -129,7 +136,13 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     let (address, serve) = listening.map_err(|error| format!("cannot serve on the loopback: {error}"))?;
     let scenario = stage.write_scenario(address, &root_pem)?;
     let settings = stage.write_settings()?;
-    let daemon = Daemon::start(&stage, &scenario, &settings)?;
+    let mut first = true;
+    let mut start = || {
+        if !std::mem::take(&mut first) {
+            stage.power_is_back()?;
+        }
+        Daemon::start(&stage, &scenario, &settings)
+    };
 
     let painter = Painter { colour: is_colourful() };
     let mut view: Box<dyn View> = if arguments.json {
@@ -141,7 +154,7 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     };
     let watched = tokio::select! {
         () = serve => Err("the server ended".to_owned()),
-        watched = watch(daemon, view.as_mut(), missed, requests) => watched,
+        watched = watch(&mut start, arguments.restarts, view.as_mut(), (missed, requests)) => watched,
     };
     drop(view);
     let (run, status, interrupted) = watched?;
@@ -157,22 +170,31 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
 const WRONG_DIGESTS: &str = "hint: if it is the content that is right, end this and add --update-hashes: it writes \
     the digests of what is served into the control file";
 
-/// Shows the run until `iasd` has ended: what happened, how it ended, and whether we were interrupted.
+/// Shows the run until `iasd` has ended for good: what happened, how it ended, and whether we were interrupted.
 async fn watch(
-    mut daemon: Daemon,
+    start: &mut dyn FnMut() -> Result<Daemon, String>,
+    mut restarts: u32,
     view: &mut dyn View,
-    mut missed: mpsc::UnboundedReceiver<String>,
-    mut requests: Requests,
+    (mut missed, mut requests): (mpsc::UnboundedReceiver<String>, Requests),
 ) -> Result<(Run, ExitStatus, bool), String> {
-    let mut run = Run::default();
+    let (mut run, mut interrupted) = (Run::default(), false);
     let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let mut interrupted = false;
+    let mut daemon = start()?;
     loop {
         tokio::select! {
             line = daemon.line() => match line {
                 Ok(Some(line)) => take(&line, &mut run, view),
-                Ok(None) => break,
                 Err(error) => return Err(format!("cannot read the events of iasd: {error}")),
+                Ok(None) => {
+                    let status = daemon.ended().await;
+                    let status = status.map_err(|error| format!("cannot wait for iasd: {error}"))?;
+                    if interrupted || !is_started_again(status, &mut restarts) {
+                        view.close();
+                        return Ok((run, status, interrupted));
+                    }
+                    view.note(&format!("iasd ended with {status}; it is started again"));
+                    daemon = start()?;
+                }
             },
             Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
             _ = ticks.tick() => view.tick(&run),
@@ -183,14 +205,24 @@ async fn watch(
             }
         }
     }
-    let status = daemon.ended().await.map_err(|error| format!("cannot wait for iasd: {error}"))?;
-    view.close();
-    Ok((run, status, interrupted))
+}
+
+/// What launchd does: whatever was killed is started again; whatever wants to be, as often as was asked for.
+fn is_started_again(status: ExitStatus, restarts: &mut u32) -> bool {
+    match status.code() {
+        Some(0 | 1) => false,
+        None => status.signal() == Some(Signal::KILL.as_raw()),
+        Some(_) => {
+            let again = *restarts > 0;
+            *restarts = restarts.saturating_sub(1);
+            again
+        }
+    }
 }
 
 /// What asks us to end: Ctrl-C, SIGTERM, a closed terminal. Without us `iasd` would stay behind.
 struct Requests {
-    signals: [Signal; 3],
+    signals: [Listener; 3],
 }
 
 impl Requests {

@@ -24,6 +24,10 @@ use url::Url;
 
 /// The control file's name in a folder.
 const CONTROL_FILE: &str = "bootstrap.json";
+/// What the Mac is like, beside it.
+const SCENARIO: &str = "scenario.json";
+/// What `iasd` says, beside the Mac.
+const LOG: &str = "iasd.log";
 /// Who serves the control file when nothing says otherwise; `.test` belongs to nobody.
 const DEFAULT_HOST: &str = "bootstrap.simulate.test";
 
@@ -85,6 +89,13 @@ impl Stage {
             site.add_for(&url, folder);
         }
         adjust(&mut scenario, arguments);
+        // Of this rehearsal only.
+        match fs::remove_file(side.join(LOG)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(named(&side.join(LOG), &error));
+            }
+            _ => {}
+        }
         let depnotify = depnotify(&root, &settings);
         Ok(Self { root, side, site, depnotify, control, scenario, settings, temporary })
     }
@@ -107,9 +118,20 @@ impl Stage {
             }
         }
         self.scenario.insert("side_folder".to_owned(), json!(self.side));
-        let path = self.side.join("scenario.json");
+        let path = self.side.join(SCENARIO);
         write(&path, format!("{:#}\n", Value::Object(self.scenario.clone())))?;
         Ok(path)
+    }
+
+    /// Takes away the power cut that has happened, for the next start.
+    ///
+    /// # Errors
+    /// When the scenario cannot be written.
+    pub(crate) fn power_is_back(&mut self) -> Result<(), String> {
+        if let Some(cuts) = self.scenario.get_mut("power_cuts").and_then(Value::as_array_mut) {
+            cuts.drain(..1.min(cuts.len()));
+        }
+        write(&self.side.join(SCENARIO), format!("{:#}\n", Value::Object(self.scenario.clone())))
     }
 
     /// The settings file.
@@ -145,7 +167,7 @@ impl Stage {
 
     /// The log of `iasd`.
     pub(crate) fn log(&self) -> PathBuf {
-        self.side.join("iasd.log")
+        self.side.join(LOG)
     }
 
     /// Packages that were there from the outset.
@@ -297,6 +319,9 @@ fn adjust(scenario: &mut Map<String, Value>, arguments: &Arguments) {
     }
     if !arguments.outage.is_empty() {
         put(&["network", "outages"], json!(arguments.outage));
+    }
+    if !arguments.power_cut.is_empty() {
+        put(&["power_cuts"], json!(arguments.power_cut));
     }
     match arguments.user.as_deref() {
         Some("never") => put(&["user"], Value::Null),

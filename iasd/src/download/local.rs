@@ -13,6 +13,7 @@ use crate::engine::recorder::Recorder;
 use bytes::Bytes;
 use futures::{StreamExt as _, stream};
 use shared::{
+    digest::Digest,
     event::EventKind,
     item::{HashCheckPolicy, Item, ItemKind, Source},
     layout::MacPath,
@@ -81,7 +82,8 @@ impl Downloader {
     /// When its folder is unsafe (R115): found here, before anything is downloaded.
     pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
         let target = self.target(item, &key(&source.url, &item.file));
-        let useful = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
+        let compared = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
+        let useful = compared || self.earlier(item).is_some();
         Ok(match self.on_disk(move |store| store.existing(&target)).await? {
             Existing::Usable(opened) if useful => Found::Candidate(opened),
             _ => Found::Nothing,
@@ -98,7 +100,8 @@ impl Downloader {
         let Found::Candidate(opened) = found else { return Ok(None) };
         let failed = |cause| DownloadError { what: item.file.to_string(), attempts: 0, cause };
         let content = self.digest(opened.clone()).await.map_err(|error| failed(error.into()))?;
-        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content) else {
+        let earlier = self.earlier(item);
+        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content, earlier) else {
             return Ok(None);
         };
         let place = Place::of(item.kind, opened.path.clone());
@@ -109,6 +112,11 @@ impl Downloader {
         let artifact = artifact.await.map_err(|error| failed(error.into()))?;
         finished(item, &artifact, recorder).await.map_err(failed)?;
         Ok(Some(artifact))
+    }
+
+    /// The digest of what an earlier start of this run downloaded for the item.
+    fn earlier(&self, item: &Item) -> Option<Digest> {
+        if self.earlier.is_empty() { None } else { self.earlier.get(&item.fingerprint()).copied() }
     }
 
     async fn digest(&self, opened: Opened) -> Result<Content, StoreError> {

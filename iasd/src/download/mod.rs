@@ -23,6 +23,7 @@ mod identity;
 mod local;
 mod pace;
 mod partial;
+mod placed;
 mod queue;
 mod ramp;
 mod redirect;
@@ -42,10 +43,13 @@ pub(crate) use self::{
 
 use self::{busy::Busy, fetch::Fetch, folder::StoreError};
 use crate::host::Connectivity;
-use shared::item::HashCheckPolicy;
-use shared::settings::{HttpSettings, Settings};
+use shared::{
+    digest::Digest,
+    item::{Fingerprint, HashCheckPolicy},
+    settings::{HttpSettings, Settings},
+};
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -60,6 +64,8 @@ pub(crate) struct Downloader {
     store: Store,
     connectivity: Connectivity,
     policy: Policy,
+    /// What earlier starts of this run downloaded: an item, and the digest of its content (R87).
+    earlier: BTreeMap<Fingerprint, Digest>,
     /// Hosts about which the warning of R118 was given.
     warned: Mutex<BTreeSet<String>>,
     digests: Semaphore,
@@ -95,10 +101,16 @@ impl Downloader {
                 http: settings.http.clone(),
                 dry_run: settings.dry_run,
             },
+            earlier: BTreeMap::new(),
             warned: Mutex::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
         }
+    }
+
+    /// The same, that knows what earlier starts of this run downloaded (R87).
+    pub(crate) fn knowing(self, earlier: BTreeMap<Fingerprint, Digest>) -> Self {
+        Self { earlier, ..self }
     }
 
     /// Does disk work away from the runtime's thread.

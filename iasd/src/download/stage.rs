@@ -9,6 +9,7 @@ use futures::future::BoxFuture;
 use shared::{
     digest::Digest,
     item::{Item, ItemId},
+    layout::MacPath,
     settings::Settings,
 };
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -83,6 +84,10 @@ impl Contents for DownloadStage {
         Box::pin(
             async move { self.downloader.local(item, &self.recorder).await.map_err(|error| (&error).into()) },
         )
+    }
+
+    fn placed<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Option<Digest>> {
+        Box::pin(self.downloader.placed(path))
     }
 
     fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>> {

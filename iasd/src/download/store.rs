@@ -14,7 +14,7 @@ use shared::{
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
@@ -94,6 +94,11 @@ impl Store {
         // A constant without `..` or NUL can be joined to anything.
         let work = install_path.join(WORK_FOLDER).unwrap_or_else(|_| install_path.clone());
         Self { root, install: install_path.clone(), work, owner }
+    }
+
+    /// Which folder is the Mac's `/`.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
     }
 
     /// Who must own what is used.

@@ -64,16 +64,23 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether a file that lies there already serves (R87): only one whose digest is the expected one.
+/// Whether a file that lies there already serves (R87): its digest is the expected one.
 ///
-/// With mode `Ignore`, or without a `hash`, nothing proves where a file comes from, so it is downloaded again.
+/// With mode `Ignore`, or without a `hash`, the expected digest is that of what an `earlier` start of this run downloaded
+/// for the same item; without that nothing proves where a file comes from, and it is downloaded again.
 pub(crate) fn judge_existing(
     policy: HashCheckPolicy,
     hash: Option<Digest>,
     content: Content,
+    earlier: Option<Digest>,
 ) -> Option<Accepted> {
-    let equal = policy != HashCheckPolicy::Ignore && hash == Some(content.digest);
-    equal.then_some(Accepted(AcceptedBecause::HashEqual))
+    let (expected, because) = match (policy, hash) {
+        (HashCheckPolicy::Ignore, _) => (earlier, AcceptedBecause::NotCompared),
+        (HashCheckPolicy::Strict, None) => (None, AcceptedBecause::NoHash),
+        (_, None) => (earlier, AcceptedBecause::NoHash),
+        (_, hash) => (hash, AcceptedBecause::HashEqual),
+    };
+    (expected == Some(content.digest)).then_some(Accepted(because))
 }
 
 /// Judges the file of an item without `url` (R33): as a download with one attempt, but a missing `hash` is no fault.
@@ -271,14 +278,22 @@ mod tests {
     }
 
     #[test]
-    fn r87_only_an_equal_digest_makes_an_existing_file_serve() {
+    fn r87_an_existing_file_serves_only_if_something_proves_where_it_comes_from() {
+        let serves = |policy, hash, text: &str, earlier: Option<&str>| {
+            let earlier = earlier.map(|text| content(text).digest);
+            judge_existing(policy, hash, content(text), earlier).map(Accepted::because)
+        };
         let hash = Some(content("x").digest);
         for policy in [Strict, Warning, WarningRequireMatch, WarningAcceptFirst] {
-            assert!(judge_existing(policy, hash, content("x")).is_some(), "{policy:?}");
-            assert!(judge_existing(policy, hash, content("y")).is_none(), "{policy:?}");
-            assert!(judge_existing(policy, None, content("x")).is_none(), "{policy:?}");
+            assert_eq!(serves(policy, hash, "x", None), Some(AcceptedBecause::HashEqual), "{policy:?}");
+            assert_eq!(serves(policy, hash, "y", Some("y")), None, "{policy:?}: the hash decides");
+            assert_eq!(serves(policy, None, "x", None), None, "{policy:?}");
+            assert_eq!(serves(policy, None, "x", Some("y")), None, "{policy:?}");
         }
-        assert!(judge_existing(Ignore, hash, content("x")).is_none());
+        assert_eq!(serves(Ignore, hash, "x", None), None);
+        assert_eq!(serves(Ignore, hash, "y", Some("y")), Some(AcceptedBecause::NotCompared));
+        assert_eq!(serves(Warning, None, "y", Some("y")), Some(AcceptedBecause::NoHash));
+        assert_eq!(serves(Strict, None, "y", Some("y")), None);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use shared::{
     control::{self, Context, ControlFile, Finding, Severity},
     digest::Digest,
     event::{Category, EventKind, Level},
-    plan::retry::LONGEST_OFFLINE,
+    plan::{Plan, retry::LONGEST_OFFLINE},
     settings::ControlSource,
 };
 use std::time::Duration;
@@ -16,9 +16,18 @@ use tokio::time::Instant;
 const FIRST_WAIT: Duration = Duration::from_secs(30);
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
+/// A control file that was read and checked.
+pub(super) struct Read {
+    pub(super) control: ControlFile,
+    /// Where it came from, as it may be logged.
+    source: String,
+    errors: u32,
+    warnings: u32,
+}
+
 impl Engine {
     /// The checked control file; every problem in it has been reported.
-    pub(super) async fn control_file(&self) -> Result<ControlFile, Ending> {
+    pub(super) async fn control_file(&self) -> Result<Read, Ending> {
         let (bytes, source, name) = self.control_bytes().await?;
         let context = Context {
             install_path: self.settings.install_path.clone(),
@@ -32,21 +41,29 @@ impl Engine {
             };
             self.recorder.notice(level, Category::Main, finding.item, finding.without_severity()).await;
         }
-        let count = |severity| reading.findings.iter().filter(|finding| finding.severity == severity).count();
+        let count = |severity| {
+            let found = reading.findings.iter().filter(|finding| finding.severity == severity);
+            u32::try_from(found.count()).unwrap_or(u32::MAX)
+        };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let Some(file) = reading.control else {
+        let Some(control) = reading.control else {
             let first = reading.findings.iter().find(|finding| finding.severity == Severity::Error);
             return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::without_severity)));
         };
+        Ok(Read { control, source, errors, warnings })
+    }
+
+    /// Tells what was read, and what of it is over already.
+    pub(super) async fn tell_of_control_file(&self, read: &Read, plan: &Plan) -> Result<(), Ending> {
         let loaded = EventKind::ControlFileLoaded {
-            source,
-            digest: Digest::of(&bytes),
-            items: file.entries().map(control::Entry::listed).collect(),
-            errors: u32::try_from(errors).unwrap_or(u32::MAX),
-            warnings: u32::try_from(warnings).unwrap_or(u32::MAX),
+            source: read.source.clone(),
+            digest: read.control.digest,
+            items: read.control.entries().map(control::Entry::listed).collect(),
+            errors: read.errors,
+            warnings: read.warnings,
+            over: plan.over().collect(),
         };
-        self.recorder.record(loaded).await?;
-        Ok(file)
+        Ok(self.recorder.record(loaded).await?)
     }
 
     /// The bytes, where they came from, and what to call them in messages.

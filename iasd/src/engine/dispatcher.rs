@@ -1,27 +1,36 @@
-//! The single writer of run state: takes facts in order, keeps them, tells the reporters, acknowledges.
+//! The single writer of run state: takes facts in order, keeps them in the journal, tells the reporters, acknowledges.
 //!
 //! It holds the only `select!` over a whole run: facts, the engine's end, a request to stop.
 
 use super::{Ending, recorder::Message};
-use crate::report::Reporter;
+use crate::{journal::Journal, report::Reporter};
 use shared::{
-    event::{Event, EventKind},
+    event::{Event, EventKind, Leftover},
     state::RunState,
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    sync::mpsc::channel,
+    time::{SystemTime, UNIX_EPOCH},
+};
 use tokio::sync::mpsc;
 
 /// Owns the state of a run.
 pub(crate) struct Dispatcher {
     state: RunState,
     facts: mpsc::Receiver<Message>,
+    journal: Journal,
     reporters: Vec<Box<dyn Reporter>>,
 }
 
 impl Dispatcher {
-    /// A dispatcher that has seen nothing.
-    pub(crate) fn new(facts: mpsc::Receiver<Message>, reporters: Vec<Box<dyn Reporter>>) -> Self {
-        Self { state: RunState::default(), facts, reporters }
+    /// A dispatcher that has seen what `state` is the fold of.
+    pub(crate) fn new(
+        state: RunState,
+        facts: mpsc::Receiver<Message>,
+        journal: Journal,
+        reporters: Vec<Box<dyn Reporter>>,
+    ) -> Self {
+        Self { state, facts, journal, reporters }
     }
 
     /// Takes facts while `work` goes on; ends with it, or when `stop` resolves with a reason.
@@ -46,23 +55,33 @@ impl Dispatcher {
         end
     }
 
-    /// Records the result; only cleanup comes after it (R81).
-    pub(crate) fn conclude(&mut self, ending: &Ending) {
-        let tolerated = self.state.failures().count();
-        self.fact(EventKind::RunFinished { exit: ending.exit(), summary: ending.summary(tolerated) });
+    /// Records the result; only cleanup comes after it (R81). `false` when it could not be kept.
+    pub(crate) fn conclude(&mut self, ending: &Ending, leftovers: Vec<Leftover>) -> bool {
+        let summary = ending.summary(self.state.failures().count());
+        let (exit, end) = (ending.exit(), ending.end());
+        self.fact(EventKind::RunFinished { exit, end, summary, leftovers })
     }
 
-    /// Lets the reporters write what they hold.
+    /// Lets the reporters write what they hold, and the journal reach the disk.
     pub(crate) fn finish(&mut self) {
         for reporter in &mut self.reporters {
             reporter.finish();
         }
+        self.journal.close();
     }
 
-    /// Records a fact of the dispatcher's own.
-    pub(crate) fn fact(&mut self, kind: EventKind) {
+    /// Records a fact of the dispatcher's own; `false` when it could not be kept.
+    pub(crate) fn fact(&mut self, kind: EventKind) -> bool {
+        let (kept, wait) = channel();
+        // Nobody else is served meanwhile: there are few facts of this kind, before and after the run.
+        self.take_fact(kind, Box::new(move || _ = kept.send(())));
+        wait.recv().is_ok()
+    }
+
+    fn take_fact(&mut self, kind: EventKind, then: Box<dyn FnOnce() + Send>) {
         let event = Event { seq: self.state.seq + 1, at_ms: now_ms(), kind };
         self.state.apply(&event);
+        self.journal.keep(&event, then);
         for reporter in &mut self.reporters {
             reporter.event(&event, &self.state);
         }
@@ -70,12 +89,10 @@ impl Dispatcher {
 
     fn take(&mut self, message: Message) {
         match message {
-            Message::Fact(kind, kept) => {
-                self.fact(kind);
-                // The worker may have been dropped meanwhile.
-                let _ = kept.send(());
-            }
+            // The worker may have been dropped meanwhile.
+            Message::Fact(kind, kept) => self.take_fact(kind, Box::new(move || _ = kept.send(()))),
             Message::Progress(progress) => {
+                self.journal.pass(&progress);
                 self.state.progress(&progress);
                 for reporter in &mut self.reporters {
                     reporter.progress(&progress, &self.state);
@@ -85,7 +102,8 @@ impl Dispatcher {
     }
 }
 
-fn now_ms() -> u64 {
+/// Milliseconds since 1970-01-01 UTC.
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

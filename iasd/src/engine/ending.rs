@@ -1,7 +1,10 @@
 //! How a run ends: the reason, its exit code, and the one line that states it.
 
 use super::recorder::Stopped;
-use shared::exit::ExitCode;
+use shared::{event::RunEnd, exit::ExitCode};
+
+/// How the summary of an aborted run begins.
+const ABORTED: &str = "aborted: ";
 
 /// Why a run is over.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,22 +15,51 @@ pub(crate) enum Ending {
     DryRun,
     /// Every preflight script passed: nothing to do here (R49).
     PreflightPassed,
+    /// A run came to its end before, and nothing is missing, changed or failed.
+    NothingToRepair,
     /// A failure policy ended it (R93).
     Aborted(String),
     /// The control file cannot be used; nothing was executed (R15).
     ControlFile(String),
     /// Something that passes; started again, the run goes on (R47, R63).
     Temporary(String),
+    /// Started again and again for too long: the next boot tries anew (R77).
+    GaveUp,
 }
 
 impl Ending {
     /// The exit code (R76).
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Completed | Self::DryRun | Self::PreflightPassed => ExitCode::Finished,
+            Self::Completed | Self::DryRun | Self::PreflightPassed | Self::NothingToRepair | Self::GaveUp => {
+                ExitCode::Finished
+            }
             Self::Aborted(_) => ExitCode::Aborted,
             Self::ControlFile(_) => ExitCode::ControlFile,
             Self::Temporary(_) => ExitCode::Temporary,
+        }
+    }
+
+    /// The same in one word, for the journal.
+    pub(crate) fn end(&self) -> RunEnd {
+        match self {
+            Self::Completed | Self::NothingToRepair => RunEnd::Completed,
+            Self::DryRun => RunEnd::DryRun,
+            Self::PreflightPassed => RunEnd::PreflightPassed,
+            Self::Aborted(_) => RunEnd::Aborted,
+            Self::ControlFile(_) => RunEnd::Refused,
+            Self::Temporary(_) => RunEnd::Paused,
+            Self::GaveUp => RunEnd::GaveUp,
+        }
+    }
+
+    /// The ending of a run whose cleanup a crash cut off: it was kept before cleanup began.
+    pub(crate) fn kept(end: RunEnd, summary: &str) -> Option<Self> {
+        match end {
+            RunEnd::Completed => Some(Self::Completed),
+            RunEnd::PreflightPassed => Some(Self::PreflightPassed),
+            RunEnd::Aborted => Some(Self::Aborted(summary.trim_start_matches(ABORTED).to_owned())),
+            RunEnd::DryRun | RunEnd::Refused | RunEnd::Paused | RunEnd::GaveUp => None,
         }
     }
 
@@ -42,11 +74,13 @@ impl Ending {
                 format!("dry run finished: nothing was carried out, items that would fail: {tolerated}")
             }
             Self::PreflightPassed => "finished: preflight passed, nothing to do".to_owned(),
-            Self::Aborted(why) => format!("aborted: {why}"),
+            Self::NothingToRepair => "finished: nothing is missing, nothing was done".to_owned(),
+            Self::Aborted(why) => format!("{ABORTED}{why}"),
             Self::ControlFile(why) => {
                 format!("refused: the control file cannot be used, nothing was executed: {why}")
             }
             Self::Temporary(why) => format!("interrupted: {why}; it goes on when started again"),
+            Self::GaveUp => "gave up: this boot has tried long enough, the next one goes on".to_owned(),
         }
     }
 }

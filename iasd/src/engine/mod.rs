@@ -6,6 +6,7 @@
 mod background;
 mod control;
 pub(crate) mod dispatcher;
+mod earlier;
 mod ending;
 pub(crate) mod needs;
 mod phase;
@@ -18,12 +19,14 @@ mod stop;
 pub(crate) use background::Background;
 pub(crate) use ending::Ending;
 
-use crate::{cleanup::Leftover, download::VerifiedArtifact, host::Host};
+use crate::{download::VerifiedArtifact, host::Host};
 use needs::{AgentLink, Contents};
 use recorder::Recorder;
 use shared::{
     control::{ControlFile, Entry},
+    event::Leftover,
     item::{Item, ItemKind, Phase},
+    journal::Past,
     layout::MacPath,
     plan::{Plan, plan},
     settings::Settings,
@@ -38,6 +41,10 @@ pub(crate) struct Engine {
     pub(crate) agents: Arc<dyn AgentLink>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) recorder: Recorder,
+    /// What earlier starts and runs did.
+    pub(crate) past: Past,
+    /// How the run ends, where that was known before it began: nothing is carried out any more.
+    pub(crate) decided: Option<Ending>,
     pub(crate) background: Background,
     /// One package at a time: macOS allows no more (R59).
     pub(crate) package_lane: Arc<Mutex<()>>,
@@ -56,11 +63,20 @@ impl Engine {
     }
 
     async fn phases(&self, downloads: &mut Vec<Item>) -> Result<Ending, Ending> {
-        let control = self.control_file().await?;
-        let plan = self.plan(&control).await?;
+        if let Some(decided) = &self.decided {
+            return Ok(decided.clone());
+        }
+        let read = self.control_file().await?;
+        let plan = self.plan(&read.control).await?;
+        self.tell_of_control_file(&read, &plan).await?;
         malformed(&plan).map_or(Ok(()), |why| Err(Ending::ControlFile(why)))?;
+        self.recall(&read.control, &plan).await?;
+        if self.is_repaired(&plan) {
+            return Ok(Ending::NothingToRepair);
+        }
 
-        if self.preflight(plan.phase(Phase::Preflight)).await? {
+        let control = read.control;
+        if self.preflight(&plan).await? {
             return Ok(Ending::PreflightPassed);
         }
 
@@ -86,8 +102,9 @@ impl Engine {
             Entry::Ignored(..) | Entry::Malformed(..) => None,
         });
         let ids: Vec<String> = receipts.collect();
-        let facts = self.host.facts(&ids).await.map_err(|error| Ending::Temporary(error.to_string()))?;
-        Ok(plan(control, &facts, self.settings.hash_check))
+        let mut facts = self.host.facts(&ids).await.map_err(|error| Ending::Temporary(error.to_string()))?;
+        facts.placed = self.placed(control).await;
+        Ok(plan(control, &facts, self.settings.hash_check, &self.past))
     }
 }
 
@@ -99,7 +116,7 @@ impl Engine {
 
     fn remember(&self, item: &Item, content: &VerifiedArtifact) {
         if matches!(item.kind, ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript) {
-            let created = item.source.is_some() && !content.reused();
+            let created = item.source.is_some() && (!content.reused() || self.created_before(item));
             self.lock_leftovers().push(Leftover { path: item.file.clone(), failed: false, created });
         }
     }

@@ -47,6 +47,9 @@ pub(crate) trait Contents: Send + Sync {
     /// Checks the content of an item without `url`, just before it runs (R32, R33).
     fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>>;
 
+    /// The digest of what lies at `path` now, if it is a plain file; whose file it is does not matter.
+    fn placed<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Option<Digest>>;
+
     /// Checks that the content is still what was verified, right before it is used (R89).
     fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>>;
 

@@ -13,10 +13,8 @@ impl Engine {
     pub(super) async fn phase(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let phase = plan.phase;
         if plan.settled.is_empty() && plan.is_empty() {
-            return Ok(self
-                .recorder
-                .record(EventKind::PhaseFinished { phase, end: PhaseEnd::Skipped })
-                .await?);
+            let end = if plan.over.is_empty() { PhaseEnd::Skipped } else { PhaseEnd::Completed };
+            return Ok(self.recorder.record(EventKind::PhaseFinished { phase, end }).await?);
         }
         self.recorder.record(EventKind::PhaseStarted { phase }).await?;
         self.settle(plan).await?;

@@ -5,16 +5,19 @@ use futures::future::try_join_all;
 use shared::{
     event::{EventKind, ItemEnd, PhaseEnd},
     item::{FailPolicy, Phase},
-    plan::{PhasePlan, verdict, verdict::PreflightVerdict},
+    plan::{Plan, verdict, verdict::PreflightVerdict},
 };
 
 impl Engine {
     /// Whether this Mac needs nothing.
-    pub(super) async fn preflight(&self, plan: &PhasePlan) -> Result<bool, Ending> {
-        let phase = Phase::Preflight;
-        if plan.settled.is_empty() && plan.is_empty() {
-            self.recorder.record(EventKind::PhaseFinished { phase, end: PhaseEnd::Skipped }).await?;
-            return Ok(false);
+    pub(super) async fn preflight(&self, plan: &Plan) -> Result<bool, Ending> {
+        let (phase, decided) = (Phase::Preflight, plan.preflight_passed);
+        let plan = plan.phase(phase);
+        let nothing_new = plan.settled.is_empty() && plan.is_empty();
+        if nothing_new && (plan.over.is_empty() || decided.is_some()) {
+            let end = if plan.over.is_empty() { PhaseEnd::Skipped } else { PhaseEnd::Completed };
+            self.recorder.record(EventKind::PhaseFinished { phase, end }).await?;
+            return Ok(decided.unwrap_or(false));
         }
         self.recorder.record(EventKind::PhaseStarted { phase }).await?;
         self.settle(plan).await?;
@@ -23,7 +26,8 @@ impl Engine {
         let stop = Stop::new();
         let ended = try_join_all(plan.items().map(|item| self.carry_out(item, &stop))).await?;
 
-        let settled = plan.settled.iter().map(|settled| (&settled.end, settled.listed.fail_policy));
+        let settled = plan.over.iter().chain(&plan.settled);
+        let settled = settled.map(|settled| (&settled.end, settled.listed.fail_policy));
         let ran = ended.iter().zip(plan.items()).map(|(end, item)| (end, item.fail_policy));
         let ends: Vec<(&ItemEnd, FailPolicy)> = settled.chain(ran).collect();
         let verdict = verdict::preflight(ends);

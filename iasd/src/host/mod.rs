@@ -102,6 +102,9 @@ pub(crate) trait Host: Send + Sync {
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>>;
 
+    /// Names the time since the Mac was started, where the system tells: another one after each restart (R77).
+    fn boot_session(&self) -> BoxFuture<'_, Option<String>>;
+
     /// Who is at the screen; changes as users come and go.
     fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>>;
 

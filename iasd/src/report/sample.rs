@@ -3,7 +3,7 @@
 use super::Reporter;
 use shared::{
     digest::Digest,
-    event::{Event, EventKind, ItemEnd, Listed, PhaseEnd},
+    event::{Event, EventKind, ItemEnd, Listed, PhaseEnd, RunEnd},
     exit::{Ended, ExitCode},
     facts::{Arch, Facts},
     item::{FailPolicy, ItemId, ItemKind, Phase},
@@ -50,8 +50,16 @@ pub(super) fn started(dry_run: bool) -> EventKind {
         arch: Arch::Arm64,
         os_version: "15.1".to_owned(),
         receipts: std::collections::BTreeMap::new(),
+        placed: std::collections::BTreeMap::new(),
     };
-    EventKind::RunStarted { run_id: "7f3a".to_owned(), version: "0.1.0".to_owned(), dry_run, facts }
+    EventKind::RunStarted {
+        run_id: "7f3a".to_owned(),
+        version: "0.1.0".to_owned(),
+        dry_run,
+        facts,
+        launch: 1,
+        boot: None,
+    }
 }
 
 /// The end of an item.
@@ -84,7 +92,12 @@ pub(super) fn v4() -> Vec<EventKind> {
         EventKind::ItemStarted { id: c },
         finished(c, ItemEnd::Done),
         EventKind::PhaseFinished { phase: Phase::Userland, end: PhaseEnd::Completed },
-        EventKind::RunFinished { exit: ExitCode::Finished, summary: "all phases completed".to_owned() },
+        EventKind::RunFinished {
+            exit: ExitCode::Finished,
+            end: RunEnd::Completed,
+            summary: "all phases completed".to_owned(),
+            leftovers: Vec::new(),
+        },
     ]
 }
 
@@ -112,6 +125,7 @@ fn loaded(items: &[(&str, ItemId, ItemKind)]) -> EventKind {
         name: name.to_owned(),
         kind: Some(kind),
         fail_policy: FailPolicy::default(),
+        fingerprint: None,
     };
     EventKind::ControlFileLoaded {
         source: "https://example.com/bootstrap.json".to_owned(),
@@ -119,6 +133,7 @@ fn loaded(items: &[(&str, ItemId, ItemKind)]) -> EventKind {
         items: items.iter().map(listed).collect(),
         errors: 0,
         warnings: 0,
+        over: Vec::new(),
     }
 }
 

@@ -8,8 +8,9 @@ use crate::{
     download::Network,
     host::{
         Connectivity, Host as _,
-        simulated::{SimulatedHost, scenario::Scenario},
+        simulated::{SimulatedHost, power_cut::PowerCut, scenario::Scenario},
     },
+    journal::{Checkpoint, Passing},
     settings::PreferenceFiles,
 };
 use shared::settings::Settings;
@@ -22,6 +23,8 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         None => Scenario::default(),
     };
     let (mut network, outages) = (network(&scenario)?, !scenario.network.outages.is_empty());
+    let cut = |cut: PowerCut| Box::new(move |passing: Passing<'_>| cut.hits(&passing)) as Checkpoint;
+    let power_cut = scenario.power_cuts.first().cloned().map(cut);
     let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
     let host = Arc::new(host);
     network.outages = outages.then(|| Connectivity::new(host.online()));
@@ -30,7 +33,7 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         let host = Arc::clone(&host);
         Box::new(move |_: &Settings| host.boot())
     };
-    Ok(World { host, notices, network, preferences, own_log: |_| None, boot })
+    Ok(World { host, notices, network, preferences, own_log: |_| None, boot, power_cut })
 }
 
 /// Where the scenario says that hosts are, and whom it trusts besides the system's roots.

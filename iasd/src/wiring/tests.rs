@@ -93,6 +93,7 @@ async fn run(root: &Path) -> (ExitCode, Vec<String>) {
         network: Network::default(),
         preferences: Box::new(Unset),
         own_log: |_| None,
+        power_cut: None,
         boot: Box::new(move |settings: &Settings| starting.boot(settings)),
     };
     let loaded = load(&arguments, &world).await.unwrap();

@@ -9,6 +9,7 @@ use crate::{
         Host,
         mac::{MacHost, preferences::ManagedPreferences, unified_log},
     },
+    journal::Checkpoint,
     report::{Reporter, log::Log, mask::Mask, system_log::SystemLog},
     settings::PreferenceDomain,
 };
@@ -33,6 +34,8 @@ pub(super) struct World {
     pub(super) own_log: fn(&Settings) -> Option<Box<dyn Reporter>>,
     /// Lets it begin, once the run has.
     pub(super) boot: Box<dyn FnOnce(&Settings) + Send>,
+    /// When a rehearsal kills this start; never, on a real Mac.
+    pub(super) power_cut: Option<Checkpoint>,
 }
 
 impl World {
@@ -53,7 +56,8 @@ fn real() -> Result<World, Refused> {
         Box::new(move |settings: &Settings| host.boot(settings))
     };
     let preferences = Box::new(ManagedPreferences);
-    Ok(World { host, notices, network: Network::default(), preferences, own_log: system_log, boot })
+    let (network, power_cut) = (Network::default(), None);
+    Ok(World { host, notices, network, preferences, own_log: system_log, boot, power_cut })
 }
 
 fn system_log(settings: &Settings) -> Option<Box<dyn Reporter>> {

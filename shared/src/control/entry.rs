@@ -57,7 +57,9 @@ pub(super) fn examine<'a>(
             let problem = word::unexpected("an object", &other);
             let reason = problem.text.clone();
             findings.add(at, Subject { item: Some(id), ..Subject::default() }, problem);
-            let listed = Listed { id, name: "?".to_owned(), kind: None, fail_policy: FailPolicy::default() };
+            let name = "?".to_owned();
+            let listed =
+                Listed { id, name, kind: None, fail_policy: FailPolicy::default(), fingerprint: None };
             return Examined { entry: Entry::Malformed(listed, reason), file_at: at };
         }
     };
@@ -151,6 +153,7 @@ impl Examination<'_, '_> {
             name: self.name.clone().unwrap_or_else(|| "?".to_owned()),
             kind: kind.as_ref().ok().copied().flatten(),
             fail_policy,
+            fingerprint: None,
         };
         let kind = match kind {
             Err(Ignored { kind, reason }) => return Entry::Ignored(Listed { kind, ..listed }, reason),

@@ -111,6 +111,7 @@ impl Entry {
                 name: item.name.clone(),
                 kind: Some(item.kind),
                 fail_policy: item.fail_policy,
+                fingerprint: Some(item.fingerprint()),
             },
             Self::Ignored(listed, _) | Self::Malformed(listed, _) => listed.clone(),
         }

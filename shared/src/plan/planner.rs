@@ -1,10 +1,12 @@
 //! From a checked control file and the facts of one Mac to what will be done, in which batches, and what not, with reasons.
 
+use super::earlier;
 use crate::{
     control::{ControlFile, Entry},
-    event::{ItemEnd, Listed, SkipReason},
+    event::{ItemEnd, Listed, Over, SkipReason},
     facts::Facts,
     item::{HashCheckPolicy, Item, ItemKind, Phase},
+    journal::Past,
     version,
 };
 use std::{cmp::Ordering, fmt};
@@ -27,6 +29,8 @@ pub struct Settled {
 pub struct PhasePlan {
     /// Which.
     pub phase: Phase,
+    /// Entries that were over before this start, in file order (R79).
+    pub over: Vec<Settled>,
     /// Entries that need no work, in file order.
     pub settled: Vec<Settled>,
     /// Work, in order. Preflight is one batch whatever its groups say (R48).
@@ -57,6 +61,8 @@ impl PhasePlan {
 pub struct Plan {
     /// In execution order.
     pub phases: [PhasePlan; 3],
+    /// How preflight was decided before this start, if it was: then it is not decided again (R79).
+    pub preflight_passed: Option<bool>,
 }
 
 impl Plan {
@@ -68,6 +74,18 @@ impl Plan {
             Phase::SetupAssistant => &self.phases[1],
             Phase::Userland => &self.phases[2],
         }
+    }
+
+    /// What was over before this start.
+    pub fn over(&self) -> impl Iterator<Item = Over> {
+        let all = self.phases.iter().flat_map(|phase| &phase.over);
+        all.map(|settled| Over { id: settled.listed.id, end: settled.end.clone() })
+    }
+
+    /// Whether nothing is left to be done or told.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.phases.iter().all(|phase| phase.settled.is_empty() && phase.is_empty())
     }
 
     /// Malformed entries that, by their policy, forbid to begin at all (R15), in file order.
@@ -82,33 +100,70 @@ impl Plan {
 
 /// Plans a run.
 ///
-/// Gates, in order: `skip_if` (R23), receipt (R21), a digest where one is demanded (R85).
+/// Gates, in order: what happened before (R79), `skip_if` (R23), receipt (R21), a digest where one is demanded (R85).
 #[must_use]
-pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy) -> Plan {
-    Plan { phases: Phase::ALL.map(|phase| plan_phase(phase, control.phase(phase), facts, hash_check)) }
+pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy, past: &Past) -> Plan {
+    let past = match past {
+        // Another control file: what its items were to do counts no more (R79).
+        Past::Interrupted(state) if state.control != Some(control.digest) => &Past::Nothing,
+        past => past,
+    };
+    let situation = Situation { facts, hash_check, past };
+    let preflight_passed = match past {
+        Past::Nothing => None,
+        Past::Interrupted(state) => state.preflight_passed,
+        Past::Finished(_) => Some(false),
+    };
+    Plan { phases: Phase::ALL.map(|phase| situation.phase(phase, control.phase(phase))), preflight_passed }
 }
 
-fn plan_phase(phase: Phase, entries: &[Entry], facts: &Facts, hash_check: HashCheckPolicy) -> PhasePlan {
-    let mut settled = Vec::new();
-    let mut work = Vec::new();
-    for entry in entries {
-        let end = match entry {
-            Entry::Ignored(_, why) => Some(ItemEnd::Skipped(SkipReason::Ignored(why.clone()))),
-            Entry::Malformed(_, why) => Some(ItemEnd::DownloadFailed(why.clone())),
-            Entry::Item(item) => settle(item, facts, hash_check),
+/// What decides about an entry besides itself.
+struct Situation<'a> {
+    facts: &'a Facts,
+    hash_check: HashCheckPolicy,
+    past: &'a Past,
+}
+
+impl Situation<'_> {
+    fn phase(&self, phase: Phase, entries: &[Entry]) -> PhasePlan {
+        let (mut over, mut settled, mut work) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in entries {
+            let listed = entry.listed();
+            if let Some(end) = self.over(&listed, entry) {
+                over.push(Settled { listed, end });
+                continue;
+            }
+            let end = match entry {
+                Entry::Ignored(_, why) => Some(ItemEnd::Skipped(SkipReason::Ignored(why.clone()))),
+                Entry::Malformed(_, why) => Some(ItemEnd::DownloadFailed(why.clone())),
+                Entry::Item(item) => settle(item, self.facts, self.hash_check),
+            };
+            match (end, entry) {
+                // A repair speaks only of what it does.
+                (Some(end), _) if end.is_skipped() && matches!(self.past, Past::Finished(_)) => {
+                    over.push(Settled { listed, end });
+                }
+                (Some(end), _) => settled.push(Settled { listed, end }),
+                (None, Entry::Item(item)) => work.push(Item::clone(item)),
+                (None, _) => {}
+            }
+        }
+        let batches = match phase {
+            Phase::Preflight if work.is_empty() => Vec::new(),
+            Phase::Preflight => vec![Batch(work)],
+            Phase::SetupAssistant | Phase::Userland => into_batches(work),
         };
-        match (end, entry) {
-            (Some(end), entry) => settled.push(Settled { listed: entry.listed(), end }),
-            (None, Entry::Item(item)) => work.push(Item::clone(item)),
-            (None, _) => {}
+        PhasePlan { phase, over, settled, batches }
+    }
+
+    fn over(&self, listed: &Listed, entry: &Entry) -> Option<ItemEnd> {
+        match (self.past, entry) {
+            (Past::Nothing, _) => None,
+            (Past::Interrupted(state), entry) => earlier::ended(listed.id, entry, state),
+            (Past::Finished(repair), Entry::Item(item)) => earlier::needs_no_repair(item, repair, self.facts),
+            (Past::Finished(_), Entry::Ignored(..) | Entry::Malformed(..)) => None,
         }
     }
-    let batches = match phase {
-        Phase::Preflight if work.is_empty() => Vec::new(),
-        Phase::Preflight => vec![Batch(work)],
-        Phase::SetupAssistant | Phase::Userland => into_batches(work),
-    };
-    PhasePlan { phase, settled, batches }
 }
 
 /// How an item ends without any work; `None` when there is work to do.
@@ -158,10 +213,10 @@ impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for phase in &self.phases {
             writeln!(f, "{}:", phase.phase)?;
-            if phase.settled.is_empty() && phase.is_empty() {
+            if phase.over.is_empty() && phase.settled.is_empty() && phase.is_empty() {
                 writeln!(f, "  nothing to do")?;
             }
-            for settled in &phase.settled {
+            for settled in phase.over.iter().chain(&phase.settled) {
                 writeln!(f, "  {} \"{}\": {}", settled.listed.id, settled.listed.name, settled.end)?;
             }
             let numbered =
@@ -214,7 +269,7 @@ mod tests {
 
     fn facts() -> Facts {
         let receipts = BTreeMap::from([("com.example.a".to_owned(), "2.0".to_owned())]);
-        Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts }
+        Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts, placed: BTreeMap::new() }
     }
 
     fn batches_of(groups: &[&str]) -> Vec<Vec<u32>> {
@@ -222,7 +277,7 @@ mod tests {
             let group = (!group.is_empty()).then(|| ParallelGroup((*group).to_owned()));
             Entry::Item(Box::new(Item { group, ..item(Phase::SetupAssistant, index) }))
         });
-        let plan = plan(&control(entries.collect()), &facts(), HashCheckPolicy::Strict);
+        let plan = plan(&control(entries.collect()), &facts(), HashCheckPolicy::Strict, &Past::Nothing);
         let ids = |batch: &Batch| batch.0.iter().map(|item| item.id.index + 1).collect();
         plan.phase(Phase::SetupAssistant).batches.iter().map(ids).collect()
     }
@@ -246,14 +301,14 @@ mod tests {
         items[1].group = None;
         let entries = items.into_iter().map(|item| Entry::Item(Box::new(item))).collect();
         let file = ControlFile { userland: entries, ..control(Vec::new()) };
-        let plan = plan(&file, &facts(), HashCheckPolicy::Strict);
+        let plan = plan(&file, &facts(), HashCheckPolicy::Strict, &Past::Nothing);
         let userland = plan.phase(Phase::Userland);
         assert_eq!(userland.batches.len(), 1);
         assert_eq!(userland.settled[0].end, ItemEnd::Skipped(SkipReason::SkipIf("arm64".into())));
     }
 
     fn settled(item: Item, hash_check: HashCheckPolicy) -> Option<ItemEnd> {
-        let plan = plan(&control(vec![Entry::Item(Box::new(item))]), &facts(), hash_check);
+        let plan = plan(&control(vec![Entry::Item(Box::new(item))]), &facts(), hash_check, &Past::Nothing);
         plan.phases[1].settled.first().map(|settled| settled.end.clone())
     }
 
@@ -286,7 +341,9 @@ mod tests {
                 Listed { fail_policy, ..Entry::Item(Box::new(item(Phase::SetupAssistant, 0))).listed() };
             control(vec![Entry::Malformed(listed, "hash: not a digest".into())])
         };
-        let count = |policy| plan(&malformed(policy), &facts(), HashCheckPolicy::Strict).forbidding().count();
+        let count = |policy| {
+            plan(&malformed(policy), &facts(), HashCheckPolicy::Strict, &Past::Nothing).forbidding().count()
+        };
         assert_eq!(count(FailPolicy::Failable), 0);
         assert_eq!(count(FailPolicy::FailableExecution), 1);
     }
@@ -295,7 +352,8 @@ mod tests {
     fn a_plan_prints_what_and_why() {
         let skipped = Item { skip_if: vec![SkipIf(Arch::Arm64)], ..item(Phase::SetupAssistant, 0) };
         let entries = [skipped, item(Phase::SetupAssistant, 1)].map(|item| Entry::Item(Box::new(item)));
-        let text = plan(&control(entries.to_vec()), &facts(), HashCheckPolicy::Strict).to_string();
+        let text =
+            plan(&control(entries.to_vec()), &facts(), HashCheckPolicy::Strict, &Past::Nothing).to_string();
         let expected = "preflight:\n  nothing to do\nsetupassistant:\n  setupassistant[0] \"item 0\": skipped: \
                         skip_if names this Mac (arm64)\n  1. setupassistant[1] \"item 1\": package\nuserland:\n  \
                         nothing to do\n";

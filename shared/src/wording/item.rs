@@ -102,6 +102,7 @@ fn skipped(reason: &SkipReason) -> String {
         SkipReason::Receipt { installed } => format!("skipped: version {installed} is installed"),
         SkipReason::DryRun => "not carried out: dry run".to_owned(),
         SkipReason::Ignored(why) => format!("ignored: {why}"),
+        SkipReason::AlreadyDone | SkipReason::NotAsked => format!("skipped: {reason}"),
     }
 }
 

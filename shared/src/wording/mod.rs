@@ -43,22 +43,22 @@ impl LogLine {
 pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
     use Level::{Debug, Error, Info, Warning};
     let line = match &event.kind {
-        EventKind::RunStarted { run_id, version, dry_run, facts } => {
+        EventKind::RunStarted { run_id, version, dry_run, facts, launch, .. } => {
             let dry = if *dry_run { "; dry run: nothing will be carried out" } else { "" };
             let (os, arch) = (&facts.os_version, facts.arch.as_str());
-            LogLine::new(
-                Info,
-                Category::Main,
-                format!("iasd {version} begins run {run_id} on macOS {os}, {arch}{dry}"),
-            )
+            let verb = if *launch > 1 { "goes on with" } else { "begins" };
+            let again = if *launch > 1 { format!(", start {launch}") } else { String::new() };
+            let text = format!("iasd {version} {verb} run {run_id} on macOS {os}, {arch}{again}{dry}");
+            LogLine::new(Info, Category::Main, text)
         }
-        EventKind::ControlFileLoaded { source, digest, items, errors, warnings } => {
+        EventKind::ControlFileLoaded { source, digest, items, errors, warnings, over } => {
             let level = if *errors > 0 { Warning } else { Info };
             let found = |count: &u32, what| format!(", {}", counted(*count as usize, what));
             let errors = if *errors > 0 { found(errors, "error") } else { String::new() };
             let warnings = if *warnings > 0 { found(warnings, "warning") } else { String::new() };
             let items = counted(items.len(), "item");
-            let text = format!("control file {source}: {items}{errors}{warnings}, sha256 {digest}");
+            let over = if over.is_empty() { String::new() } else { format!(", {} over already", over.len()) };
+            let text = format!("control file {source}: {items}{over}{errors}{warnings}, sha256 {digest}");
             LogLine::new(level, Category::Main, text)
         }
         EventKind::PhaseStarted { phase } => {
@@ -87,7 +87,8 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             LogLine::new(Warning, Category::Main, format!("{what}: {error}; going on"))
         }
         EventKind::RebootRequested => LogLine::new(Info, Category::Main, "restarting in five seconds"),
-        EventKind::RunFinished { exit, summary } => {
+        EventKind::CleanupFinished => LogLine::new(Debug, Category::Main, "cleaned up"),
+        EventKind::RunFinished { exit, summary, .. } => {
             let level = if *exit == ExitCode::Finished { Info } else { Error };
             let text = format!("run {summary} (exit status {})", exit.code());
             LogLine::new(level, Category::Main, text)

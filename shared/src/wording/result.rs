@@ -15,7 +15,7 @@ const LONGEST: usize = 200;
 pub struct Tally {
     /// Carried out, or running in the background.
     pub done: usize,
-    /// Not needed, because a receipt says so.
+    /// Not needed, because a receipt or an earlier run says so.
     pub current: usize,
     /// Failed, tolerated or not.
     pub failed: usize,
@@ -32,7 +32,9 @@ impl Tally {
         let mut tally = Self::default();
         for item in state.items.values() {
             match &item.state {
-                ItemState::Ended(ItemEnd::Skipped(SkipReason::Receipt { .. })) => tally.current += 1,
+                ItemState::Ended(ItemEnd::Skipped(SkipReason::Receipt { .. } | SkipReason::AlreadyDone)) => {
+                    tally.current += 1;
+                }
                 ItemState::Ended(ItemEnd::Skipped(_)) => tally.skipped += 1,
                 ItemState::Ended(ItemEnd::NotStarted) => tally.open += 1,
                 ItemState::Ended(_) if item.failure().is_some() => tally.failed += 1,

@@ -22,6 +22,7 @@ pub(super) fn loaded(names: &[&str]) -> EventKind {
         name: (*name).to_owned(),
         kind: Some(ItemKind::RootScript),
         fail_policy: FailPolicy::default(),
+        fingerprint: None,
     };
     EventKind::ControlFileLoaded {
         source: "https://example.com/bootstrap.json".to_owned(),
@@ -29,6 +30,7 @@ pub(super) fn loaded(names: &[&str]) -> EventKind {
         items: names.iter().enumerate().map(listed).collect(),
         errors: 0,
         warnings: 0,
+        over: Vec::new(),
     }
 }
 

@@ -138,6 +138,8 @@ fn skipped(why: &SkipReason) -> String {
         SkipReason::Receipt { installed } => format!("{installed} is installed"),
         SkipReason::DryRun => "dry run".to_owned(),
         SkipReason::Ignored(why) => format!("ignored: {}", one_line(why)),
+        SkipReason::AlreadyDone => "done before".to_owned(),
+        SkipReason::NotAsked => "not asked for".to_owned(),
     }
 }
 
@@ -203,6 +205,7 @@ mod tests {
             name: format!("Item {index}"),
             kind: Some(ItemKind::Package),
             fail_policy: FailPolicy::Failable,
+            fingerprint: None,
         };
         let loaded = EventKind::ControlFileLoaded {
             source: String::new(),
@@ -210,6 +213,7 @@ mod tests {
             items: (0..items).map(listed).collect(),
             errors: 0,
             warnings: 0,
+            over: Vec::new(),
         };
         let mut run = Run::default();
         let first = [loaded, EventKind::PhaseStarted { phase: Phase::SetupAssistant }];

@@ -56,8 +56,13 @@ impl Host for MacHost {
                 receipts.extend(known);
             }
             let os_version = system::version(&self.tools).await?.product;
-            Ok(Facts { arch: system::arch(&self.tools).await, os_version, receipts })
+            let arch = system::arch(&self.tools).await;
+            Ok(Facts { arch, os_version, receipts, placed: BTreeMap::new() })
         })
+    }
+
+    fn boot_session(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(system::boot_session(&self.tools))
     }
 
     fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {

@@ -64,6 +64,13 @@ pub(super) async fn version(tools: &Tools) -> Result<Version, HostError> {
         .ok_or_else(|| HostError { what: request.what(), why: "it names no ProductVersion".into() })
 }
 
+/// The identifier the kernel gives each boot; `None` when it does not say.
+pub(super) async fn boot_session(tools: &Tools) -> Option<String> {
+    let answer = tools.text(&sysctl("kern.bootsessionuuid")).await.ok()?;
+    let answer = answer.trim();
+    (!answer.is_empty()).then(|| answer.to_owned())
+}
+
 /// Which hardware this is, also when we run translated; Intel's kernel does not know the question (P66).
 pub(super) async fn arch(tools: &Tools) -> Arch {
     if is_set(tools, "hw.optional.arm64").await { Arch::Arm64 } else { Arch::X86_64 }

@@ -16,6 +16,7 @@ use shared::{
     },
 };
 use std::{
+    collections::BTreeMap,
     io,
     os::unix::fs::FileExt,
     path::Path,
@@ -46,6 +47,7 @@ impl Host for SimulatedHost {
                 arch: self.scenario.arch,
                 os_version: self.scenario.os_version.clone(),
                 receipts: self.scenario.installed.clone(),
+                placed: BTreeMap::new(),
             };
             for id in package_ids {
                 if let Some(version) = self.receipt(id).await? {
@@ -54,6 +56,10 @@ impl Host for SimulatedHost {
             }
             Ok(facts)
         })
+    }
+
+    fn boot_session(&self) -> BoxFuture<'_, Option<String>> {
+        Box::pin(async { self.scenario.boot_session.clone() })
     }
 
     fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {

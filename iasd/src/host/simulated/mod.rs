@@ -10,6 +10,7 @@ mod inside;
 mod install;
 mod launchd;
 mod outages;
+pub(crate) mod power_cut;
 mod programs;
 mod receipt;
 mod runner;

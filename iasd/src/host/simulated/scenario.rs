@@ -1,5 +1,6 @@
 //! What a simulated Mac is like and what happens on it: the scenario file, checked.
 
+use super::power_cut::PowerCut;
 use serde::{Deserialize, Serialize};
 use shared::facts::Arch;
 use std::{
@@ -25,6 +26,11 @@ pub(crate) struct Scenario {
     pub(crate) user: Option<Person>,
     /// How the agent behaves.
     pub(crate) agent: AgentConduct,
+    /// Names the time since the Mac was started; change it between two starts, and the Mac has been restarted.
+    pub(crate) boot_session: Option<String>,
+    /// Instants at which `iasd` is killed as by a power cut: one start knows the first of them only, and whoever starts
+    /// it again takes that one away.
+    pub(crate) power_cuts: Vec<PowerCut>,
     /// Packages that are there from the outset: identifier to version.
     pub(crate) installed: BTreeMap<String, String>,
     /// Where `iasd` finds its servers.
@@ -48,6 +54,8 @@ impl Default for Scenario {
             computer: Computer::default(),
             user: Some(Person::default()),
             agent: AgentConduct::default(),
+            boot_session: None,
+            power_cuts: Vec::new(),
             installed: BTreeMap::new(),
             network: NetworkScenario::default(),
             scripts_may_use_network: false,

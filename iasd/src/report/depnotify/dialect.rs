@@ -52,9 +52,19 @@ pub(super) struct Steps {
 impl Steps {
     fn lines(&mut self, kind: &EventKind, state: &RunState) -> Vec<String> {
         match kind {
-            EventKind::ControlFileLoaded { items, .. } if self.determinate => {
-                self.open = items.iter().map(|item| item.id).collect();
-                vec![format!("Command: DeterminateManual: {}", self.open.len())]
+            EventKind::ControlFileLoaded { items, over, .. } if self.determinate => {
+                // What was over before is no step of this bar: it counts what is left, or is being repaired.
+                let is_open = |id: &ItemId| over.iter().all(|over| over.id != *id);
+                self.open = items.iter().map(|item| item.id).filter(is_open).collect();
+                match self.open.len() {
+                    0 if over.is_empty() => vec!["Command: DeterminateManual: 0".to_owned()],
+                    0 => {
+                        // A repair that finds nothing to do is quiet; a run that was cut off still ends its bar.
+                        self.reset = state.launch == 1 && over.iter().all(|over| over.end.is_skipped());
+                        Vec::new()
+                    }
+                    open => vec![format!("Command: DeterminateManual: {open}")],
+                }
             }
             EventKind::ItemStarted { id } => {
                 let kind = state.items.get(id).and_then(|item| item.listed.kind);
@@ -152,7 +162,7 @@ fn is_announced(id: ItemId, state: &RunState) -> bool {
 mod tests {
     use super::{super::super::sample, *};
     use proptest::prelude::*;
-    use shared::event::{Event, ItemEnd};
+    use shared::event::{Event, ItemEnd, Over, RunEnd, SkipReason};
 
     fn lines(settings: &DepNotifySettings, kinds: Vec<EventKind>) -> Vec<String> {
         let mut dialect = Dialect::of(settings);
@@ -164,6 +174,35 @@ mod tests {
             lines.extend(dialect.lines(&event.kind, &state));
         }
         lines
+    }
+
+    #[test]
+    fn what_is_over_already_is_no_step_and_a_repair_without_work_is_quiet() {
+        let already = |kinds: Vec<EventKind>, ends: [ItemEnd; 3]| -> Vec<EventKind> {
+            let tell_over = |kind: EventKind| match kind {
+                EventKind::ControlFileLoaded { source, digest, items, errors, warnings, .. } => {
+                    let over = items.iter().zip(ends.clone());
+                    let over = over.filter(|(_, end)| *end != ItemEnd::NotStarted);
+                    let over = over.map(|(item, end)| Over { id: item.id, end }).collect();
+                    EventKind::ControlFileLoaded { source, digest, items, errors, warnings, over }
+                }
+                kind => kind,
+            };
+            kinds.into_iter().map(tell_over).collect()
+        };
+        let run = sample::v4();
+        let (begin, end) = (run[..2].to_vec(), run[16..].to_vec());
+        let short = [begin, end].concat();
+        let settings = sample::depnotify(&[]);
+        let repaired = [(); 3].map(|()| ItemEnd::Skipped(SkipReason::AlreadyDone));
+        assert!(lines(&settings, already(short.clone(), repaired)).is_empty());
+        let cut_off = [(); 3].map(|()| ItemEnd::Done);
+        assert_eq!(lines(&settings, already(short, cut_off)), ["Command: DeterminateOffReset:"]);
+        let half = [ItemEnd::Done, ItemEnd::Done, ItemEnd::NotStarted];
+        let rest = lines(&settings, already([run[..2].to_vec(), run[12..].to_vec()].concat(), half));
+        let expected = ["Command: DeterminateManual: 1", "Status: Running user script: C"];
+        assert_eq!(rest[..2], expected);
+        assert_eq!(rest[2..], ["Command: DeterminateManualStep: 1", "Command: DeterminateOffReset:"]);
     }
 
     #[test]
@@ -187,7 +226,12 @@ mod tests {
             kinds.truncate(4);
             kinds
         };
-        let finish = |exit| EventKind::RunFinished { exit, summary: String::new() };
+        let finish = |exit| EventKind::RunFinished {
+            exit,
+            end: RunEnd::Completed,
+            summary: String::new(),
+            leftovers: Vec::new(),
+        };
         let reset = "Command: DeterminateOffReset:";
         for (exit, expected) in
             [(ExitCode::Finished, true), (ExitCode::Aborted, true), (ExitCode::Temporary, false)]

@@ -1,0 +1,83 @@
+//! What earlier starts and runs left: files to look at, items that are over, and whether anything is left to repair.
+
+use super::{Ending, Engine};
+use shared::{
+    control::{ControlFile, Entry},
+    digest::Digest,
+    event::{Category, Leftover, Level},
+    item::{Item, ItemId, ItemKind},
+    journal::Past,
+    layout::MacPath,
+    plan::{Consequence, Plan, verdict},
+    state::ItemState,
+};
+use std::collections::BTreeMap;
+
+impl Engine {
+    /// Files that a finished run placed, with the digests they have now.
+    pub(super) async fn placed(&self, control: &ControlFile) -> BTreeMap<MacPath, Digest> {
+        let mut placed = BTreeMap::new();
+        let Past::Finished(repair) = &self.past else { return placed };
+        for item in items(control).filter(|item| matches!(item.kind, ItemKind::RootFile | ItemKind::UserFile))
+        {
+            if repair.done.contains_key(&item.fingerprint())
+                && let Some(digest) = self.contents.placed(&item.file).await
+            {
+                placed.insert(item.file.clone(), digest);
+            }
+        }
+        placed
+    }
+
+    /// Takes over what earlier starts of this run did: their files for cleanup, and an end that was already decided.
+    pub(super) async fn recall(&self, control: &ControlFile, plan: &Plan) -> Result<(), Ending> {
+        let Past::Interrupted(state) = &self.past else { return Ok(()) };
+        let mut reasons = Vec::new();
+        for settled in plan.phases.iter().flat_map(|phase| &phase.over) {
+            let listed = &settled.listed;
+            let before = state.items.get(&listed.id);
+            if before.is_some_and(|before| before.state == ItemState::Running) {
+                let text =
+                    "was under way when the run was cut off; nobody waits for it, so it counts as started";
+                self.recorder.notice(Level::Warning, Category::Item, Some(listed.id), text).await;
+            }
+            if let Some(item) =
+                brought(control, listed.id).filter(|_| before.is_some_and(|before| before.created))
+            {
+                let failed = settled.end.is_failure();
+                self.lock_leftovers().push(Leftover { path: item.file.clone(), failed, created: true });
+            }
+            if verdict::after(&settled.end, listed.fail_policy) == Consequence::Abort {
+                let policy = listed.fail_policy.key();
+                reasons.push(format!("{} \"{}\": {} ({policy})", listed.id, listed.name, settled.end));
+            }
+        }
+        if reasons.is_empty() { Ok(()) } else { Err(Ending::Aborted(reasons.join("; "))) }
+    }
+
+    /// Whether an earlier start of this run downloaded the item's file: then it is not one that was there before.
+    pub(super) fn created_before(&self, item: &Item) -> bool {
+        let Past::Interrupted(state) = &self.past else { return false };
+        let before = state.items.get(&item.id).filter(|before| before.created);
+        before.is_some_and(|before| before.listed.fingerprint == Some(item.fingerprint()))
+    }
+
+    /// Whether a run was finished before, and nothing of what it did is missing, changed or failed.
+    pub(super) fn is_repaired(&self, plan: &Plan) -> bool {
+        let finished = matches!(self.past, Past::Finished(_));
+        finished && plan.is_over() && plan.over().all(|over| over.end.is_skipped())
+    }
+}
+
+fn items(control: &ControlFile) -> impl Iterator<Item = &Item> {
+    control.entries().filter_map(|entry| match entry {
+        Entry::Item(item) => Some(&**item),
+        Entry::Ignored(..) | Entry::Malformed(..) => None,
+    })
+}
+
+/// The item, if it is of a kind whose file is not meant to stay (R82).
+fn brought(control: &ControlFile, id: ItemId) -> Option<&Item> {
+    let kinds = [ItemKind::Package, ItemKind::RootScript, ItemKind::UserScript];
+    items(control).find(|item| item.id == id && kinds.contains(&item.kind))
+}

@@ -1,0 +1,13 @@
+//! The journal of a run on this Mac: found, written on, and with it the run (R76–R79).
+//!
+//! What its lines mean is in `shared::journal`. It lies in the records folder, so that it outlives `InstallPath`, and a
+//! crash in the middle of cleanup finds it.
+
+mod found;
+mod writer;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use found::open;
+pub(crate) use writer::{Checkpoint, Death, Journal, Passing, Trouble};

@@ -1,0 +1,151 @@
+//! Finds the journal an earlier start left, and makes it ready to be written on.
+
+use rustix::fs::{Mode, OFlags};
+use shared::{
+    journal::{Opening, Replay, Start, VERSION, line, replay, start},
+    sys::atomic,
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read as _},
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+};
+
+/// The journal of the last run, in the records folder; `status`, `repair` and the next run read it.
+const JOURNAL: &str = "last-run.ndjson";
+/// The journal of the run before that.
+const PREVIOUS: &str = "previous-run.ndjson";
+/// A dry run must not make a paused run forget where it was.
+const DRY_RUN: &str = "last-dry-run.ndjson";
+/// What cannot be understood is put aside, not thrown away.
+const ASIDE: &str = "unreadable-run.ndjson";
+/// A journal longer than this is folded into its first line when a run goes on: starts add up.
+const LONG: u64 = 256 * 1024;
+/// Nothing we wrote is longer.
+const LONGEST: u64 = 256 * 1024 * 1024;
+
+/// The journal cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("the journal {}: {source}", path.display())]
+pub(crate) struct JournalError {
+    pub(super) path: PathBuf,
+    pub(super) source: io::Error,
+}
+
+/// What was found, and where to go on writing.
+pub(crate) struct Opened {
+    /// What this start is.
+    pub(crate) start: Start,
+    /// What should be said about the journal that was found.
+    pub(crate) remarks: Vec<String>,
+    pub(super) path: PathBuf,
+    pub(super) file: File,
+    pub(super) length: u64,
+}
+
+/// Reads the journal in `folder`, the records folder, and makes it ready to be written on. `owner` is the uid that owns
+/// what root owns.
+///
+/// # Errors
+/// When it cannot be read or written.
+pub(crate) fn open(folder: &Path, owner: u32, dry_run: bool) -> Result<Opened, JournalError> {
+    let path = folder.join(if dry_run { DRY_RUN } else { JOURNAL });
+    let failed = |source| JournalError { path: path.clone(), source };
+    let mut remarks = Vec::new();
+    let found = read(&path, owner).map_err(failed)?;
+    let found = match found.map(|bytes| replay(&bytes).map(|replay| (replay, bytes.len() as u64))) {
+        _ if dry_run => Replay::default(),
+        Ok(Ok((replay, length))) => {
+            remarks.extend(remark(&replay, length));
+            replay
+        }
+        Ok(Err(unreadable)) => {
+            remarks.push(set_aside(&path, &unreadable).map_err(failed)?);
+            Replay::default()
+        }
+        Err(why) => {
+            remarks.push(set_aside(&path, &why).map_err(failed)?);
+            Replay::default()
+        }
+    };
+    let length = found.length;
+    let start = start(found);
+    let (file, length) = match &start {
+        Start::GoOn { .. } if length <= LONG => reopen(&path, length),
+        Start::GoOn { state, before } => {
+            begin(&path, &Opening { journal: VERSION, before: before.clone(), state: (**state).clone() })
+        }
+        Start::Anew { before } => {
+            keep_previous(folder, &path);
+            let before = before.clone().unwrap_or_default();
+            begin(&path, &Opening { journal: VERSION, before, ..Opening::default() })
+        }
+    }
+    .map_err(failed)?;
+    Ok(Opened { start, remarks, path, file, length })
+}
+
+fn remark(replay: &Replay, length: u64) -> Option<String> {
+    let torn = length.saturating_sub(replay.length);
+    match (replay.damaged, torn) {
+        (0, 0) => None,
+        (0, torn) => {
+            Some(format!("the journal's last {torn} bytes were being written when the run was cut off"))
+        }
+        (damaged, _) => Some(format!("the journal has {damaged} damaged lines; what the others say counts")),
+    }
+}
+
+/// The journal's bytes, none when there is none; `Err` inside when something else lies in its place.
+fn read(path: &Path, owner: u32) -> io::Result<Result<Vec<u8>, &'static str>> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(fd) => File::from(fd),
+        Err(rustix::io::Errno::NOENT) => return Ok(Ok(Vec::new())),
+        Err(rustix::io::Errno::LOOP) => return Ok(Err("it is a symbolic link")),
+        Err(errno) => return Err(errno.into()),
+    };
+    let found = file.metadata()?;
+    if !found.is_file() || found.uid() != owner || found.nlink() != 1 || found.mode() & 0o022 != 0 {
+        return Ok(Err("it is not this program's own file"));
+    }
+    if found.len() > LONGEST {
+        return Ok(Err("it is longer than any journal"));
+    }
+    let mut bytes = Vec::new();
+    file.take(LONGEST).read_to_end(&mut bytes)?;
+    Ok(Ok(bytes))
+}
+
+/// Puts a journal aside that cannot be understood: the run begins anew, receipts and digests still save work.
+fn set_aside(path: &Path, why: &dyn std::fmt::Display) -> io::Result<String> {
+    let aside = path.with_file_name(ASIDE);
+    fs::rename(path, &aside)?;
+    let aside = aside.display();
+    Ok(format!("{why}; it was put aside as {aside}, and everything is looked at anew"))
+}
+
+/// Keeps the journal of a finished run under another name; the one that is there stays until the new one replaces it.
+fn keep_previous(folder: &Path, path: &Path) {
+    let beside = folder.join(format!(".{PREVIOUS}"));
+    // For the reader of reports only: a run does not depend on it.
+    let _ = fs::remove_file(&beside);
+    if fs::hard_link(path, &beside).is_ok() && fs::rename(&beside, folder.join(PREVIOUS)).is_err() {
+        let _ = fs::remove_file(&beside);
+    }
+}
+
+fn begin(path: &Path, opening: &Opening) -> io::Result<(File, u64)> {
+    let text = line(opening)?;
+    atomic::replace(path, text.as_bytes(), 0o600)?;
+    reopen(path, text.len() as u64)
+}
+
+/// Opens the journal to write on after `length` bytes; what is behind them goes.
+fn reopen(path: &Path, length: u64) -> io::Result<(File, u64)> {
+    let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    file.set_len(length)?;
+    Ok((file, length))
+}

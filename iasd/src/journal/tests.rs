@@ -1,0 +1,193 @@
+//! The journal on the disk: found, put aside, folded, and what a run does when it cannot be written.
+
+use super::{
+    found::{Opened, open},
+    writer::{Death, Journal, Passing, Trouble},
+};
+use shared::{
+    event::{Category, Event, EventKind, Level, RunEnd},
+    exit::ExitCode,
+    item::{ItemId, Phase},
+    journal::{Start, replay},
+    state::{Cleanup, RunState},
+};
+use std::{
+    fs::{self, File, OpenOptions},
+    io::Write as _,
+    os::unix::fs::{PermissionsExt as _, symlink},
+    path::Path,
+    sync::mpsc,
+};
+
+const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 0 };
+
+fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn found(folder: &Path) -> Opened {
+    open(folder, me(), false).unwrap()
+}
+
+fn event(seq: u64, kind: EventKind) -> Event {
+    Event { seq, at_ms: seq, kind }
+}
+
+fn notice(seq: u64, text: &str) -> Event {
+    let (level, category) = (Level::Info, Category::Main);
+    event(seq, EventKind::Notice { level, category, id: None, text: text.to_owned() })
+}
+
+/// Keeps facts and waits until they are on the disk.
+fn keep(opened: Opened, events: &[Event]) {
+    let mut journal = Journal::new(opened, None).unwrap();
+    for event in events {
+        journal.keep(event, Box::new(|| ()));
+    }
+    journal.close();
+}
+
+fn text(folder: &Path) -> String {
+    fs::read_to_string(folder.join("last-run.ndjson")).unwrap()
+}
+
+fn seq(start: &Start) -> u64 {
+    match start {
+        Start::GoOn { state, .. } => state.seq,
+        Start::Anew { .. } => 0,
+    }
+}
+
+#[test]
+fn r78_a_run_goes_on_behind_its_last_whole_line() {
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(found(folder.path()).start, Start::Anew { before: None });
+    keep(found(folder.path()), &[notice(1, "one"), notice(2, "two")]);
+    let path = folder.path().join("last-run.ndjson");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    OpenOptions::new().append(true).open(&path).unwrap().write_all(b"{\"seq\":3,\"at").unwrap();
+
+    let opened = found(folder.path());
+    assert_eq!(seq(&opened.start), 2);
+    assert!(opened.remarks[0].contains("last 12 bytes"), "{:?}", opened.remarks);
+    keep(opened, &[notice(3, "three")]);
+    let replayed = replay(text(folder.path()).as_bytes()).unwrap();
+    assert_eq!((replayed.state.seq, replayed.damaged), (3, 0));
+}
+
+#[test]
+fn a_finished_run_leaves_its_journal_beside_the_new_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (exit, end) = (ExitCode::Finished, RunEnd::Completed);
+    let finished = EventKind::RunFinished { exit, end, summary: String::new(), leftovers: Vec::new() };
+    keep(found(folder.path()), &[event(1, finished), event(2, EventKind::CleanupFinished)]);
+    let before = text(folder.path());
+    assert_eq!(found(folder.path()).start, Start::Anew { before: Some(Vec::new()) });
+    assert_eq!(fs::read_to_string(folder.path().join("previous-run.ndjson")).unwrap(), before);
+    assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state, RunState::default());
+}
+
+#[test]
+fn what_cannot_be_understood_is_put_aside_and_named() {
+    let newer = "{\"journal\":9,\"state\":{},\"sum\":\"00000000\"}\n";
+    for (content, why) in [(newer, "damaged"), ("not a journal\n", "damaged"), ("x", "damaged")] {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("last-run.ndjson"), content).unwrap();
+        let opened = found(folder.path());
+        assert_eq!(opened.start, Start::Anew { before: None });
+        assert!(opened.remarks[0].contains(why), "{:?}", opened.remarks);
+        assert_eq!(fs::read_to_string(folder.path().join("unreadable-run.ndjson")).unwrap(), content);
+    }
+}
+
+#[test]
+fn r115_what_others_could_have_written_is_no_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, victim) = (folder.path().join("last-run.ndjson"), folder.path().join("victim"));
+    keep(found(folder.path()), &[notice(1, "one")]);
+    fs::rename(&path, &victim).unwrap();
+    symlink(&victim, &path).unwrap();
+    assert_eq!(found(folder.path()).start, Start::Anew { before: None });
+    assert_eq!(replay(&fs::read(&victim).unwrap()).unwrap().state.seq, 1, "the target is left alone");
+
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    keep(found(folder.path()), &[notice(1, "one")]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
+    let opened = found(folder.path());
+    assert_eq!(opened.start, Start::Anew { before: None });
+    assert!(opened.remarks[0].contains("not this program's own"), "{:?}", opened.remarks);
+
+    let strangers = open(folder.path(), me() + 1, false).unwrap();
+    assert_eq!(strangers.start, Start::Anew { before: None });
+}
+
+#[test]
+fn a_long_journal_is_folded_into_its_first_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let many: Vec<Event> = (1..=3000).map(|seq| notice(seq, &"x".repeat(100))).collect();
+    keep(found(folder.path()), &many);
+    let long = text(folder.path()).len();
+    let opened = found(folder.path());
+    assert_eq!(seq(&opened.start), 3000);
+    keep(opened, &[event(3001, EventKind::WaitingForUser)]);
+    assert!(text(folder.path()).len() < long / 100);
+    assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state.seq, 3001);
+}
+
+#[test]
+fn r74_a_dry_run_does_not_touch_the_journal_of_a_paused_run() {
+    let folder = tempfile::tempdir().unwrap();
+    keep(found(folder.path()), &[notice(1, "one")]);
+    let dry = open(folder.path(), me(), true).unwrap();
+    assert_eq!(dry.start, Start::Anew { before: None });
+    keep(dry, &[notice(1, "dry")]);
+    assert_eq!(seq(&found(folder.path()).start), 1);
+}
+
+#[test]
+fn r78_an_effect_waits_until_its_fact_is_on_the_disk_and_for_ever_when_that_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let read_only = Opened { file: File::open("/dev/null").unwrap(), ..found(folder.path()) };
+    let journal = Journal::new(read_only, None).unwrap();
+    let (told, wait) = mpsc::channel();
+    let lazily = told.clone();
+    journal.keep(&notice(1, "nobody waits for this"), Box::new(move || lazily.send("lazy").unwrap()));
+    journal
+        .keep(&event(2, EventKind::ItemRunning { id: ITEM }), Box::new(move || told.send("first").unwrap()));
+    assert_eq!(wait.recv(), Ok("lazy"));
+    assert!(wait.recv().is_err(), "what could not be kept is never acknowledged");
+    assert!(matches!(&*journal.trouble().borrow(), Trouble::Broken(why) if why.contains("last-run.ndjson")));
+}
+
+#[test]
+fn a_full_disk_makes_the_run_wait() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let journal = Journal::new(Opened { file: full, ..found(folder.path()) }, None).unwrap();
+    let mut trouble = journal.trouble();
+    let (told, wait) = mpsc::channel::<()>();
+    journal.keep(&event(1, EventKind::ItemRunning { id: ITEM }), Box::new(move || told.send(()).unwrap()));
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let waiting = runtime.block_on(trouble.wait_for(|trouble| *trouble != Trouble::None)).unwrap().clone();
+    assert!(matches!(&waiting, Trouble::Waiting(why) if why.contains("No space left")), "{waiting:?}");
+    assert_eq!(wait.try_recv(), Err(mpsc::TryRecvError::Empty), "nothing is acknowledged, nothing given up");
+    // Its thread waits for ten minutes; the test does not.
+    std::mem::forget(journal);
+}
+
+#[test]
+fn a_rehearsed_power_cut_is_asked_about_everything_that_passes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (seen, asked) = mpsc::channel();
+    let checkpoint = move |passing: Passing<'_>| {
+        let Passing::Fact(event) = passing else { return None };
+        seen.send(event.seq).unwrap();
+        None::<Death>
+    };
+    let mut journal = Journal::new(found(folder.path()), Some(Box::new(checkpoint))).unwrap();
+    (1..=3).for_each(|seq| journal.keep(&notice(seq, "x"), Box::new(|| ())));
+    journal.close();
+    drop(journal);
+    assert_eq!(asked.iter().collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state.cleanup, Cleanup::None);
+}

@@ -1,0 +1,210 @@
+//! Writes the journal: a thread of its own takes whatever waits, writes it at once and flushes once for all of it (R78).
+//!
+//! A full disk makes the run wait; anything else that keeps the journal from being written ends it: without a journal
+//! nothing more is begun.
+
+use super::found::{JournalError, Opened};
+use rustix::process::{Signal, getpid, kill_process};
+use shared::{
+    event::{Event, Progress},
+    journal::{Durability, durability, line},
+};
+use std::{
+    fs::File,
+    io::{self, ErrorKind},
+    os::unix::fs::FileExt as _,
+    path::PathBuf,
+    sync::mpsc,
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+use tokio::sync::watch;
+
+/// How long a full disk is waited for, and how often it is looked at.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// Called when a fact is on the disk; dropped when it will never be.
+type Then = Box<dyn FnOnce() + Send>;
+
+/// What passes the journal; only facts are kept.
+pub(crate) enum Passing<'a> {
+    /// A fact.
+    Fact(&'a Event),
+    /// News.
+    Progress(&'a Progress),
+}
+
+/// When a rehearsed power cut hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Death {
+    /// Before what passes is kept.
+    Before,
+    /// When half of its line is written.
+    Torn,
+    /// When it is on the disk, and nobody knows that yet.
+    After,
+}
+
+/// Decides whether this is the instant at which the process dies; for rehearsals only.
+pub(crate) type Checkpoint = Box<dyn Fn(Passing<'_>) -> Option<Death> + Send>;
+
+/// The journal, being written.
+pub(crate) struct Journal {
+    lines: Option<mpsc::Sender<Entry>>,
+    thread: Option<JoinHandle<()>>,
+    trouble: watch::Receiver<Trouble>,
+    checkpoint: Option<Checkpoint>,
+}
+
+/// What keeps the journal from being written.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) enum Trouble {
+    /// Nothing.
+    #[default]
+    None,
+    /// It is tried again.
+    Waiting(String),
+    /// It was given up: nothing more may begin.
+    Broken(String),
+}
+
+struct Entry {
+    line: String,
+    durability: Durability,
+    then: Option<Then>,
+}
+
+impl Journal {
+    /// Begins to write.
+    ///
+    /// # Errors
+    /// When there is no thread to be had.
+    pub(crate) fn new(opened: Opened, checkpoint: Option<Checkpoint>) -> Result<Self, JournalError> {
+        let Opened { path, file, length, .. } = opened;
+        let (lines, entries) = mpsc::channel();
+        let (tell, trouble) = watch::channel(Trouble::None);
+        let writer = Writer { path: path.clone(), file, length, entries, tell };
+        let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run());
+        let thread = thread.map_err(|source| JournalError { path, source })?;
+        Ok(Self { lines: Some(lines), thread: Some(thread), trouble, checkpoint })
+    }
+
+    /// Writes a fact. `then` is called at once if nobody has to wait for it, else when it is on the disk.
+    pub(crate) fn keep(&self, event: &Event, then: Then) {
+        // An event is plain data: it always has a JSON form.
+        let Ok(line) = line(event) else { return };
+        let death = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint(Passing::Fact(event)));
+        match death {
+            Some(Death::Before) => self.die(String::new()),
+            Some(Death::Torn) => self.die(line.chars().take(line.len() / 2).collect()),
+            Some(Death::After) => self.die(line),
+            None => self.send(line, durability(&event.kind), then),
+        }
+    }
+
+    /// Lets news pass.
+    pub(crate) fn pass(&self, progress: &Progress) {
+        let death = self.checkpoint.as_ref().and_then(|checkpoint| checkpoint(Passing::Progress(progress)));
+        if death.is_some() {
+            self.die(String::new());
+        }
+    }
+
+    fn send(&self, line: String, durability: Durability, then: Then) {
+        let then = if durability == Durability::First {
+            Some(then)
+        } else {
+            then();
+            None
+        };
+        if let Some(lines) = &self.lines {
+            // Gone: `then` is dropped, and whoever waits for it learns that.
+            let _ = lines.send(Entry { line, durability, then });
+        }
+    }
+
+    /// Writes `last`, and kills this process as a power cut would: no destructor runs.
+    fn die(&self, last: String) {
+        let (written, wait) = mpsc::channel();
+        let then = Box::new(move || _ = written.send(()));
+        self.send(last, Durability::First, then);
+        let _ = wait.recv();
+        // Nobody is left to be told of an error.
+        let _ = kill_process(getpid(), Signal::KILL);
+    }
+
+    /// What keeps it from being written; changes.
+    pub(crate) fn trouble(&self) -> watch::Receiver<Trouble> {
+        self.trouble.clone()
+    }
+
+    /// Waits until everything is on the disk, or given up.
+    pub(crate) fn close(&mut self) {
+        self.lines = None;
+        if let Some(thread) = self.thread.take() {
+            // It has told its troubles itself.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Journal {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+struct Writer {
+    path: PathBuf,
+    file: File,
+    length: u64,
+    entries: mpsc::Receiver<Entry>,
+    tell: watch::Sender<Trouble>,
+}
+
+impl Writer {
+    fn run(mut self) {
+        while let Ok(first) = self.entries.recv() {
+            let mut batch = vec![first];
+            batch.extend(self.entries.try_iter());
+            if let Err(error) = self.write_patiently(&batch) {
+                let why = format!("{}: {error}", self.path.display());
+                self.tell.send_replace(Trouble::Broken(why));
+                // What waits is dropped with the channel: nothing of it was kept.
+                return;
+            }
+            batch.into_iter().filter_map(|entry| entry.then).for_each(|then| then());
+        }
+        // The last facts are those of cleanup; on a failure the next start finds the last ones that were kept.
+        let _ = self.file.sync_data();
+    }
+
+    /// Waits out a full disk, because what fills it may go away; whoever waits for these lines waits too.
+    fn write_patiently(&mut self, batch: &[Entry]) -> io::Result<()> {
+        let text: String = batch.iter().map(|entry| entry.line.as_str()).collect();
+        let first_tried = Instant::now();
+        loop {
+            match self.file.write_all_at(text.as_bytes(), self.length) {
+                Ok(()) => break,
+                Err(error) if is_full(&error) && first_tried.elapsed() < PATIENCE => {
+                    self.tell.send_if_modified(|told| {
+                        let first = *told == Trouble::None;
+                        *told = Trouble::Waiting(format!("{}: {error}", self.path.display()));
+                        first
+                    });
+                    thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        self.tell.send_if_modified(|told| std::mem::take(told) != Trouble::None);
+        self.length += text.len() as u64;
+        let durability = batch.iter().map(|entry| entry.durability).max().unwrap_or(Durability::Lazy);
+        if durability == Durability::Lazy { Ok(()) } else { self.file.sync_data() }
+    }
+}
+
+fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
+}

@@ -1,0 +1,50 @@
+//! What a start begins with: a new run, a repair, or the run that was cut off (R76–R79).
+
+use crate::{
+    engine::{Ending, dispatcher::now_ms},
+    host::Host,
+};
+use shared::{
+    journal::{Past, Repair, Start, gives_up},
+    state::RunState,
+};
+use std::time::Duration;
+
+/// How long one boot session tries, however often the daemon has to be started (R77).
+const GIVE_UP_AFTER: Duration = Duration::from_secs(86_400);
+
+/// What is there when a start begins.
+pub(super) struct Began {
+    /// The run so far.
+    pub(super) state: RunState,
+    /// What earlier starts and runs did.
+    pub(super) past: Past,
+    /// How the run ends, where that is known already.
+    pub(super) decided: Option<Ending>,
+}
+
+/// What a start begins with: decided by the journal, the boot session and the time.
+pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
+    let state = match start {
+        Start::Anew { before: None } => RunState::default(),
+        Start::Anew { before: Some(before) } => {
+            let done = before.iter().map(|kept| (kept.item.clone(), kept.digest)).collect();
+            let past = Past::Finished(Repair { done, ..Repair::default() });
+            return Began { state: RunState::default(), past, decided: None };
+        }
+        Start::GoOn { state, .. } => (**state).clone(),
+    };
+    let summary = state.finished.as_ref().map_or("", |(_, summary)| summary);
+    let kept = state.end.and_then(|end| Ending::kept(end, summary));
+    let boot = host.boot_session().await;
+    let decided = match kept {
+        // Only cleanup is left of it (R81).
+        Some(ending) => Some(ending),
+        None if state.seq > 0 && gives_up(&state, boot.as_deref(), now_ms(), GIVE_UP_AFTER) => {
+            Some(Ending::GaveUp)
+        }
+        None => None,
+    };
+    let past = if state.seq > 0 { Past::Interrupted(Box::new(state.clone())) } else { Past::Nothing };
+    Began { state, past, decided }
+}

@@ -1,0 +1,250 @@
+//! The journal read back: torn, rotten, newer; and what a start makes of it.
+
+use super::*;
+use crate::{
+    digest::Digest,
+    event::{Event, EventKind, ItemEnd, Leftover, Listed, Over, RunEnd, SkipReason},
+    exit::{Ended, ExitCode},
+    facts::{Arch, Facts},
+    item::{FailPolicy, Fingerprint, ItemId, ItemKind, Phase},
+    layout::MacPath,
+    state::{Cleanup, ItemState, RunState},
+};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, time::Duration};
+
+const A: ItemId = ItemId { phase: Phase::SetupAssistant, index: 0 };
+const B: ItemId = ItemId { phase: Phase::Userland, index: 0 };
+
+fn started(launch: u32, boot: &str) -> EventKind {
+    let facts = Facts {
+        arch: Arch::Arm64,
+        os_version: "15.1".into(),
+        receipts: BTreeMap::new(),
+        placed: BTreeMap::new(),
+    };
+    let (run_id, version) = ("7f3a".to_owned(), "0.1.0".to_owned());
+    EventKind::RunStarted { run_id, version, dry_run: false, facts, launch, boot: Some(boot.to_owned()) }
+}
+
+fn print(text: &str) -> Fingerprint {
+    Fingerprint(text.to_owned())
+}
+
+fn loaded(control: &str, over: Vec<Over>) -> EventKind {
+    let listed = |(id, name): (ItemId, &str)| Listed {
+        id,
+        name: name.to_owned(),
+        kind: Some(ItemKind::RootScript),
+        fail_policy: FailPolicy::Failable,
+        fingerprint: Some(print(name)),
+    };
+    EventKind::ControlFileLoaded {
+        source: "https://example.com/bootstrap.json".to_owned(),
+        digest: Digest::of(control.as_bytes()),
+        items: [(A, "A"), (B, "B")].map(listed).to_vec(),
+        errors: 0,
+        warnings: 0,
+        over,
+    }
+}
+
+fn finished(id: ItemId, end: ItemEnd) -> EventKind {
+    EventKind::ItemFinished { id, end, ms: 10, last_lines: vec!["a \"quoted\" line\n".to_owned()] }
+}
+
+fn run_finished(exit: ExitCode, end: RunEnd) -> EventKind {
+    let leftovers = vec![Leftover { path: MacPath::new("/a.pkg").unwrap(), failed: false, created: true }];
+    EventKind::RunFinished { exit, end, summary: "over".to_owned(), leftovers }
+}
+
+fn whole_run() -> Vec<EventKind> {
+    vec![
+        started(1, "one"),
+        loaded("{}", Vec::new()),
+        EventKind::ItemStarted { id: A },
+        EventKind::ItemRunning { id: A },
+        finished(A, ItemEnd::Done),
+        EventKind::ItemStarted { id: B },
+        EventKind::ItemRunning { id: B },
+        finished(B, ItemEnd::ExecutionFailed(Ended::Exited(3))),
+        run_finished(ExitCode::Finished, RunEnd::Completed),
+        EventKind::CleanupFinished,
+    ]
+}
+
+fn opening() -> Opening {
+    Opening { journal: VERSION, ..Opening::default() }
+}
+
+fn written(opening: &Opening, kinds: Vec<EventKind>) -> Vec<u8> {
+    let mut text = line(opening).unwrap();
+    for (seq, kind) in (1..).zip(kinds) {
+        text += &line(&Event { seq, at_ms: 1000 * seq, kind }).unwrap();
+    }
+    text.into_bytes()
+}
+
+fn folded(kinds: Vec<EventKind>) -> RunState {
+    let mut state = RunState::default();
+    for (seq, kind) in (1..).zip(kinds) {
+        state.apply(&Event { seq, at_ms: 1000 * seq, kind });
+    }
+    state
+}
+
+#[test]
+fn r78_a_journal_reads_back_as_the_state_it_was_written_from() {
+    let bytes = written(&opening(), whole_run());
+    let replayed = replay(&bytes).unwrap();
+    assert_eq!(replayed.state, folded(whole_run()));
+    assert_eq!((replayed.damaged, replayed.length), (0, bytes.len() as u64));
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let json: serde_json::Value = serde_json::from_slice(line).expect("each line is one JSON object");
+        assert!(json.is_object());
+    }
+}
+
+#[test]
+fn r78_a_torn_tail_is_cut_off_at_any_byte() {
+    let bytes = written(&opening(), whole_run());
+    let first = bytes.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    assert_eq!(replay(b"").unwrap(), Replay::default());
+    assert_eq!(replay(&bytes[..first - 1]), Err(Unreadable::Damaged));
+    for cut in first..bytes.len() {
+        let replayed = replay(&bytes[..cut]).unwrap();
+        let whole = bytes[..cut].iter().filter(|byte| **byte == b'\n').count() - 1;
+        assert_eq!(replayed.state, folded(whole_run()[..whole].to_vec()), "cut at {cut}");
+        assert_eq!(replayed.damaged, 0);
+        assert_eq!(bytes[replayed.length as usize - 1], b'\n');
+    }
+}
+
+#[test]
+fn r78_a_rotten_line_is_told_and_costs_only_itself() {
+    let mut bytes = written(&opening(), whole_run());
+    let text = String::from_utf8(bytes.clone()).unwrap();
+    let at = text.find("\"item_running\"").unwrap();
+    bytes[at + 3] ^= 0x20;
+    let replayed = replay(&bytes).unwrap();
+    assert_eq!(replayed.damaged, 1);
+    assert_eq!(replayed.state, folded(whole_run()));
+}
+
+#[test]
+fn a_journal_of_a_newer_version_is_named_and_not_guessed_at() {
+    let newer = Opening { journal: VERSION + 1, ..Opening::default() };
+    assert_eq!(replay(&written(&newer, whole_run())), Err(Unreadable::Newer(VERSION + 1)));
+    // Whatever else it holds.
+    let strange = line(&serde_json::json!({"journal": 99, "state": "compressed"})).unwrap();
+    assert_eq!(replay(strange.as_bytes()), Err(Unreadable::Newer(99)));
+}
+
+#[test]
+fn a_journal_folded_into_its_first_line_says_the_same() {
+    let mut kinds = whole_run();
+    let rest = kinds.split_off(5);
+    let snapshot = Opening { state: folded(kinds), ..opening() };
+    let mut text = line(&snapshot).unwrap();
+    for (seq, kind) in (6..).zip(rest) {
+        text += &line(&Event { seq, at_ms: 1000 * seq, kind }).unwrap();
+    }
+    assert_eq!(replay(text.as_bytes()).unwrap().state, folded(whole_run()));
+}
+
+#[test]
+fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
+    let of = |kinds: Vec<EventKind>| start(replay(&written(&opening(), kinds)).unwrap());
+    assert_eq!(start(Replay::default()), Start::Anew { before: None });
+    for cut in 1..whole_run().len() {
+        let begun = whole_run()[..cut].to_vec();
+        let state = Box::new(folded(begun.clone()));
+        assert_eq!(of(begun), Start::GoOn { state, before: Vec::new() }, "after {cut} facts");
+    }
+    // B failed, so it is not done.
+    let done = vec![Kept { item: print("A"), digest: None }];
+    assert_eq!(of(whole_run()), Start::Anew { before: Some(done.clone()) });
+
+    // The second run finds A in place, and does B.
+    let mut second = vec![
+        started(1, "one"),
+        loaded("{}", vec![Over { id: A, end: ItemEnd::Skipped(SkipReason::AlreadyDone) }]),
+        EventKind::ItemRunning { id: B },
+        finished(B, ItemEnd::Done),
+        run_finished(ExitCode::Finished, RunEnd::Completed),
+        EventKind::CleanupFinished,
+    ];
+    let repair = Opening { before: done.clone(), ..opening() };
+    let after = start(replay(&written(&repair, second.clone())).unwrap());
+    let both = vec![done[0].clone(), Kept { item: print("B"), digest: None }];
+    assert_eq!(after, Start::Anew { before: Some(both) });
+
+    // A third that only preflight looked at changes nothing.
+    second[4] = run_finished(ExitCode::Finished, RunEnd::PreflightPassed);
+    let after = start(replay(&written(&repair, second)).unwrap());
+    assert_eq!(after, Start::Anew { before: Some(done) });
+}
+
+#[test]
+fn r81_a_run_that_is_over_is_cleaned_up_before_anything_else() {
+    let mut kinds = whole_run();
+    kinds.pop();
+    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap()) else {
+        panic!("cleanup is left");
+    };
+    assert!(matches!(&state.cleanup, Cleanup::Due(files) if files.len() == 1), "{:?}", state.cleanup);
+    assert_eq!(state.end, Some(RunEnd::Completed));
+}
+
+#[test]
+fn r79_digests_outlive_a_start_and_a_changed_item_loses_its_own() {
+    let digest = Digest::of(b"content");
+    let mut kinds = vec![
+        started(1, "one"),
+        loaded("{}", Vec::new()),
+        EventKind::DownloadStarted { id: A, url: String::new(), attempt: 1, resumed_at: 0 },
+        EventKind::DownloadFinished {
+            id: A,
+            bytes: 7,
+            digest,
+            because: crate::event::AcceptedBecause::NoHash,
+            reused: false,
+        },
+        started(2, "one"),
+        loaded("{}", Vec::new()),
+    ];
+    let state = folded(kinds.clone());
+    assert_eq!((state.items[&A].digest, state.items[&A].created), (Some(digest), true));
+    assert_eq!(state.items[&A].state, ItemState::Pending);
+    let EventKind::ControlFileLoaded { items, .. } = &mut kinds[5] else { unreachable!() };
+    items[0].fingerprint = Some(print("another"));
+    assert_eq!(folded(kinds).items[&A].digest, None);
+}
+
+#[test]
+fn r77_one_boot_session_tries_for_its_time_and_the_next_begins_anew() {
+    let day = Duration::from_secs(86_400);
+    let state = folded(vec![started(1, "one"), started(2, "one")]);
+    assert!(!gives_up(&state, Some("one"), 1000 + 86_400_000, day));
+    assert!(gives_up(&state, Some("one"), 1001 + 86_400_000, day));
+    assert!(!gives_up(&state, Some("two"), 1001 + 86_400_000, day));
+    let rebooted = folded(vec![started(1, "one"), started(2, "two"), started(3, "two")]);
+    assert!(!gives_up(&rebooted, Some("two"), 2000 + 86_400_000, day));
+    assert!(gives_up(&rebooted, Some("two"), 2001 + 86_400_000, day));
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_a_replay_panic_or_invent_facts(
+        garbage in proptest::collection::vec(any::<u8>(), 0..400), at in 0usize..3000, flip in any::<u8>(),
+    ) {
+        let _ = replay(&garbage);
+        let mut bytes = written(&opening(), whole_run());
+        let at = at % bytes.len();
+        bytes[at] ^= flip;
+        if let Ok(replayed) = replay(&bytes) {
+            prop_assert!(replayed.state.seq <= 10);
+            prop_assert!(flip == 0 || replayed.damaged <= 2);
+        }
+    }
+}

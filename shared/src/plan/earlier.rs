@@ -1,0 +1,56 @@
+//! What earlier runs make unnecessary: items of an interrupted run that are over, items of a finished one still in place.
+
+use crate::{
+    control::Entry,
+    digest::Digest,
+    event::{ItemEnd, SkipReason},
+    facts::Facts,
+    item::{Item, ItemId, ItemKind, Phase},
+    journal::Repair,
+    state::{ItemState, RunState},
+    version,
+};
+use std::cmp::Ordering;
+
+/// How an entry of an interrupted run ended; `None` when it is to be carried out, or carried out again (R79).
+pub(super) fn ended(id: ItemId, entry: &Entry, state: &RunState) -> Option<ItemEnd> {
+    match &state.items.get(&id)?.state {
+        ItemState::Ended(ItemEnd::NotStarted) | ItemState::Pending | ItemState::Started => None,
+        ItemState::Ended(end) => Some(end.clone()),
+        // In flight: nobody waited for its end, so it is taken for a success.
+        ItemState::Running => is_background_script(entry).then_some(ItemEnd::Background),
+    }
+}
+
+/// Whether the entry is a script nobody waits for; a package is awaited whatever it says (R68).
+fn is_background_script(entry: &Entry) -> bool {
+    let Entry::Item(item) = entry else { return false };
+    let is_script = matches!(item.kind, ItemKind::RootScript | ItemKind::UserScript);
+    is_script && item.donotwait && item.id.phase != Phase::Preflight
+}
+
+/// Why an item of a finished run needs no repair; `None` when it is missing, changed or failed.
+pub(super) fn needs_no_repair(item: &Item, repair: &Repair, facts: &Facts) -> Option<ItemEnd> {
+    if !repair.only.is_empty() && !repair.only.contains(&item.name) {
+        return Some(ItemEnd::Skipped(SkipReason::NotAsked));
+    }
+    if repair.force {
+        return None;
+    }
+    let digest = repair.done.get(&item.fingerprint())?;
+    still_there(item, *digest, facts).then_some(ItemEnd::Skipped(SkipReason::AlreadyDone))
+}
+
+/// Whether what an item did, with content of this digest, is still in place. Nobody can tell for a script.
+fn still_there(item: &Item, digest: Option<Digest>, facts: &Facts) -> bool {
+    match item.kind {
+        ItemKind::RootScript | ItemKind::UserScript => true,
+        ItemKind::RootFile | ItemKind::UserFile => {
+            digest.is_some_and(|digest| facts.placed.get(&item.file) == Some(&digest))
+        }
+        ItemKind::Package => item.receipt.as_ref().is_none_or(|receipt| {
+            let installed = facts.receipts.get(&receipt.package_id);
+            installed.is_some_and(|installed| version::compare(installed, &receipt.version) != Ordering::Less)
+        }),
+    }
+}
