@@ -67,9 +67,9 @@ fn instants(whole: &Outcome) -> Vec<(String, InFlight)> {
         if !is_step {
             continue;
         }
-        let json = serde_json::to_value(event).unwrap();
+        let json = serde_json::to_value(event).expect("an event is JSON");
         let id: Option<ItemId> = serde_json::from_value(json["id"].clone()).ok();
-        let name = json["event"].as_str().unwrap();
+        let name = json["event"].as_str().expect("an event has a name");
         let item = id.map(|id| format!(" {id}")).unwrap_or_default();
         let is_durable = durability(&event.kind) != Durability::Lazy;
         let (running, ending) = match (&event.kind, id) {
@@ -96,7 +96,8 @@ fn check(instant: &str, in_flight: InFlight, outcome: &Outcome) {
     assert!(launches == 2, "{instant}: {launches} starts\n{}", outcome.diagnostics);
     for name in ["look", "tools", "later", "left", "right", "broken", "root", "user"] {
         let times = effects(outcome).get(name).copied().unwrap_or(0);
-        let item = outcome.state.items.values().find(|item| item.listed.name == name).unwrap();
+        let item = outcome.state.items.values().find(|item| item.listed.name == name);
+        let item = item.expect("every item is listed");
         // R79: what was under way is done again, but for what nobody waits for: that goes on after the fact that it was
         // started, and the power may hit it at any time.
         let allowed = match in_flight {
@@ -128,7 +129,7 @@ fn check(instant: &str, in_flight: InFlight, outcome: &Outcome) {
     ] {
         assert!(!outcome.exists(gone), "{instant}: {gone} is left\n{}", outcome.diagnostics);
     }
-    let depnotify = outcome.read("/private/var/tmp/depnotify.log").unwrap();
+    let depnotify = outcome.read("/private/var/tmp/depnotify.log").expect("DEPNotify was told");
     assert!(depnotify.ends_with("Command: DeterminateOffReset:\n"), "{instant}: {depnotify}");
 }
 
