@@ -7,7 +7,7 @@ use shared::{
     digest::Digest,
     event::{Category, EventKind, Level},
     plan::retry::LONGEST_OFFLINE,
-    settings::ControlSource,
+    settings::{ControlSource, Mode},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -34,10 +34,18 @@ impl Engine {
         }
         let count = |severity| reading.findings.iter().filter(|finding| finding.severity == severity).count();
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let Some(file) = reading.control else {
+        let Some(mut file) = reading.control else {
             let first = reading.findings.iter().find(|finding| finding.severity == Severity::Error);
             return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::without_severity)));
         };
+        if self.settings.mode == Mode::Standalone
+            && !self.settings.with_preflight
+            && !file.preflight.is_empty()
+        {
+            file.preflight.clear();
+            let text = "preflight is left out: in a standalone run that needs WithPreflight";
+            self.recorder.notice(Level::Info, Category::Main, None, text).await;
+        }
         let loaded = EventKind::ControlFileLoaded {
             source,
             digest: Digest::of(&bytes),

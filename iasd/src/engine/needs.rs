@@ -111,6 +111,12 @@ pub(crate) trait AgentLink: Send + Sync {
     /// Waits for background scripts of the agent, then ends them; gives how each ended (R69).
     fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>>;
 
+    /// The program files of background scripts that still run from where they were downloaded (R67).
+    fn files_in_use(&self) -> Vec<MacPath> {
+        // An agent executes copies of its own (R108).
+        Vec::new()
+    }
+
     /// Asks the agent to end, and waits this long for it (R81).
     fn shutdown(&self, wait: Duration) -> BoxFuture<'_, ()>;
 
