@@ -24,7 +24,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
@@ -45,9 +48,34 @@ pub(super) struct Question {
 /// What is kept of a question that was sent.
 struct Waiting {
     lines: Option<mpsc::Sender<Line>>,
+    /// Lines nobody kept up with.
+    dropped: u64,
     /// Nobody waits for the answer to a ping.
     answer: Option<oneshot::Sender<Result<Outcome, AgentError>>>,
     means: Meaning,
+}
+
+impl Waiting {
+    fn new(means: Meaning) -> Self {
+        Self { lines: None, dropped: 0, answer: None, means }
+    }
+
+    fn line(&mut self, line: String) {
+        if let Some(Err(TrySendError::Full(_))) =
+            self.lines.as_ref().map(|to| to.try_send(Line::Output(line)))
+        {
+            self.dropped += 1;
+        }
+    }
+
+    /// Says how many lines are missing (R72), from a task of its own: there was no room.
+    fn count_dropped(&mut self) {
+        if let (Some(lines), 1..) = (self.lines.take(), self.dropped) {
+            let line = Line::Output(format!("({} lines came too fast and are not shown)", self.dropped));
+            // Whoever asked has given up.
+            tokio::spawn(async move { lines.send(line).await.is_ok() });
+        }
+    }
 }
 
 /// What a good answer means beyond itself.
@@ -158,9 +186,9 @@ impl Session {
         match self.waiting.heard(message) {
             News::Answered(kept, outcome) => self.answered(kept, outcome),
             News::Line(id, line) => {
-                if let Some(lines) = self.waiting.get(id).and_then(|kept| kept.lines.as_ref()) {
-                    // Nobody keeps up: the reply brings the last lines again.
-                    let _ = lines.try_send(Line::Output(line));
+                // An agent must not wait for our log: the reply brings the last lines again.
+                if let Some(kept) = self.waiting.get_mut(id) {
+                    kept.line(line);
                 }
             }
             News::BackgroundEnded(item, ended) => self.background_ended(item, ended).await,
@@ -169,7 +197,8 @@ impl Session {
         Ok(())
     }
 
-    fn answered(&mut self, kept: Waiting, outcome: Outcome) {
+    fn answered(&mut self, mut kept: Waiting, outcome: Outcome) {
+        kept.count_dropped();
         match (kept.means, &outcome) {
             (Meaning::Starts(item), Outcome::Started) => {
                 self.office.desk().background.running.insert(item);
@@ -203,7 +232,7 @@ impl Session {
         let id = request.id;
         // What fails here was not sent: half a message runs nothing.
         self.send(request, descriptor).await?;
-        self.waiting.asked(id, Waiting { lines, answer: Some(answer), means });
+        self.waiting.asked(id, Waiting { lines, answer: Some(answer), ..Waiting::new(means) });
         Ok(())
     }
 
@@ -227,7 +256,7 @@ impl Session {
         let ping = self.office.request(Command::Ping, false);
         let id = ping.id;
         self.send(ping, None).await?;
-        self.waiting.asked(id, Waiting { lines: None, answer: None, means: Meaning::Nothing });
+        self.waiting.asked(id, Waiting::new(Meaning::Nothing));
         Ok(())
     }
 

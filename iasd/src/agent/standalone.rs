@@ -15,6 +15,7 @@ use shared::{
     facts::ConsoleUser,
     item::{ItemId, ItemKind},
     layout::MacPath,
+    sys::child::Finished,
 };
 use std::{sync::Arc, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -103,8 +104,11 @@ impl AgentLink for Standalone {
         &'a self,
         script: UserScript<'a>,
         lines: mpsc::Sender<Line>,
-    ) -> BoxFuture<'a, Result<Ended, NotTaken>> {
-        Box::pin(self.script(script, lines))
+    ) -> BoxFuture<'a, Result<Finished, NotTaken>> {
+        Box::pin(async move {
+            let ended = self.script(script, lines).await?;
+            Ok(Finished { ended, tail: Vec::new() })
+        })
     }
 
     fn place_file<'a>(

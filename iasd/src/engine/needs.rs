@@ -9,6 +9,7 @@ use shared::{
     exit::Ended,
     item::{Item, ItemId},
     layout::MacPath,
+    sys::child::Finished,
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -86,12 +87,13 @@ pub(crate) trait AgentLink: Send + Sync {
     /// Which verified agent is there; changes as agents come and go.
     fn connected(&self) -> watch::Receiver<Option<AgentInfo>>;
 
-    /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64).
+    /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64). Where lines may be lost on their
+    /// way, the last ones come with the end.
     fn run_script<'a>(
         &'a self,
         script: UserScript<'a>,
         lines: mpsc::Sender<Line>,
-    ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
+    ) -> BoxFuture<'a, Result<Finished, NotTaken>>;
 
     /// Writes a file with the user's rights (R113, R115).
     fn place_file<'a>(

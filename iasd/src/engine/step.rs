@@ -15,6 +15,7 @@ use shared::{
     item::{Item, ItemKind, Phase},
     layout::MacPath,
     plan::{planner, verdict},
+    sys::child::Finished,
 };
 use std::{
     collections::VecDeque,
@@ -195,7 +196,13 @@ impl Engine {
                 timeout: item.timeout,
             };
             let run = self.agents.run_script(script, sender);
-            let (ended, ()) = futures::join!(run, self.read(item, lines, last));
+            let (finished, ()) = futures::join!(run, self.read(item, lines, last));
+            let ended = finished.map(|Finished { ended, tail }| {
+                if !tail.is_empty() {
+                    *last = tail.into();
+                }
+                ended
+            });
             match ended {
                 Ok(ended) if !ended.is_success() => return Ok(verdict::failed(item.kind, ended)),
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
