@@ -7,7 +7,6 @@
 
 use super::{AgentError, office::Office};
 use crate::host::Line;
-use futures::FutureExt as _;
 use shared::{
     event::EventKind,
     exit::Ended,
@@ -35,6 +34,9 @@ use tokio::{
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// An agent silent for this long is lost: with the above, within 5 s (R110).
 const SILENCE: Duration = Duration::from_secs(4);
+
+/// How long the last words of an agent that has left are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Something to ask, and where the answer goes.
 pub(super) struct Question {
@@ -106,6 +108,8 @@ pub(super) struct Session {
     heard: Instant,
     pinged: bool,
     retired: bool,
+    /// Nothing more can be sent to it.
+    left: bool,
     /// It was told to exit, and agreed: that it leaves is no news.
     dismissed: bool,
 }
@@ -120,13 +124,16 @@ impl Session {
     pub(super) fn new(office: Arc<Office>, serving: Serving, connection: Connection) -> Self {
         let waiting = Outstanding::default();
         let heard = Instant::now();
-        Self { office, serving, connection, waiting, heard, pinged: false, retired: false, dismissed: false }
+        let (pinged, retired, left, dismissed) = (false, false, false, false);
+        Self { office, serving, connection, waiting, heard, pinged, retired, left, dismissed }
     }
 
     /// Serves until the agent is gone.
     pub(super) async fn run(mut self, questions: mpsc::Receiver<Question>) {
         let why = self.serve(questions).await;
-        self.hear_the_rest().await;
+        if self.left {
+            self.hear_the_rest().await;
+        }
         self.retire().await;
         for kept in self.waiting.give_up_all() {
             if let Some(answer) = kept.answer {
@@ -170,13 +177,18 @@ impl Session {
         }
     }
 
-    /// What the agent said before it left counts, also when a ping was what found it gone.
+    /// What the agent said before it left counts. It is in our system already, but whether this process has been told
+    /// of it when a ping finds the agent gone is left to chance; so it is waited for.
     async fn hear_the_rest(&mut self) {
-        while let Some(Ok(Some(received))) = self.connection.receiver.receive().now_or_never() {
-            if self.hear(&received).await.is_err() {
-                return;
+        let until_the_end = async {
+            while let Ok(Some(received)) = self.connection.receiver.receive().await {
+                if self.hear(&received).await.is_err() {
+                    return;
+                }
             }
-        }
+        };
+        // One that left only half has had its time.
+        let _ = timeout(LAST_WORDS, until_the_end).await;
     }
 
     async fn hear(&mut self, received: &Received) -> Result<(), String> {
@@ -240,7 +252,10 @@ impl Session {
         let bytes = to_bytes(&FromDaemon::Request(request)).map_err(|error| error.to_string())?;
         let send = self.connection.sender.send(&bytes, descriptor.as_ref().map(AsFd::as_fd));
         match timeout(SILENCE, send).await {
-            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Ok(sent) => sent.map_err(|error| {
+                self.left = true;
+                error.to_string()
+            }),
             Err(_) => Err("the agent does not read what it is sent".into()),
         }
     }
