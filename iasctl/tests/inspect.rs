@@ -3,6 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
+use shared::flat_package::write::{
+    Component, ComponentSpec, Compression, Node, NodeKind, Source, Tree, write_component,
+};
 use shared::sys::packing::build_component;
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -15,6 +18,7 @@ struct Admin(tempfile::TempDir);
 struct Told {
     code: i32,
     out: String,
+    err: String,
 }
 
 impl Admin {
@@ -46,7 +50,8 @@ impl Admin {
     fn inspects(&self, arguments: &[&str]) -> Told {
         let mut inspect = Command::new(env!("CARGO_BIN_EXE_iasctl"));
         let output = inspect.current_dir(&self.0).arg("inspect").args(arguments).output().unwrap();
-        Told { code: output.status.code().unwrap(), out: String::from_utf8(output.stdout).unwrap() }
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        Told { code: output.status.code().unwrap(), out: text(output.stdout), err: text(output.stderr) }
     }
 
     fn reports(&self, arguments: &[&str]) -> (i32, Vec<Value>) {
@@ -165,8 +170,6 @@ fn a_file_that_is_no_package_is_named_for_what_it_is() {
         ("lfs.pkg", "git lfs pull"),
         ("old.pkg", "a zip archive"),
         ("image.pkg", "a disk image"),
-        ("bundle.pkg", "bundle-style"),
-        ("absent.pkg", "cannot be read"),
     ];
     for (name, verdict) in cases {
         let told = admin.inspects(&[name]);
@@ -174,6 +177,67 @@ fn a_file_that_is_no_package_is_named_for_what_it_is() {
     }
     let (code, reports) = admin.reports(&["empty.pkg", "absent.pkg"]);
     assert_eq!((code, reports.len(), &reports[1]["ok"]), (1, 2, &false.into()));
+}
+
+#[test]
+fn what_cannot_be_read_is_no_result_but_a_diagnostic() {
+    let admin = Admin::new();
+    fs::create_dir(admin.0.path().join("bundle.pkg")).unwrap();
+    admin.package("gzip", SCRIPT);
+    for (name, why) in [("absent.pkg", "No such file"), ("bundle.pkg", "bundle-style")] {
+        let told = admin.inspects(&[name, "tool.pkg"]);
+        let error = format!("error: {name}: cannot be read: ");
+        assert!(told.err.starts_with(&error) && told.err.contains(why), "{}", told.err);
+        assert!(
+            told.code == 1 && !told.out.contains(name) && told.out.starts_with("tool.pkg\n"),
+            "{}",
+            told.out
+        );
+        let told = admin.inspects(&["--json", name]);
+        assert!(
+            told.err.starts_with(&error) && told.out.contains("\"ok\": false"),
+            "{}{}",
+            told.err,
+            told.out
+        );
+    }
+}
+
+#[test]
+fn p41_a_program_that_runs_as_somebody_else_is_pointed_out() {
+    let admin = Admin::new();
+    let node = |path: &str, kind, mode| Node { path: path.into(), kind, mode, uid: 0, gid: 80, mtime: 0 };
+    let file = || NodeKind::File { size: 4, identity: None };
+    let nodes = vec![
+        node(".", NodeKind::Folder, 0o755),
+        node("as-root", file(), 0o4755),
+        node("as-group", file(), 0o2755),
+        node("as-oneself", file(), 0o755),
+    ];
+    let tree = Tree::new(nodes).unwrap();
+    let contents = ["as-root", "as-group", "as-oneself"].map(|name| (name.to_owned(), b"tool".to_vec()));
+    let contents = std::collections::BTreeMap::from(contents);
+    let spec = ComponentSpec {
+        identifier: "com.example.tool".into(),
+        version: "1".into(),
+        install_location: "/".into(),
+        min_os: None,
+        compression: Compression::Gzip,
+        time: 0,
+    };
+    let payload = Some(Source { tree: &tree, contents: &contents });
+    let component = Component { spec: &spec, payload, scripts: None };
+    let mut package = Vec::new();
+    write_component(&component, None, std::io::Cursor::new(Vec::new()), &mut package).unwrap();
+    admin.file("tool.pkg", &package);
+    let told = admin.inspects(&["tool.pkg"]);
+    assert_eq!(told.code, 0, "{}", told.out);
+    for text in
+        ["./as-root runs as user 0 whoever starts it", "./as-group runs as group 80 whoever starts it"]
+    {
+        assert!(told.out.contains(text), "{}", told.out);
+    }
+    assert!(!told.out.contains("as-oneself"), "{}", told.out);
 }
 
 #[test]

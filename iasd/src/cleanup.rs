@@ -71,7 +71,8 @@ fn remove(engine: &Engine) -> Vec<(String, io::Result<()>)> {
         path.is_within(install_path)
             || leftovers.iter().any(|leftover| leftover.created && leftover.path == *path)
     };
-    for path in engine.background.files_in_use().into_iter().filter(goes) {
+    let in_use = engine.background.files_in_use().into_iter().chain(engine.agents.files_in_use());
+    for path in in_use.filter(goes) {
         steps.push((format!("keep {path}, which still runs"), move_into(&root, &path, STILL_RUNNING)));
     }
     for leftover in &leftovers {

@@ -1,12 +1,13 @@
 //! Puts a run together: the only place that names the concrete stages.
 
 use crate::{
-    agent::{AgentStage, Agents, Screen},
+    agent::{AgentStage, Agents, Screen, Standalone},
     cleanup,
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{
         Background, Ending, Engine,
         dispatcher::{Dispatcher, now_ms},
+        needs::AgentLink,
         recorder::Recorder,
     },
     folders,
@@ -21,7 +22,7 @@ use shared::{
     event::{Category, EventKind, Level},
     exit::ExitCode,
     layout::RECORDS_FOLDER,
-    settings::{Settings, SettingsFinding, Severity, arguments::Arguments},
+    settings::{Mode, Settings, SettingsFinding, Severity, arguments::Arguments},
     state::Cleanup,
 };
 use std::{
@@ -210,16 +211,11 @@ async fn engine(
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let downloader = downloader.knowing(state.downloaded());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
-    let address = host.agent_address(&settings.identifiers);
-    let screen = Screen::of(Arc::clone(host));
-    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request).await;
-    let agents = agents.map_err(|error| {
-        Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
-    })?;
+    let agents = agents(host, settings, &recorder).await?;
     Ok(Engine {
         host: Arc::clone(host),
         contents: Arc::new(contents),
-        agents: Arc::new(AgentStage::new(agents, settings.dry_run)),
+        agents,
         settings: Arc::clone(settings),
         recorder,
         past,
@@ -231,6 +227,24 @@ async fn engine(
             Cleanup::None | Cleanup::Over => Vec::new(),
         }),
     })
+}
+
+/// Who does the user's items: an agent, or in a standalone run the daemon itself as that user (R112).
+async fn agents(
+    host: &Arc<dyn Host>,
+    settings: &Settings,
+    recorder: &Recorder,
+) -> Result<Arc<dyn AgentLink>, Refused> {
+    if settings.mode == Mode::Standalone {
+        return Ok(Arc::new(Standalone::new(Arc::clone(host), recorder.clone())));
+    }
+    let address = host.agent_address(&settings.identifiers);
+    let screen = Screen::of(Arc::clone(host));
+    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request).await;
+    let agents = agents.map_err(|error| {
+        Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
+    })?;
+    Ok(Arc::new(AgentStage::new(agents, settings.dry_run)))
 }
 
 fn reporters(

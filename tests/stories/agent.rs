@@ -1,7 +1,7 @@
 //! The user's part: what runs as whom, and what happens without an agent (R61–R64).
 
 use serde_json::json;
-use shared::event::ItemEnd;
+use shared::event::{EventKind, ItemEnd};
 use support::{Fleet, World, fleet::url, server::Reply};
 
 #[test]
@@ -62,4 +62,21 @@ fn r101_the_progress_window_is_opened_in_the_session_of_the_user() {
     let call: serde_json::Value = serde_json::from_str(call).unwrap();
     assert_eq!((&call["command"], &call["uid"]), (&json!("open"), &json!(501)), "{call}");
     assert!(call.to_string().contains("-fullScreen"), "{call}");
+}
+
+#[test]
+fn r94_a_user_script_that_fails_shows_its_last_lines_however_much_it_wrote() {
+    let script = "seq 1 20000; echo the licence server is away >&2; exit 7";
+    let outcome = World::new()
+        .script("userland", "Talks", script, json!({"type": "userscript", "fail_policy": "failable"}))
+        .run(&[]);
+    let lines = outcome.events.iter().find_map(|event| match &event.kind {
+        EventKind::ItemFinished { last_lines, .. } => Some(last_lines),
+        _ => None,
+    });
+    let mut expected: Vec<String> = (19_982..=20_000).map(|number: u32| number.to_string()).collect();
+    expected.push("the licence server is away".to_owned());
+    assert_eq!(lines, Some(&expected));
+    let logged = outcome.diagnostics.lines().filter(|line| line.contains("userland[0]")).count();
+    assert!(logged > 20_000 || outcome.diagnostics.contains("came too fast"), "{logged} lines");
 }

@@ -12,3 +12,4 @@ mod network;
 mod once;
 mod policies;
 mod power_cuts;
+mod standalone;

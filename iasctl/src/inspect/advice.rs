@@ -151,6 +151,9 @@ mod tests {
         assert!(about_file(&component(), &entry).unwrap().contains("runs as user 0"));
         entry.mode = 0o100755;
         assert_eq!(about_file(&component(), &entry), None);
+        entry.kind = Kind::Special;
+        assert!(about_file(&component(), &entry).unwrap().contains("is a device, pipe or socket"));
+        entry.kind = Kind::File;
         entry.path = "../../etc/sudoers".into();
         assert!(about_file(&component(), &entry).unwrap().contains("outside"));
     }

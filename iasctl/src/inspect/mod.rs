@@ -7,12 +7,12 @@ mod signature;
 mod survey;
 mod text;
 
-use crate::chain::chain;
+use crate::{chain::chain, stdout};
 use report::Report;
 use shared::digest::{Digest, Digester};
 use shared::flat_package::FlatPackage;
 use std::fs::File;
-use std::io::{self, BufReader, Read as _, Seek as _, Write as _};
+use std::io::{self, BufReader, Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use survey::{Wanted, survey};
@@ -62,15 +62,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     {
         take_apart(path, folder, report);
     }
-    let printed = if arguments.json { print_json(&reports) } else { print_text(&reports) };
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("iasctl inspect: cannot write the result: {error}");
-            ExitCode::FAILURE
-        }
-        _ if reports.iter().all(|report| report.ok) => ExitCode::SUCCESS,
-        _ => ExitCode::FAILURE,
+    for report in reports.iter().filter(|report| report.unreadable) {
+        report.errors.iter().for_each(|error| eprintln!("error: {}: {error}", report.file));
     }
+    let text = if arguments.json { as_json(&reports) } else { as_text(&reports) };
+    let verdict = if reports.iter().all(|report| report.ok) { ExitCode::SUCCESS } else { ExitCode::FAILURE };
+    stdout::print(&text).err().unwrap_or(verdict)
 }
 
 /// Expands a package that was found to be whole; what happens goes into its report.
@@ -89,19 +86,14 @@ fn take_apart(path: &Path, folder: &Path, report: &mut Report) {
     report.ok = report.errors.is_empty();
 }
 
-fn print_json(reports: &[Report]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    serde_json::to_writer_pretty(&mut out, reports)?;
-    writeln!(out)
+fn as_json(reports: &[Report]) -> String {
+    // Plain data: it always has a text.
+    serde_json::to_string_pretty(reports).unwrap_or_default() + "\n"
 }
 
-fn print_text(reports: &[Report]) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    for (index, report) in reports.iter().enumerate() {
-        let gap = if index > 0 { "\n" } else { "" };
-        write!(out, "{gap}{}", text::Text(report))?;
-    }
-    Ok(())
+fn as_text(reports: &[Report]) -> String {
+    let readable = reports.iter().filter(|report| !report.unreadable);
+    readable.map(|report| text::Text(report).to_string()).collect::<Vec<_>>().join("\n")
 }
 
 fn inspect(path: &Path, wanted: &Wanted) -> Report {
@@ -125,6 +117,7 @@ fn inspect(path: &Path, wanted: &Wanted) -> Report {
             ok: false,
             errors: vec![format!("cannot be read: {error}")],
             warnings: Vec::new(),
+            unreadable: true,
             package: None,
         },
     }

@@ -19,6 +19,9 @@ pub(crate) struct Report {
     pub(crate) errors: Vec<String>,
     /// What an admin should know before deploying it.
     pub(crate) warnings: Vec<String>,
+    /// The file itself could not be read: nothing was found out, so it is told as a diagnostic.
+    #[serde(skip)]
+    pub(crate) unreadable: bool,
     /// The package; absent when it could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<Package>,

@@ -58,7 +58,8 @@ impl Survey<'_> {
             }
         };
         let ok = self.errors.is_empty();
-        Report { file, size, sha256: None, ok, errors: self.errors, warnings: self.warnings, package }
+        let (errors, warnings) = (self.errors, self.warnings);
+        Report { file, size, sha256: None, ok, errors, warnings, unreadable: false, package }
     }
 
     fn package<R: Read + Seek>(&mut self, package: &mut FlatPackage<R>, depth: u32) -> Package {

@@ -13,11 +13,8 @@ mod programs;
 mod report;
 mod signing;
 
-use std::{
-    io::{self, Write as _},
-    path::PathBuf,
-    process::ExitCode,
-};
+use crate::stdout;
+use std::{path::PathBuf, process::ExitCode};
 
 /// What `pack` is asked.
 #[derive(Debug, clap::Args)]
@@ -105,17 +102,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         }
     };
     report.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-    let mut out = io::stdout().lock();
-    let printed = if arguments.json {
-        serde_json::to_writer_pretty(&mut out, &report).map_err(io::Error::from).and_then(|()| writeln!(out))
+    let text = if arguments.json {
+        // Plain data: it always has a text.
+        serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
     } else {
-        write!(out, "{report}")
+        report.to_string()
     };
-    match printed {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            eprintln!("error: standard output: {error}");
-            ExitCode::FAILURE
-        }
-        _ => ExitCode::SUCCESS,
-    }
+    stdout::print(&text).err().unwrap_or(ExitCode::SUCCESS)
 }

@@ -14,11 +14,13 @@ mod office;
 mod screen;
 mod session;
 mod stage;
+mod standalone;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use screen::Screen;
 pub(crate) use stage::AgentStage;
+pub(crate) use standalone::Standalone;
 
 use crate::{download::VerifiedArtifact, engine::recorder::Recorder, host::Line};
 use office::{Ask, Office};

@@ -7,7 +7,6 @@
 
 use super::{AgentError, office::Office};
 use crate::host::Line;
-use futures::FutureExt as _;
 use shared::{
     event::EventKind,
     exit::Ended,
@@ -24,7 +23,10 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{
+        mpsc::{self, error::TrySendError},
+        oneshot,
+    },
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
@@ -32,6 +34,9 @@ use tokio::{
 const PING_EVERY: Duration = Duration::from_secs(1);
 /// An agent silent for this long is lost: with the above, within 5 s (R110).
 const SILENCE: Duration = Duration::from_secs(4);
+
+/// How long the last words of an agent that has left are waited for.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Something to ask, and where the answer goes.
 pub(super) struct Question {
@@ -45,9 +50,34 @@ pub(super) struct Question {
 /// What is kept of a question that was sent.
 struct Waiting {
     lines: Option<mpsc::Sender<Line>>,
+    /// Lines nobody kept up with.
+    dropped: u64,
     /// Nobody waits for the answer to a ping.
     answer: Option<oneshot::Sender<Result<Outcome, AgentError>>>,
     means: Meaning,
+}
+
+impl Waiting {
+    fn new(means: Meaning) -> Self {
+        Self { lines: None, dropped: 0, answer: None, means }
+    }
+
+    fn line(&mut self, line: String) {
+        if let Some(Err(TrySendError::Full(_))) =
+            self.lines.as_ref().map(|to| to.try_send(Line::Output(line)))
+        {
+            self.dropped += 1;
+        }
+    }
+
+    /// Says how many lines are missing (R72), from a task of its own: there was no room.
+    fn count_dropped(&mut self) {
+        if let (Some(lines), 1..) = (self.lines.take(), self.dropped) {
+            let line = Line::Output(format!("({} lines came too fast and are not shown)", self.dropped));
+            // Whoever asked has given up.
+            tokio::spawn(async move { lines.send(line).await.is_ok() });
+        }
+    }
 }
 
 /// What a good answer means beyond itself.
@@ -78,6 +108,8 @@ pub(super) struct Session {
     heard: Instant,
     pinged: bool,
     retired: bool,
+    /// Nothing more can be sent to it.
+    left: bool,
     /// It was told to exit, and agreed: that it leaves is no news.
     dismissed: bool,
 }
@@ -92,13 +124,16 @@ impl Session {
     pub(super) fn new(office: Arc<Office>, serving: Serving, connection: Connection) -> Self {
         let waiting = Outstanding::default();
         let heard = Instant::now();
-        Self { office, serving, connection, waiting, heard, pinged: false, retired: false, dismissed: false }
+        let (pinged, retired, left, dismissed) = (false, false, false, false);
+        Self { office, serving, connection, waiting, heard, pinged, retired, left, dismissed }
     }
 
     /// Serves until the agent is gone.
     pub(super) async fn run(mut self, questions: mpsc::Receiver<Question>) {
         let why = self.serve(questions).await;
-        self.hear_the_rest().await;
+        if self.left {
+            self.hear_the_rest().await;
+        }
         self.retire().await;
         for kept in self.waiting.give_up_all() {
             if let Some(answer) = kept.answer {
@@ -142,13 +177,18 @@ impl Session {
         }
     }
 
-    /// What the agent said before it left counts, also when a ping was what found it gone.
+    /// What the agent said before it left counts. It is in our system already, but whether this process has been told
+    /// of it when a ping finds the agent gone is left to chance; so it is waited for.
     async fn hear_the_rest(&mut self) {
-        while let Some(Ok(Some(received))) = self.connection.receiver.receive().now_or_never() {
-            if self.hear(&received).await.is_err() {
-                return;
+        let until_the_end = async {
+            while let Ok(Some(received)) = self.connection.receiver.receive().await {
+                if self.hear(&received).await.is_err() {
+                    return;
+                }
             }
-        }
+        };
+        // One that left only half has had its time.
+        let _ = timeout(LAST_WORDS, until_the_end).await;
     }
 
     async fn hear(&mut self, received: &Received) -> Result<(), String> {
@@ -158,9 +198,9 @@ impl Session {
         match self.waiting.heard(message) {
             News::Answered(kept, outcome) => self.answered(kept, outcome),
             News::Line(id, line) => {
-                if let Some(lines) = self.waiting.get(id).and_then(|kept| kept.lines.as_ref()) {
-                    // Nobody keeps up: the reply brings the last lines again.
-                    let _ = lines.try_send(Line::Output(line));
+                // An agent must not wait for our log: the reply brings the last lines again.
+                if let Some(kept) = self.waiting.get_mut(id) {
+                    kept.line(line);
                 }
             }
             News::BackgroundEnded(item, ended) => self.background_ended(item, ended).await,
@@ -169,7 +209,8 @@ impl Session {
         Ok(())
     }
 
-    fn answered(&mut self, kept: Waiting, outcome: Outcome) {
+    fn answered(&mut self, mut kept: Waiting, outcome: Outcome) {
+        kept.count_dropped();
         match (kept.means, &outcome) {
             (Meaning::Starts(item), Outcome::Started) => {
                 self.office.desk().background.running.insert(item);
@@ -203,7 +244,7 @@ impl Session {
         let id = request.id;
         // What fails here was not sent: half a message runs nothing.
         self.send(request, descriptor).await?;
-        self.waiting.asked(id, Waiting { lines, answer: Some(answer), means });
+        self.waiting.asked(id, Waiting { lines, answer: Some(answer), ..Waiting::new(means) });
         Ok(())
     }
 
@@ -211,7 +252,10 @@ impl Session {
         let bytes = to_bytes(&FromDaemon::Request(request)).map_err(|error| error.to_string())?;
         let send = self.connection.sender.send(&bytes, descriptor.as_ref().map(AsFd::as_fd));
         match timeout(SILENCE, send).await {
-            Ok(sent) => sent.map_err(|error| error.to_string()),
+            Ok(sent) => sent.map_err(|error| {
+                self.left = true;
+                error.to_string()
+            }),
             Err(_) => Err("the agent does not read what it is sent".into()),
         }
     }
@@ -227,7 +271,7 @@ impl Session {
         let ping = self.office.request(Command::Ping, false);
         let id = ping.id;
         self.send(ping, None).await?;
-        self.waiting.asked(id, Waiting { lines: None, answer: None, means: Meaning::Nothing });
+        self.waiting.asked(id, Waiting::new(Meaning::Nothing));
         Ok(())
     }
 

@@ -7,7 +7,7 @@ use crate::{
     host::Line,
 };
 use futures::future::BoxFuture;
-use shared::{exit::Ended, item::ItemId, layout::MacPath};
+use shared::{exit::Ended, item::ItemId, layout::MacPath, sys::child::Finished};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -46,7 +46,7 @@ impl AgentLink for AgentStage {
         &'a self,
         script: needs::UserScript<'a>,
         lines: mpsc::Sender<Line>,
-    ) -> BoxFuture<'a, Result<Ended, NotTaken>> {
+    ) -> BoxFuture<'a, Result<Finished, NotTaken>> {
         let asked = UserScript {
             id: script.id,
             name: script.name,
@@ -55,11 +55,12 @@ impl AgentLink for AgentStage {
             dry_run: self.dry_run,
         };
         Box::pin(async move {
-            match self.agents.run_user_script(script.script, asked, lines).await {
-                Ok(Ran::Ended(ended, _)) => Ok(ended),
-                Ok(Ran::Background | Ran::DryRun) => Ok(Ended::Exited(0)),
-                Err(error) => not_run(error),
-            }
+            let (ended, tail) = match self.agents.run_user_script(script.script, asked, lines).await {
+                Ok(Ran::Ended(ended, tail)) => (ended, tail),
+                Ok(Ran::Background | Ran::DryRun) => (Ended::Exited(0), Vec::new()),
+                Err(error) => (not_run(error)?, Vec::new()),
+            };
+            Ok(Finished { ended, tail })
         })
     }
 

@@ -20,18 +20,38 @@ use tokio::{
     time::{Instant, timeout, timeout_at},
 };
 
-/// What of a background process is known when its time is over; one that runs on is given back.
-type Settled = Result<(ItemId, Ended), Watched>;
+/// What of a background process is known when its time is over; a package that runs on has no end yet.
+type Settled = Result<(ItemId, Ended), ItemId>;
 
 /// How long a stopped process may take: 10 s to SIGKILL (R69), and a little.
 const AFTER_STOP: Duration = Duration::from_secs(12);
 /// A package must not vanish under the installer, so it gets a multiple of `BackgroundTimeout` (R68).
 const PACKAGE_PATIENCE: u32 = 4;
 
+/// A background process may outlive the run, so its output goes to a file of its own (R66).
+pub(crate) fn log_of(id: ItemId) -> Option<MacPath> {
+    MacPath::new(&format!("/private/var/log/ias/{}-{}.log", id.phase, id.index)).ok()
+}
+
+/// Whose process it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Owner {
+    /// The item.
+    pub(crate) id: ItemId,
+    /// Its kind.
+    pub(crate) kind: ItemKind,
+    /// Its program file.
+    pub(crate) file: MacPath,
+}
+
+impl From<&Item> for Owner {
+    fn from(item: &Item) -> Self {
+        Self { id: item.id, kind: item.kind, file: item.file.clone() }
+    }
+}
+
 struct Watched {
-    id: ItemId,
-    kind: ItemKind,
-    file: MacPath,
+    owner: Owner,
     ended: JoinHandle<Ended>,
     stop: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -42,14 +62,14 @@ pub(crate) struct Background(Mutex<Vec<Watched>>);
 
 impl Background {
     /// Watches a started process; `lane` is kept until it ends.
-    pub(super) fn watch(
+    pub(crate) fn watch(
         &self,
-        item: &Item,
+        owner: Owner,
         running: Running,
         lane: Option<OwnedMutexGuard<()>>,
         recorder: &Recorder,
     ) {
-        let (id, recorder) = (item.id, recorder.clone());
+        let (id, recorder) = (owner.id, recorder.clone());
         let ended = tokio::spawn(async move {
             let ended = running.ended.await;
             drop(lane);
@@ -57,26 +77,40 @@ impl Background {
             let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;
             ended
         });
-        let watched =
-            Watched { id, kind: item.kind, file: item.file.clone(), ended, stop: Some(running.stop) };
-        self.list().push(watched);
+        self.list().push(Watched { owner, ended, stop: Some(running.stop) });
     }
 
     /// The program files of processes that still run (R67).
     pub(crate) fn files_in_use(&self) -> Vec<MacPath> {
         let running = |watched: &&Watched| !watched.ended.is_finished();
-        self.list().iter().filter(running).map(|watched| watched.file.clone()).collect()
+        self.list().iter().filter(running).map(|watched| watched.owner.file.clone()).collect()
     }
 
     /// Waits for background packages, whatever the settings say (R68).
     pub(crate) async fn packages_ended(&self, background_timeout: Duration) {
         let deadline = Instant::now() + background_timeout * PACKAGE_PATIENCE;
-        for mut watched in self.take(|watched| watched.kind == ItemKind::Package) {
+        for mut watched in self.take(|watched| watched.owner.kind == ItemKind::Package) {
             if timeout_at(deadline, &mut watched.ended).await.is_err() {
                 // Killing the installer would leave half a package: it keeps its file and goes on (R67).
                 self.list().push(watched);
             }
         }
+    }
+
+    /// Waits for all, and stops what takes longer (R69); packages that go on are watched further, and named.
+    pub(crate) async fn settle(&self, patience: Duration) -> Vec<Settled> {
+        let settled =
+            join_all(self.take(|_| true).into_iter().map(|watched| settle(watched, patience))).await;
+        settled
+            .into_iter()
+            .map(|settled| {
+                settled.map_err(|running| {
+                    let id = running.owner.id;
+                    self.list().push(running);
+                    id
+                })
+            })
+            .collect()
     }
 
     fn take(&self, wanted: impl FnMut(&mut Watched) -> bool) -> Vec<Watched> {
@@ -95,20 +129,17 @@ impl Engine {
     /// waited for again before cleanup.
     pub(super) async fn settle_background(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let patience = self.settings.background_timeout;
-        let own =
-            join_all(self.background.take(|_| true).into_iter().map(|watched| settle(watched, patience)));
         let of_agent = async {
             if plan.needs_agent() { self.agents.settle_background(patience).await } else { Ok(Vec::new()) }
         };
-        let (own, of_agent) = futures::join!(own, of_agent);
+        let (own, of_agent) = futures::join!(self.background.settle(patience), of_agent);
         let mut ends = Vec::new();
         for settled in own {
             match settled {
                 Ok(end) => ends.push(end),
                 Err(running) => {
                     let text = "this package is still being installed; the run goes on beside it".to_owned();
-                    self.recorder.notice(Level::Warning, Category::Item, Some(running.id), text).await;
-                    self.background.list().push(running);
+                    self.recorder.notice(Level::Warning, Category::Item, Some(running), text).await;
                 }
             }
         }
@@ -137,15 +168,15 @@ impl Engine {
 }
 
 /// Waits for a process, and ends one that takes too long.
-async fn settle(mut watched: Watched, patience: Duration) -> Settled {
-    let is_package = watched.kind == ItemKind::Package;
+async fn settle(mut watched: Watched, patience: Duration) -> Result<(ItemId, Ended), Watched> {
+    let is_package = watched.owner.kind == ItemKind::Package;
     let patience = if is_package { patience * PACKAGE_PATIENCE } else { patience };
     let ended = match timeout(patience, &mut watched.ended).await {
         Ok(ended) => ended,
         Err(_) if is_package => return Err(watched),
         Err(_) => stop(&mut watched).await,
     };
-    let ended = (watched.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned())));
+    let ended = (watched.owner.id, ended.unwrap_or_else(|_| Ended::Lost("its watcher ended".to_owned())));
     Ok(ended)
 }
 

@@ -7,7 +7,7 @@ use shared::{
     digest::Digest,
     event::{Category, EventKind, Level},
     plan::{Plan, retry::LONGEST_OFFLINE},
-    settings::ControlSource,
+    settings::{ControlSource, Mode},
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -46,10 +46,18 @@ impl Engine {
             u32::try_from(found.count()).unwrap_or(u32::MAX)
         };
         let (errors, warnings) = (count(Severity::Error), count(Severity::Warning));
-        let Some(control) = reading.control else {
+        let Some(mut control) = reading.control else {
             let first = reading.findings.iter().find(|finding| finding.severity == Severity::Error);
             return Err(Ending::ControlFile(first.map_or_else(|| name.clone(), Finding::without_severity)));
         };
+        if self.settings.mode == Mode::Standalone
+            && !self.settings.with_preflight
+            && !control.preflight.is_empty()
+        {
+            control.preflight.clear();
+            let text = "preflight is left out: in a standalone run that needs WithPreflight";
+            self.recorder.notice(Level::Info, Category::Main, None, text).await;
+        }
         Ok(Read { control, source, errors, warnings })
     }
 

@@ -3,7 +3,7 @@
 //! The engine decides nothing that `shared::plan` can decide, changes no state (the dispatcher does), and touches
 //! the world only through [`Host`], [`Contents`] and [`AgentLink`].
 
-mod background;
+pub(crate) mod background;
 mod control;
 pub(crate) mod dispatcher;
 mod earlier;

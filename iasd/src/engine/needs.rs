@@ -9,6 +9,7 @@ use shared::{
     exit::Ended,
     item::{Item, ItemId},
     layout::MacPath,
+    sys::child::Finished,
 };
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -89,12 +90,13 @@ pub(crate) trait AgentLink: Send + Sync {
     /// Which verified agent is there; changes as agents come and go.
     fn connected(&self) -> watch::Receiver<Option<AgentInfo>>;
 
-    /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64).
+    /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64). Where lines may be lost on their
+    /// way, the last ones come with the end.
     fn run_script<'a>(
         &'a self,
         script: UserScript<'a>,
         lines: mpsc::Sender<Line>,
-    ) -> BoxFuture<'a, Result<Ended, NotTaken>>;
+    ) -> BoxFuture<'a, Result<Finished, NotTaken>>;
 
     /// Writes a file with the user's rights (R113, R115).
     fn place_file<'a>(
@@ -113,6 +115,12 @@ pub(crate) trait AgentLink: Send + Sync {
 
     /// Waits for background scripts of the agent, then ends them; gives how each ended (R69).
     fn settle_background(&self, timeout: Duration) -> BoxFuture<'_, Result<Vec<(ItemId, Ended)>, NotTaken>>;
+
+    /// The program files of background scripts that still run from where they were downloaded (R67).
+    fn files_in_use(&self) -> Vec<MacPath> {
+        // An agent executes copies of its own (R108).
+        Vec::new()
+    }
 
     /// Asks the agent to end, and waits this long for it (R81).
     fn shutdown(&self, wait: Duration) -> BoxFuture<'_, ()>;

@@ -1,7 +1,7 @@
 //! One item, from its turn to its end: content, last checks, effect.
 
 use super::{
-    Ending, Engine,
+    Ending, Engine, background,
     needs::{NotTaken, Unavailable, UserScript},
     stop::Stop,
 };
@@ -15,6 +15,7 @@ use shared::{
     item::{Item, ItemKind, Phase},
     layout::MacPath,
     plan::{planner, verdict},
+    sys::child::Finished,
 };
 use std::{
     collections::VecDeque,
@@ -150,12 +151,10 @@ impl Engine {
             Err(error) => return verdict::failed(item.kind, Ended::NotStarted(error.to_string())),
         };
         if waits_for_nobody(item) {
-            self.background.watch(item, running, lane.take(), &self.recorder);
+            self.background.watch(item.into(), running, lane.take(), &self.recorder);
             return ItemEnd::Background;
         }
-        let guard = StopOnDrop(Some(running.stop));
-        let (ended, ()) = futures::join!(running.ended, self.read(item, lines, last));
-        guard.disarm();
+        let (ended, ()) = futures::join!(running.finish(), self.read(item, lines, last));
         if ended.is_success() { ItemEnd::Done } else { verdict::failed(item.kind, ended) }
     }
 
@@ -197,7 +196,13 @@ impl Engine {
                 timeout: item.timeout,
             };
             let run = self.agents.run_script(script, sender);
-            let (ended, ()) = futures::join!(run, self.read(item, lines, last));
+            let (finished, ()) = futures::join!(run, self.read(item, lines, last));
+            let ended = finished.map(|Finished { ended, tail }| {
+                if !tail.is_empty() {
+                    *last = tail.into();
+                }
+                ended
+            });
             match ended {
                 Ok(ended) if !ended.is_success() => return Ok(verdict::failed(item.kind, ended)),
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
@@ -247,25 +252,6 @@ fn waits_for_nobody(item: &Item) -> bool {
     item.donotwait && item.id.phase != Phase::Preflight
 }
 
-/// A background process may outlive the run, so its output goes to a file of its own (R66).
 fn background_log(item: &Item) -> Option<MacPath> {
-    let name = format!("/private/var/log/ias/{}-{}.log", item.id.phase, item.id.index);
-    waits_for_nobody(item).then(|| MacPath::new(&name).ok()).flatten()
-}
-
-/// Ends a foreground process when the run is stopped in the middle of it.
-struct StopOnDrop(Option<Box<dyn FnOnce() + Send>>);
-
-impl StopOnDrop {
-    fn disarm(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for StopOnDrop {
-    fn drop(&mut self) {
-        if let Some(stop) = self.0.take() {
-            stop();
-        }
-    }
+    waits_for_nobody(item).then(|| background::log_of(item.id)).flatten()
 }

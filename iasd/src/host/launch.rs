@@ -1,13 +1,19 @@
 //! A started child as an effect of the run: where its output goes, and how its end is told. The same in every world.
 
 use super::{Line, Output, Running};
+use crate::download::VerifiedArtifact;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use shared::{
     exit::Ended,
     layout::MacPath,
-    sys::child::{self, Child},
+    sys::child::{self, Child, Program},
 };
-use std::{fs::File, io, os::unix::fs::MetadataExt as _};
+use std::{
+    fs::File,
+    io,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
+    path::Path,
+};
 use tokio::{sync::mpsc, task::JoinHandle};
 
 /// How many lines may wait for a reader.
@@ -103,4 +109,19 @@ pub(super) fn unreplaced(verified: &File, root: &Dir, path: &MacPath) -> io::Res
         return Ok(());
     }
     Err(io::Error::other("the file was replaced after it was checked"))
+}
+
+/// How much of a script is read to see how it is to be started.
+const HEAD: usize = 512;
+
+/// What executes a checked script (R71); `dir` is the Mac's `/`, which the script sees as `root`.
+///
+/// # Errors
+/// When it was replaced after it was checked, or cannot be read.
+pub(super) fn checked_script(artifact: &VerifiedArtifact, dir: &Dir, root: &Path) -> io::Result<Program> {
+    unreplaced(artifact.file(), dir, artifact.path())?;
+    let mut head = [0; HEAD];
+    // At a position of its own: the offset is shared by all who hold the file.
+    let length = artifact.file().read_at(&mut head, 0)?;
+    Ok(child::script(&artifact.path().under(root), head.get(..length).unwrap_or_default()))
 }

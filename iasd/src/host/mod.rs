@@ -14,6 +14,7 @@ use shared::{
 use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
 
+mod as_user;
 mod connectivity;
 mod installer;
 mod launch;
@@ -22,6 +23,7 @@ mod notices;
 #[cfg(feature = "simulated")]
 pub(crate) mod simulated;
 
+pub(crate) use as_user::UserWork;
 pub(crate) use connectivity::Connectivity;
 
 /// A system service failed: which one, on what, and why.
@@ -32,6 +34,13 @@ pub(crate) struct HostError {
     pub(crate) what: String,
     /// The reason, with its own chain rendered.
     pub(crate) why: String,
+}
+
+impl HostError {
+    /// Makes of any error the failure of `what`.
+    pub(crate) fn failed<E: ToString>(what: String) -> impl Fn(E) -> Self {
+        move |error| Self { what: what.clone(), why: error.to_string() }
+    }
 }
 
 /// What a running effect reports on its way.
@@ -69,6 +78,37 @@ pub(crate) struct Running {
     pub(crate) stop: Box<dyn FnOnce() + Send>,
 }
 
+impl Running {
+    /// Waits for its end, and stops it when nobody waits any longer.
+    pub(crate) async fn finish(self) -> Ended {
+        let mut guard = StopOnDrop(Some(self.stop));
+        let ended = self.ended.await;
+        guard.0 = None;
+        ended
+    }
+
+    /// Drops `thing` when it has ended.
+    fn holding<T: Send + 'static>(self, thing: T) -> Self {
+        let ended = async {
+            let ended = self.ended.await;
+            drop(thing);
+            ended
+        };
+        Self { ended: Box::pin(ended), stop: self.stop }
+    }
+}
+
+/// Ends a process somebody waited for.
+struct StopOnDrop(Option<Box<dyn FnOnce() + Send>>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        if let Some(stop) = self.0.take() {
+            stop();
+        }
+    }
+}
+
 /// A computer on which a run happens.
 ///
 /// Paths are Mac paths; only the host knows which folder is `/`.
@@ -104,6 +144,14 @@ pub(crate) trait Host: Send + Sync {
 
     /// Names the time since the Mac was started, where the system tells: another one after each restart (R77).
     fn boot_session(&self) -> BoxFuture<'_, Option<String>>;
+
+    /// Does something as `user`, in that user's session, with no right of root's (R112).
+    fn run_as<'a>(
+        &'a self,
+        user: &'a ConsoleUser,
+        work: UserWork<'a>,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>>;
 
     /// Who is at the screen; changes as users come and go.
     fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>>;

@@ -13,7 +13,7 @@ use crate::{
     journal::{Checkpoint, Passing},
     settings::PreferenceFiles,
 };
-use shared::settings::Settings;
+use shared::settings::{Mode, Settings};
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 /// The Mac whose `/` is the folder `root`, with what the file `scenario` says of it.
@@ -31,7 +31,7 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
     let preferences = Box::new(PreferenceFiles::below(host.root()));
     let boot = {
         let host = Arc::clone(&host);
-        Box::new(move |_: &Settings| host.boot())
+        Box::new(move |settings: &Settings| host.boot(settings.mode == Mode::Daemon))
     };
     Ok(World { host, notices, network, preferences, own_log: |_| None, boot, power_cut })
 }

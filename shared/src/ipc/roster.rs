@@ -156,8 +156,8 @@ impl<T> Outstanding<T> {
 
     /// What is kept for a question that waits.
     #[must_use]
-    pub fn get(&self, id: RequestId) -> Option<&T> {
-        self.0.get(&id)
+    pub fn get_mut(&mut self, id: RequestId) -> Option<&mut T> {
+        self.0.get_mut(&id)
     }
 
     /// Gives a question up; an answer that still comes means nothing.

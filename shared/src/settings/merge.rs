@@ -89,7 +89,9 @@ pub fn merge(mut layers: Vec<Layer>, mode: Mode) -> Merged {
     for layer in &layers {
         merging.layer(layer, mode);
     }
-    merging.finish()
+    let mut merged = merging.finish();
+    merged.settings.mode = mode;
+    merged
 }
 
 /// Precedence of a source (R36).

@@ -157,6 +157,8 @@ pub struct Settings {
     pub no_restart_on_error: bool,
     /// `WithPreflight`.
     pub with_preflight: bool,
+    /// `--mode`: whether there is an agent (R112).
+    pub mode: Mode,
 }
 
 impl Default for Settings {
@@ -206,6 +208,7 @@ impl Default for Settings {
             retain_log_files: true,
             no_restart_on_error: false,
             with_preflight: false,
+            mode: Mode::Daemon,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The daemon's end and hand-made agents, for the tests of both the door and what is asked (P82).
 
 mod door;
+mod farewell;
 mod questions;
 
 use super::*;

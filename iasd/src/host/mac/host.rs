@@ -3,12 +3,12 @@
 use super::{
     MacHost, console,
     launchctl::{self, Domain},
-    nowhere, pkgutil, shutdown, system,
+    nowhere, pkgutil, shutdown, system, user,
 };
 use crate::{
     download::VerifiedArtifact,
     host::{
-        Host, HostError, Launch, Retired, Running,
+        Host, HostError, Launch, Retired, Running, UserWork,
         launch::{self, as_it_is},
     },
 };
@@ -19,11 +19,11 @@ use shared::{
     layout::{LAUNCH_AGENTS, LAUNCH_DAEMONS},
     settings::Identifiers,
     sys::{
-        child::{Account, Limits, script, start},
+        child::{Account, Limits, Program, start},
         link::Address,
     },
 };
-use std::{collections::BTreeMap, io, os::unix::fs::FileExt as _, path::Path, time::Duration};
+use std::{collections::BTreeMap, io, path::Path, time::Duration};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::watch,
@@ -92,19 +92,27 @@ impl Host for MacHost {
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
         Box::pin(async move {
-            let path = artifact.path();
-            let failed = |error: io::Error| HostError { what: format!("run {path}"), why: error.to_string() };
-            launch::unreplaced(artifact.file(), &self.dir, path).map_err(failed)?;
-            let mut head = [0; 512];
-            let length = artifact.file().read_at(&mut head, 0).map_err(failed)?;
-            let mut program = script(&path.under(&self.root), head.get(..length).unwrap_or_default());
-            program.environment = Account::root().environment();
-            let limits = Limits { timeout: launch.timeout, ..Limits::default() };
-            let (output, forwarding) = launch::output(&self.dir, launch.output, as_it_is).map_err(failed)?;
-            Ok(match start(&program, output, limits).await {
-                Ok(child) => launch::running(child, forwarding),
-                Err(ended) => launch::never(ended),
-            })
+            let failed = HostError::failed(format!("run {}", artifact.path()));
+            let program = launch::checked_script(artifact, &self.dir, &self.root).map_err(&failed)?;
+            let program = Program { environment: Account::root().environment(), ..program };
+            self.start(&program, launch).await.map_err(failed)
+        })
+    }
+
+    fn run_as<'a>(
+        &'a self,
+        user: &'a ConsoleUser,
+        work: UserWork<'a>,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            let failed = HostError::failed(work.what());
+            let account = user::account(user.uid).map_err(&failed)?;
+            let (program, lent) = work.prepare(&self.dir, &self.root, user.uid).map_err(&failed)?;
+            let program = Program { environment: account.environment(), ..program };
+            let request = user::run_as(&self.tools, user.uid, &program);
+            let running = self.start(&self.tools.program(&request), launch).await.map_err(failed)?;
+            Ok(running.holding(lent))
         })
     }
 
@@ -180,6 +188,16 @@ impl Host for MacHost {
 }
 
 impl MacHost {
+    /// Starts `program` as an effect of the run.
+    async fn start(&self, program: &Program, launch: Launch) -> io::Result<Running> {
+        let limits = Limits { timeout: launch.timeout, ..Limits::default() };
+        let (output, forwarding) = launch::output(&self.dir, launch.output, as_it_is)?;
+        Ok(match start(program, output, limits).await {
+            Ok(child) => launch::running(child, forwarding),
+            Err(ended) => launch::never(ended),
+        })
+    }
+
     fn remove(&self, path: &str) -> Retired {
         let error = match self.dir.remove_file(path.trim_start_matches('/')) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error.to_string()),

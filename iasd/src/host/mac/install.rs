@@ -38,8 +38,8 @@ impl MacHost {
         launch: Launch,
     ) -> Result<Running, HostError> {
         let path = package.path();
-        let failed = |error: io::Error| HostError { what: format!("install {path}"), why: error.to_string() };
-        launch::unreplaced(package.file(), &self.dir, path).map_err(failed)?;
+        let failed = HostError::failed(format!("install {path}"));
+        launch::unreplaced(package.file(), &self.dir, path).map_err(&failed)?;
         let place = path.under(&self.root);
         let beside = match &launch.output {
             Output::Lines(lines) => {

@@ -26,6 +26,7 @@ mod system;
 mod tests;
 mod tools;
 pub(crate) mod unified_log;
+mod user;
 
 use self::tools::Tools;
 use super::notices::Notices;
@@ -33,7 +34,7 @@ use cap_std::{ambient_authority, fs::Dir};
 use shared::{
     facts::ConsoleUser,
     layout::LAUNCH_AGENTS,
-    settings::Settings,
+    settings::{Mode, Settings},
     sys::child::{Limits, Output, start},
 };
 use std::{
@@ -117,8 +118,8 @@ impl MacHost {
         Ok((host, notices))
     }
 
-    /// Begins to look after the Mac: its user and its network are observed, and unless this is a dry run it stays awake, and that user's
-    /// session has the agent. Needs a runtime; does nothing the second time.
+    /// Begins to look after the Mac: its user and its network are observed, and unless this is a dry run it stays awake, and in
+    /// a run with agent that user's session has it. Needs a runtime; does nothing the second time.
     pub(crate) fn boot(&self, settings: &Settings) {
         let observed = self.unobserved.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(observed) = observed else { return };
@@ -129,6 +130,9 @@ impl MacHost {
             return;
         }
         tokio::spawn(stay_awake(self.tools.clone(), self.notices.clone()));
+        if settings.mode == Mode::Standalone {
+            return;
+        }
         let label = settings.identifiers.agent.clone();
         let plist = self.tools.place(&format!("{LAUNCH_AGENTS}/{label}.plist"));
         let job = agent::Job { label, plist };

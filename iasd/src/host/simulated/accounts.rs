@@ -3,7 +3,10 @@
 use super::{scenario::Person, shape::xml};
 use cap_std::fs::Dir;
 use plist::{Dictionary, Value};
-use shared::sys::sandbox::Ids;
+use shared::{
+    facts::ConsoleUser,
+    sys::{child::Account, sandbox::Ids},
+};
 use std::{io, path::Path};
 
 /// The group of all people.
@@ -35,6 +38,16 @@ const GROUPS: &[(&str, u32, &str)] = &[
     ("_windowserver", 88, ""),
     ("_mbsetupuser", 248, ""),
 ];
+
+/// What the environment of a person's programs says (R71).
+pub(super) fn account(user: &ConsoleUser) -> Account {
+    Account {
+        name: user.name.clone(),
+        home: format!("/Users/{}", user.name).into(),
+        shell: "/bin/zsh".into(),
+        temporary: "/private/tmp".into(),
+    }
+}
 
 /// Writes the accounts every Mac has; those that exist stay.
 pub(crate) fn system(root: &Dir) -> io::Result<()> {

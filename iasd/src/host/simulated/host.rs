@@ -1,9 +1,14 @@
 //! The simulated Mac as a [`Host`].
 
-use super::{SimulatedHost, install, receipt, session::uid_seen};
+use super::{
+    SimulatedHost,
+    accounts::{self, STAFF},
+    install, receipt,
+    session::uid_seen,
+};
 use crate::{
     download::VerifiedArtifact,
-    host::{Host, HostError, Launch, Retired, Running, launch::unreplaced},
+    host::{Host, HostError, Launch, Retired, Running, UserWork, launch::checked_script},
 };
 use futures::future::BoxFuture;
 use shared::{
@@ -11,14 +16,13 @@ use shared::{
     layout::{AGENT_SOCKET, LAUNCH_AGENTS, LAUNCH_DAEMONS},
     settings::Identifiers,
     sys::{
-        child::{Account, script},
+        child::{Account, Program},
         link::Address,
     },
 };
 use std::{
     collections::BTreeMap,
     io,
-    os::unix::fs::FileExt,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -64,10 +68,8 @@ impl Host for SimulatedHost {
 
     fn receipt<'a>(&'a self, package_id: &'a str) -> BoxFuture<'a, Result<Option<String>, HostError>> {
         Box::pin(async move {
-            let found = receipt::read(&self.dir, package_id).map_err(|error| HostError {
-                what: format!("read the receipt of {package_id}"),
-                why: error.to_string(),
-            })?;
+            let found = receipt::read(&self.dir, package_id)
+                .map_err(HostError::failed(format!("read the receipt of {package_id}")))?;
             let from_the_outset = || self.scenario.installed.get(package_id).cloned();
             Ok(found.map(|receipt| receipt.version).or_else(from_the_outset))
         })
@@ -79,17 +81,14 @@ impl Host for SimulatedHost {
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
         Box::pin(async move {
-            let failed = |error: io::Error| HostError {
-                what: format!("install {}", package.path()),
-                why: error.to_string(),
-            };
+            let failed = HostError::failed(format!("install {}", package.path()));
             let computer = install::Computer {
                 root: self.dir.clone(),
                 arch: self.scenario.arch,
                 os_version: self.scenario.os_version.clone(),
                 name: self.scenario.computer.name.clone(),
             };
-            let file = package.file().try_clone().map_err(failed)?;
+            let file = package.file().try_clone().map_err(&failed)?;
             install::launch(file, package.path().clone(), computer, Arc::new(self.runner.clone()), launch)
                 .map_err(failed)
         })
@@ -101,18 +100,29 @@ impl Host for SimulatedHost {
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
         Box::pin(async move {
-            let failed = |error: io::Error| HostError {
-                what: format!("run {}", artifact.path()),
-                why: error.to_string(),
-            };
-            let path = artifact.path();
-            unreplaced(artifact.file(), &self.dir, path).map_err(failed)?;
-            let mut head = [0; 512];
-            let length = artifact.file().read_at(&mut head, 0).map_err(failed)?;
-            let head = head.get(..length).unwrap_or_default();
-            let mut program = script(Path::new(path.as_str()), head);
-            program.environment = Account::root().environment();
+            let program = checked_script(artifact, &self.dir, Path::new("/"))
+                .map_err(HostError::failed(format!("run {}", artifact.path())))?;
+            let program = Program { environment: Account::root().environment(), ..program };
             Ok(self.runner.launch(&self.dir, program, launch).await)
+        })
+    }
+
+    fn run_as<'a>(
+        &'a self,
+        user: &'a ConsoleUser,
+        work: UserWork<'a>,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            let (program, lent) = work
+                .prepare(&self.dir, Path::new("/"), self.uid_seen_for(user))
+                .map_err(HostError::failed(work.what()))?;
+            let program = Program {
+                environment: accounts::account(user).environment(),
+                identity: Some((user.uid, STAFF)),
+                ..program
+            };
+            Ok(self.runner.launch(&self.dir, program, launch).await.holding(lent))
         })
     }
 
@@ -152,7 +162,7 @@ impl Host for SimulatedHost {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
             let text = format!("{{\"at_ms\": {now}, \"delay_seconds\": 5}}\n");
             std::fs::write(self.side.join("reboot.json"), text)
-                .map_err(|error| HostError { what: "schedule a restart".into(), why: error.to_string() })
+                .map_err(HostError::failed("schedule a restart".to_owned()))
         })
     }
 }

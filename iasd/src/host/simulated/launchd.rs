@@ -9,7 +9,7 @@
 //! In the sandbox the agent is tied to us: however we end, it does too.
 
 use super::{
-    accounts::STAFF,
+    accounts::{STAFF, account},
     inside::Inside,
     runner::Runner,
     scenario::{AgentConduct, AgentMode, seconds},
@@ -19,7 +19,7 @@ use shared::{
     facts::ConsoleUser,
     layout::AGENT_SOCKET,
     sys::{
-        child::{self, Account, Child, Limits, Program},
+        child::{self, Child, Limits, Program},
         sandbox::Life,
     },
 };
@@ -149,12 +149,6 @@ impl Launchd {
     }
 
     fn program(&self, user: &ConsoleUser) -> Program {
-        let account = Account {
-            name: user.name.clone(),
-            home: format!("/Users/{}", user.name).into(),
-            shell: "/bin/zsh".into(),
-            temporary: "/private/tmp".into(),
-        };
         let daemon_uid = self.daemon_uid.unwrap_or(user.uid);
         let (path, socket) = match (&self.runner.sandbox, &self.conduct.program) {
             (None, Some(program)) => {
@@ -170,7 +164,7 @@ impl Launchd {
                 "--daemon-uid".into(),
                 daemon_uid.to_string().into(),
             ],
-            environment: account.environment(),
+            environment: account(user).environment(),
             identity: Some((user.uid, STAFF)),
             ..Program::new(&path)
         }

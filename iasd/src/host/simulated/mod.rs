@@ -160,14 +160,16 @@ impl SimulatedHost {
         Ok((host, notices))
     }
 
-    /// Lets the scenario begin: the person comes and goes, the agent is kept running. Needs a runtime; does nothing
-    /// the second time.
-    pub(crate) fn boot(&self) {
+    /// Lets the scenario begin: the person comes and goes, and in a run with agent one is kept running. Needs a runtime;
+    /// does nothing the second time.
+    pub(crate) fn boot(&self, has_agent: bool) {
         let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some((login, launchd, outages)) = processes {
             tokio::spawn(outages.happen());
             tokio::spawn(login.open());
-            tokio::spawn(launchd.tend());
+            if has_agent {
+                tokio::spawn(launchd.tend());
+            }
         }
     }
 }

@@ -120,7 +120,7 @@ async fn stand_ins_are_found_by_absolute_path_and_what_they_write_is_real() {
 #[tokio::test]
 async fn root_acts_for_a_user_and_files_change_hands() {
     let Some(mac) = Rehearsal::new(r#"{"user": {"login_after": 0}}"#) else { return };
-    mac.host.boot();
+    mac.host.boot(true);
     mac.logged_in().await;
     let lines = mac
         .lines(
@@ -208,7 +208,7 @@ impl Rehearsal {
 async fn the_agent_runs_as_the_user_until_its_job_is_removed() {
     let Some(mac) = Rehearsal::with_agent(r#""mode": "present""#) else { return };
     fs::write(mac.host.root.join("Library/LaunchAgents/a.plist"), "").unwrap();
-    mac.host.boot();
+    mac.host.boot(true);
     let daemon = if mac.host.ids == Ids::All { 0 } else { 501 };
     let said = mac.agents(1).await;
     assert_eq!(
@@ -227,7 +227,7 @@ async fn a_crashing_agent_is_started_again() {
     let Some(mac) = Rehearsal::with_agent(r#""mode": "crashing", "crash_after": 0.1, "crashes": 2"#) else {
         return;
     };
-    mac.host.boot();
+    mac.host.boot(true);
     assert_eq!(mac.agents(3).await.len(), 3);
     mac.retire().await;
 }
@@ -235,12 +235,12 @@ async fn a_crashing_agent_is_started_again() {
 #[tokio::test]
 async fn an_absent_agent_never_comes_and_nobody_logs_in_without_a_user() {
     let Some(mac) = Rehearsal::with_agent(r#""mode": "absent""#) else { return };
-    mac.host.boot();
+    mac.host.boot(true);
     mac.logged_in().await;
     mac.retire().await;
     assert!(!mac.host.root.join("Users/Shared/agent").exists());
     let Some(nobody) = Rehearsal::new(r#"{"user": null}"#) else { return };
-    nobody.host.boot();
+    nobody.host.boot(true);
     assert_eq!(*nobody.host.users.borrow(), None);
 }
 

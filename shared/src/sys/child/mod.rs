@@ -6,6 +6,7 @@
 //! Standard output and error are one pipe: lines arrive in the order in which they were written.
 
 mod account;
+mod app;
 mod ask;
 mod lines;
 mod output;
@@ -13,6 +14,7 @@ pub mod reason;
 mod supervise;
 
 pub use account::Account;
+pub use app::open_app;
 pub use ask::{ANSWER_LIMIT, Answer, ask};
 pub use lines::{Budget, LINE_LIMIT, LineSplitter, OUTPUT_LIMIT, Split, TAIL_LINES, Tail};
 pub use reason::script;
