@@ -175,7 +175,7 @@ impl Worker {
         let mut running = JoinSet::new();
         for (place, ticket) in tickets.into_iter().enumerate() {
             let found = self.downloader.look(&ticket.item, &ticket.source).await;
-            let permit = matches!(found, Ok(Found::Nothing)).then(|| self.gate.request(place));
+            let permit = found.as_ref().is_ok_and(Found::is_nothing).then(|| self.gate.request(place));
             let (task, working) =
                 (self.clone().one(place, ticket, (found, permit)), self.downloader.busy.enter());
             running.spawn(async move {

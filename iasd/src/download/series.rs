@@ -15,7 +15,6 @@ use crate::engine::recorder::Recorder;
 use shared::{
     event::{Category, EventKind, Level},
     item::{HashCheckPolicy, Item, Source},
-    layout::MacPath,
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
@@ -49,7 +48,7 @@ pub(crate) struct Series<'a> {
     downloader: &'a Downloader,
     item: &'a Item,
     job: Job,
-    target: MacPath,
+    place: Place,
     schedule: RetrySchedule,
     budget: u32,
     previous: Option<Content>,
@@ -66,7 +65,7 @@ impl Downloader {
         Series {
             downloader: self,
             item,
-            target: self.target(item, &key),
+            place: self.place_for(item, &key),
             job: Job {
                 id: item.id,
                 kind: item.kind,
@@ -209,7 +208,7 @@ impl Series<'_> {
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
         let cause = match (verdict, self.item.hash) {
             (Verdict::Accepted(accepted), _) => {
-                let place = Place::of(self.item.kind, self.target.clone());
+                let place = self.place.clone();
                 let placed = self.downloader.on_disk(move |store| {
                     let opened = partial.place(store, content, &place)?;
                     VerifiedArtifact::new(opened, content, accepted, false)
