@@ -153,7 +153,8 @@ impl Downloader {
                 Existing::Unusable(error) => Err(error),
                 Existing::Absent => Err(StoreError::io("open", &path, "there is no such file")),
             })
-            .await?;
+            .await
+            .map_err(Cause::Unreadable)?;
         let head = Head { status: 200, length: Some(length), ..Head::default() };
         Ok(Response { url: url.clone(), head, body: pieces(opened).boxed() })
     }

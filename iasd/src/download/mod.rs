@@ -18,6 +18,7 @@ mod error;
 mod fetch;
 mod folder;
 mod head;
+mod hosts;
 mod http;
 mod identity;
 mod local;
@@ -40,7 +41,7 @@ pub(crate) use self::{
     verify::VerifiedArtifact,
 };
 
-use self::{busy::Busy, fetch::Fetch, folder::StoreError};
+use self::{busy::Busy, fetch::Fetch, folder::StoreError, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::item::HashCheckPolicy;
 use shared::settings::{HttpSettings, Settings};
@@ -62,6 +63,7 @@ pub(crate) struct Downloader {
     policy: Policy,
     /// Hosts about which the warning of R118 was given.
     warned: Mutex<BTreeSet<String>>,
+    hosts: Hosts,
     digests: Semaphore,
     busy: Busy,
 }
@@ -96,6 +98,7 @@ impl Downloader {
                 dry_run: settings.dry_run,
             },
             warned: Mutex::default(),
+            hosts: Hosts::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
         }

@@ -2,6 +2,7 @@
 //!
 //! A [`Plan`] can be printed, compared and tested; carrying it out is the engine's business.
 
+mod mirrors;
 pub mod planner;
 pub mod retry;
 pub mod verdict;

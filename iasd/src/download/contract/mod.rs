@@ -2,6 +2,7 @@
 
 mod control_file;
 mod faults;
+mod mirrors;
 mod place;
 mod queue;
 mod resume;
@@ -190,6 +191,7 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
         source: Some(Source { url, options }),
         hash,
         receipt: None,
+        mirrors: Vec::new(),
         always_install: false,
         skip_if: Vec::new(),
         retry: RetryKeys::default(),
