@@ -136,6 +136,7 @@ fn phase_json(phase: &PhasePlan) -> Value {
             "name": item.name,
             "type": item.kind,
             "url": item.source.as_ref().map(|source| source.url.to_string()),
+            "mirrors": item.mirrors.iter().map(|source| source.url.to_string()).collect::<Vec<_>>(),
             "donotwait": item.donotwait,
             "fail_policy": item.fail_policy,
         })

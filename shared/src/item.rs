@@ -283,6 +283,8 @@ pub struct Item {
     pub file: MacPath,
     /// Where the content comes from; without one the file must be there when the item runs (R32).
     pub source: Option<Source>,
+    /// Where else the same content is, in the order in which it is asked for there.
+    pub mirrors: Vec<Source>,
     /// The expected SHA-256.
     pub hash: Option<Digest>,
     /// The receipt that makes the package unnecessary.

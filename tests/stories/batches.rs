@@ -67,6 +67,57 @@ fn r65_nobody_waits_for_an_item_that_asks_for_it() {
 }
 
 #[test]
+fn a_root_file_behind_an_item_that_ends_the_run_is_not_placed() {
+    let outcome = World::new()
+        .script("setupassistant", "Ends", "exit 7", json!({"fail_policy": "failure_is_not_an_option"}))
+        .file("setupassistant", "Behind", "/Library/behind.conf", "x")
+        .run(&[]);
+    outcome.exits(1);
+    assert!(outcome.is_not_begun("Behind") && !outcome.exists("/Library/behind.conf"));
+}
+
+#[test]
+fn a_root_file_is_placed_when_its_turn_comes_in_a_folder_an_earlier_item_made() {
+    let outcome = World::new()
+        .script(
+            "setupassistant",
+            "Makes",
+            "test ! -e /Library/Acme || exit 1; mkdir -m 700 /Library/Acme",
+            json!({"fail_policy": "failure_is_not_an_option"}),
+        )
+        .file("setupassistant", "Placed", "/Library/Acme/placed.conf", "x")
+        .script(
+            "setupassistant",
+            "Reads",
+            "read -r line < /Library/Acme/placed.conf; test \"$line\" = x",
+            json!({"fail_policy": "failure_is_not_an_option"}),
+        )
+        .run(&[]);
+    outcome.exits(0);
+    assert_eq!(outcome.read("/Library/Acme/placed.conf").as_deref(), Some("x"));
+    let folder = std::fs::metadata(outcome.on_disk("/Library/Acme")).unwrap();
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&folder.permissions()) & 0o777,
+        0o700,
+        "made by the script"
+    );
+}
+
+#[test]
+fn r92_a_root_file_that_cannot_be_placed_is_a_failed_placement() {
+    let outcome = World::new()
+        .script("setupassistant", "Opens", "mkdir /Library/Open; chmod 777 /Library/Open", json!({}))
+        .file("setupassistant", "Refused", "/Library/Open/file", "x")
+        .run(&[]);
+    outcome.exits(1);
+    assert!(
+        matches!(outcome.end("Refused"), ItemEnd::PlacementFailed(why) if why.contains("not safe")),
+        "{:?}",
+        outcome.end("Refused")
+    );
+}
+
+#[test]
 fn r74_a_dry_run_downloads_and_touches_nothing() {
     let outcome = World::new()
         .script("preflight", "First", "touch /Library/first", json!({}))

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::event::ItemEnd;
-use support::{Fleet, fleet::url, server::Reply};
+use support::{Fleet, World, fleet::url, server::Reply};
 
 #[test]
 fn r47_without_a_network_a_run_waits_instead_of_spending_its_attempts() {
@@ -19,4 +19,17 @@ fn r47_without_a_network_a_run_waits_instead_of_spending_its_attempts() {
     assert_eq!(fleet.server.seen().len(), 2, "nothing was asked in vain");
     let said = |text: &str| outcome.diagnostics.contains(text);
     assert!(said("no network (no default route)") && said("the network is back"), "{}", outcome.diagnostics);
+}
+
+#[test]
+fn a_mirror_steps_in_for_a_server_that_is_down() {
+    let nobody = "http://127.0.0.1:9/setupassistant-0.sh";
+    let urls = json!([nobody, "https://bootstrap.example.com/setupassistant-0.sh"]);
+    let outcome = World::new()
+        .script("setupassistant", "Mirrored", "touch /Library/mirrored", json!({"url": null, "urls": urls}))
+        .setting("MaximumRedownloads", 0)
+        .run(&[]);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Mirrored"), &ItemEnd::Done);
+    assert!(outcome.diagnostics.contains(&format!("{nobody}: no connection")), "{}", outcome.diagnostics);
 }

@@ -1,5 +1,6 @@
 //! Writes the digests of what is served into a control file, and changes nothing else in it.
 
+use super::stage::addresses;
 use serde_json::Value;
 use shared::{digest::Digest, item::Phase};
 use std::collections::BTreeMap;
@@ -16,10 +17,9 @@ pub(crate) fn update(control: &str, digest: impl Fn(&Url) -> Option<Digest>) -> 
     let mut changes = BTreeMap::new();
     for item in items {
         let text = |key: &str| item.get(key).and_then(Value::as_str);
-        let (Some(url), Some(old)) = (text("url").and_then(|url| url.parse().ok()), text("hash")) else {
-            continue;
-        };
-        let Some(new) = digest(&url).map(|digest| digest.to_string()) else { continue };
+        let Some(old) = text("hash") else { continue };
+        let served = addresses(item).iter().find_map(&digest);
+        let Some(new) = served.map(|digest| digest.to_string()) else { continue };
         if changes.insert(old, new.clone()).is_some_and(|other| other != new) {
             return Err(format!("several items have the hash \"{old}\"; give each a text of its own first"));
         }

@@ -268,7 +268,14 @@ fn settings(folder: Option<&Path>, arguments: &Arguments) -> Result<Dictionary, 
 fn urls(control: &str) -> Vec<Url> {
     let control: Value = serde_json::from_str(control).unwrap_or_default();
     let items = Phase::ALL.iter().filter_map(|phase| control.get(phase.key())?.as_array()).flatten();
-    items.filter_map(|item| item.get("url")?.as_str()?.parse().ok()).collect()
+    items.flat_map(addresses).collect()
+}
+
+/// The addresses of one item: `url`, then `urls`.
+pub(super) fn addresses(item: &Value) -> Vec<Url> {
+    let others = item.get("urls").and_then(Value::as_array).into_iter().flatten();
+    let all = item.get("url").into_iter().chain(others);
+    all.filter_map(|url| url.as_str()?.parse().ok()).collect()
 }
 
 /// Serves what `serve` in the scenario says, or whatever of the URLs is there.

@@ -101,7 +101,7 @@ impl Downloader {
     async fn ask(&self, job: &Job, left: Option<Partial>) -> Result<(Response, Option<Partial>), Failed> {
         let mut left = left;
         loop {
-            let resume = left.as_ref().and_then(|partial| partial.resume(job.compared));
+            let resume = left.as_ref().and_then(|partial| partial.resume(job.compared, &job.request.url));
             let response = match self.answer(job, resume.clone()).await {
                 Ok(response) => response,
                 Err(cause) => return Err(Failed { cause, partial: left }),

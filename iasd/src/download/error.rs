@@ -75,6 +75,9 @@ pub(crate) enum Cause {
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The file of a `file` URL (R118).
+    #[error(transparent)]
+    Unreadable(StoreError),
     /// An item without `url` whose file is not there (R32).
     #[error("there is no such file, and the item has no url")]
     Missing,
@@ -91,18 +94,14 @@ impl Cause {
     pub(crate) fn failure(&self) -> AttemptFailure {
         match self {
             Self::Fetch(FetchError::Redirect { .. } | FetchError::Cleartext(_) | FetchError::Request(_)) => {
-                AttemptFailure::Permanent
+                AttemptFailure::WrongAddress
             }
             Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
             Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
             Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
             Self::Mismatch { .. } => AttemptFailure::HashMismatch,
-            Self::NoHash
-            | Self::TooLong(_)
-            | Self::Store(_)
-            | Self::Missing
-            | Self::Scheme
-            | Self::Cancelled => AttemptFailure::Permanent,
+            Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => AttemptFailure::WrongAddress,
+            Self::NoHash | Self::Store(_) | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
         }
     }
 }

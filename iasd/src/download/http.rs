@@ -86,7 +86,9 @@ impl Http {
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(resume) = &request.resume {
             headers.insert(RANGE, value("Range", &format!("bytes={}-", resume.from))?);
-            headers.insert(IF_RANGE, value("If-Range", &resume.validator)?);
+            if let Some(validator) = &resume.validator {
+                headers.insert(IF_RANGE, value("If-Range", validator)?);
+            }
         }
         if let Some(Answer::Digest(authorization)) = &answer {
             headers.insert(AUTHORIZATION, value("Authorization", authorization)?);

@@ -21,13 +21,15 @@ use shared::{
 use std::os::unix::fs::FileExt as _;
 use url::Url;
 
-/// What lies where content is to be.
+/// Files that serve if their digest is right, best first.
 #[derive(Debug)]
-pub(super) enum Found {
-    /// Nothing that could serve.
-    Nothing,
-    /// A file that serves if its digest is right.
-    Candidate(Opened),
+pub(super) struct Found(Vec<Opened>);
+
+impl Found {
+    /// Whether there is none.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
 impl Downloader {
@@ -79,15 +81,22 @@ impl Downloader {
     /// Looks at what lies where the content of an item is to be; reads none of it.
     ///
     /// # Errors
-    /// When its folder is unsafe (R115): found here, before anything is downloaded.
+    /// When its folder is unsafe (R115): found here, before anything is downloaded. The folder of a root file is
+    /// judged when the file is placed, because an earlier item may mend it.
     pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
-        let target = self.target(item, &key(&source.url, &item.file));
+        let target = self.place_for(item, &key(&source.url, &item.file)).path;
         let compared = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
         let useful = compared || self.earlier(item).is_some();
-        Ok(match self.on_disk(move |store| store.existing(&target)).await? {
-            Existing::Usable(opened) if useful => Found::Candidate(opened),
-            _ => Found::Nothing,
-        })
+        let final_place = (item.kind == ItemKind::RootFile).then(|| item.file.clone());
+        let found = self.on_disk(move |store| {
+            let there = final_place.and_then(|path| store.existing(&path).ok());
+            Ok([there, Some(store.existing(&target)?)])
+        });
+        let usable = |existing| match existing {
+            Existing::Usable(opened) if useful => Some(opened),
+            _ => None,
+        };
+        Ok(Found(found.await?.into_iter().flatten().filter_map(usable).collect()))
     }
 
     /// The content that is there already, if it serves (R87); costs no attempt and no permit (R30, R55).
@@ -97,21 +106,34 @@ impl Downloader {
         found: Found,
         recorder: &Recorder,
     ) -> Result<Option<VerifiedArtifact>, DownloadError> {
-        let Found::Candidate(opened) = found else { return Ok(None) };
         let failed = |cause| DownloadError { what: item.file.to_string(), attempts: 0, cause };
-        let content = self.digest(opened.clone()).await.map_err(|error| failed(error.into()))?;
-        let earlier = self.earlier(item);
-        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content, earlier) else {
+        for opened in found.0 {
+            let served = self.serve(item, opened).await.map_err(|error| failed(error.into()))?;
+            if let Some(artifact) = served {
+                finished(item, &artifact, recorder).await.map_err(failed)?;
+                return Ok(Some(artifact));
+            }
+        }
+        Ok(None)
+    }
+
+    /// A file that is there, if it is what the item wants.
+    async fn serve(&self, item: &Item, opened: Opened) -> Result<Option<VerifiedArtifact>, StoreError> {
+        let content = self.digest(opened.clone()).await?;
+        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content, self.earlier(item))
+        else {
             return Ok(None);
         };
         let place = Place::of(item.kind, opened.path.clone());
-        let artifact = self.on_disk(move |store| {
-            store.own(&opened.file, place.mode, &opened.path)?;
-            VerifiedArtifact::new(opened, content, accepted, true)
-        });
-        let artifact = artifact.await.map_err(|error| failed(error.into()))?;
-        finished(item, &artifact, recorder).await.map_err(failed)?;
-        Ok(Some(artifact))
+        // A root file gets its mode when its turn comes.
+        let touched = item.kind != ItemKind::RootFile;
+        self.on_disk(move |store| {
+            if touched {
+                store.own(&opened.file, place.mode, &opened.path)?;
+            }
+            VerifiedArtifact::new(opened, content, accepted, true).map(Some)
+        })
+        .await
     }
 
     /// The digest of what an earlier start of this run downloaded for the item.
@@ -139,19 +161,32 @@ impl Downloader {
                 Existing::Unusable(error) => Err(error),
                 Existing::Absent => Err(StoreError::io("open", &path, "there is no such file")),
             })
-            .await?;
+            .await
+            .map_err(Cause::Unreadable)?;
         let head = Head { status: 200, length: Some(length), ..Head::default() };
         Ok(Response { url: url.clone(), head, body: pieces(opened).boxed() })
     }
 
-    /// Where an item's content is put: a `userfile` waits in the work folder for the agent (R108, R113), and in a dry
-    /// run nothing leaves that folder (R74).
-    pub(super) fn target(&self, item: &Item, key: &str) -> MacPath {
+    /// Where an item's content is put when it has come: a `userfile` waits in the work folder for the agent (R108,
+    /// R113), a `rootfile` for its turn, and in a dry run nothing leaves that folder (R74).
+    pub(super) fn place_for(&self, item: &Item, key: &str) -> Place {
+        let aside = |name: String| Place::aside(self.store.in_work(&name));
         match item.kind {
-            _ if self.policy.dry_run => self.store.in_work(&format!("{key}.dry")),
-            ItemKind::UserFile => self.store.in_work(&format!("{key}.user")),
-            _ => item.file.clone(),
+            _ if self.policy.dry_run => aside(format!("{key}.dry")),
+            ItemKind::UserFile => aside(format!("{key}.user")),
+            ItemKind::RootFile => aside(format!("{key}.root")),
+            _ => Place::of(item.kind, item.file.clone()),
         }
+    }
+
+    /// Puts a root file under its final name, now that its turn has come (R13, R113–R115).
+    ///
+    /// # Errors
+    /// When its content changed, its folder is unsafe, or the disk refuses.
+    pub(super) async fn place(&self, item: &Item, artifact: &VerifiedArtifact) -> Result<(), StoreError> {
+        let (artifact, place) = (artifact.clone(), Place::of(item.kind, item.file.clone()));
+        let name = format!("{}-{}.placing", item.id.phase, item.id.index);
+        self.on_disk(move |store| artifact.put(store, &name, &place)).await
     }
 }
 

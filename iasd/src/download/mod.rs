@@ -18,6 +18,7 @@ mod error;
 mod fetch;
 mod folder;
 mod head;
+mod hosts;
 mod http;
 mod identity;
 mod local;
@@ -41,7 +42,7 @@ pub(crate) use self::{
     verify::VerifiedArtifact,
 };
 
-use self::{busy::Busy, fetch::Fetch, folder::StoreError};
+use self::{busy::Busy, fetch::Fetch, folder::StoreError, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
@@ -68,6 +69,7 @@ pub(crate) struct Downloader {
     earlier: BTreeMap<Fingerprint, Digest>,
     /// Hosts about which the warning of R118 was given.
     warned: Mutex<BTreeSet<String>>,
+    hosts: Hosts,
     digests: Semaphore,
     busy: Busy,
 }
@@ -103,6 +105,7 @@ impl Downloader {
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),
+            hosts: Hosts::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
         }

@@ -74,17 +74,18 @@ pub(crate) struct Partial {
 }
 
 impl Partial {
-    /// What an earlier attempt left for `url` under `key`, if it can be gone on with.
+    /// What an earlier attempt left under `key`, if it came from one of `addresses` and can be gone on with.
     ///
     /// # Errors
     /// When the work folder cannot be used.
-    pub(crate) fn left_over(store: &Store, key: &str, url: &Url) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn left_over(store: &Store, key: &str, addresses: &[Url]) -> Result<Option<Self>, StoreError> {
         let work = store.work()?;
         let path = store.in_work(&part_name(key));
         let Some(file) = open_own(&work, &part_name(key), &path, store.owner()) else { return Ok(None) };
         let Some(note) = read_note(&work, key, &path, store.owner()) else { return Ok(None) };
         let have = stat(file.as_fd(), &path)?.st_size.try_into().unwrap_or(0);
-        let fits = note.url == url.as_str() && note.length.is_none_or(|length| have <= length);
+        let known = addresses.iter().any(|url| note.url == url.as_str());
+        let fits = known && note.length.is_none_or(|length| have <= length);
         Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, file, have, note }))
     }
 
@@ -117,9 +118,15 @@ impl Partial {
         self.note.length
     }
 
-    /// How to ask for the rest; `None` when that would not be safe, or nothing is missing.
-    pub(crate) fn resume(&self, compared: bool) -> Option<Resume> {
-        let validator = self.note.validator(compared)?.to_owned();
+    /// How to ask `url` for the rest; `None` when that would not be safe, or nothing is missing.
+    ///
+    /// Another server than the one that gave the beginning knows nothing of its validators. There the length of the
+    /// whole has to agree, and a `hash` has to decide in the end.
+    pub(crate) fn resume(&self, compared: bool, url: &Url) -> Option<Resume> {
+        let validator = match self.note.validator(compared) {
+            _ if self.note.url != url.as_str() => (compared && self.note.length.is_some()).then_some(None)?,
+            validator => Some(validator?.to_owned()),
+        };
         (self.have > 0 && self.note.length != Some(self.have))
             .then_some(Resume { from: self.have, validator })
     }

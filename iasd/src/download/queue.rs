@@ -43,6 +43,17 @@ struct Ticket {
     outcome: watch::Sender<Option<Outcome>>,
 }
 
+impl Ticket {
+    fn share(&mut self, other: Item) {
+        self.sharers.push(other.id);
+        let known = std::mem::take(&mut self.item.mirrors);
+        let new =
+            |mirror: &Source| mirror.url != self.source.url && known.iter().all(|k| k.url != mirror.url);
+        let others: Vec<Source> = other.mirrors.into_iter().filter(new).collect();
+        self.item.mirrors = known.into_iter().chain(others).collect();
+    }
+}
+
 impl DownloadQueue {
     /// Begins to download `items`, in this order, with `min` to `max` transfers at once. Items without `url` are left
     /// out.
@@ -107,7 +118,7 @@ fn tickets(items: Vec<Item>) -> (Vec<Ticket>, HashMap<ItemId, usize>) {
         let place = *known.entry(same).or_insert(tickets.len());
         places.insert(item.id, place);
         match tickets.get_mut(place) {
-            Some(ticket) => ticket.sharers.push(item.id),
+            Some(ticket) => ticket.share(item),
             None => {
                 let outcome = watch::Sender::new(None);
                 tickets.push(Ticket { item, source, sharers: Vec::new(), outcome });
@@ -175,7 +186,7 @@ impl Worker {
         let mut running = JoinSet::new();
         for (place, ticket) in tickets.into_iter().enumerate() {
             let found = self.downloader.look(&ticket.item, &ticket.source).await;
-            let permit = matches!(found, Ok(Found::Nothing)).then(|| self.gate.request(place));
+            let permit = found.as_ref().is_ok_and(Found::is_nothing).then(|| self.gate.request(place));
             let (task, working) =
                 (self.clone().one(place, ticket, (found, permit)), self.downloader.busy.enter());
             running.spawn(async move {

@@ -15,7 +15,6 @@ use crate::engine::recorder::Recorder;
 use shared::{
     event::{Category, EventKind, Level},
     item::{HashCheckPolicy, Item, Source},
-    layout::MacPath,
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
@@ -49,7 +48,9 @@ pub(crate) struct Series<'a> {
     downloader: &'a Downloader,
     item: &'a Item,
     job: Job,
-    target: MacPath,
+    /// How to ask at each address; the schedule says which one is next.
+    requests: Vec<Request>,
+    place: Place,
     schedule: RetrySchedule,
     budget: u32,
     previous: Option<Content>,
@@ -62,11 +63,15 @@ impl Downloader {
     pub(super) fn series<'a>(&'a self, item: &'a Item, source: &Source) -> Series<'a> {
         let policy = &self.policy;
         let key = key(&source.url, &item.file);
-        let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay);
+        let requests: Vec<Request> =
+            std::iter::once(source).chain(&item.mirrors).map(|source| self.request(source)).collect();
+        let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay)
+            .with_addresses(requests.len());
+        let attempts = item.retry.retries.unwrap_or(policy.redownloads).saturating_add(1);
         Series {
             downloader: self,
             item,
-            target: self.target(item, &key),
+            place: self.place_for(item, &key),
             job: Job {
                 id: item.id,
                 kind: item.kind,
@@ -75,7 +80,8 @@ impl Downloader {
                 compared: item.hash.is_some() && policy.hash_check != HashCheckPolicy::Ignore,
             },
             schedule,
-            budget: item.retry.retries.unwrap_or(policy.redownloads).saturating_add(1),
+            budget: attempts.saturating_mul(u32::try_from(requests.len()).unwrap_or(u32::MAX)),
+            requests,
             previous: None,
             partial: None,
             fresh: true,
@@ -118,9 +124,11 @@ impl Series<'_> {
     /// # Errors
     /// When it failed and was the last one, or the run is being stopped.
     pub(super) async fn step(&mut self, recorder: &Recorder) -> Result<Step, DownloadError> {
+        self.choose_address();
         self.downloader.warn_of_http(&self.job.request.url, recorder).await;
         let result = self.attempt(recorder).await;
         let attempt = self.schedule.attempt();
+        self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
         let cause = match result {
             Ok(artifact) => {
                 finished(self.item, &artifact, recorder).await.map_err(|cause| self.failed(cause))?;
@@ -146,9 +154,19 @@ impl Series<'_> {
         }
     }
 
+    /// Takes the address the schedule names, which at the beginning of a round is one whose host answered last time.
+    fn choose_address(&mut self) {
+        let (hosts, requests) = (&self.downloader.hosts, &self.requests);
+        self.schedule.prefer(|place| requests.get(place).is_some_and(|request| hosts.is_good(&request.url)));
+        if let Some(request) = self.requests.get(self.schedule.address()) {
+            self.job.request = request.clone();
+        }
+    }
+
     /// Whether the content cannot be reached because there is no network.
     fn is_cut_off(&self) -> bool {
-        self.downloader.connectivity.is_down() && needs_network(&self.job.request.url)
+        self.downloader.connectivity.is_down()
+            && self.requests.iter().all(|request| needs_network(&request.url))
     }
 
     /// Waits until there is a network, or it is time to see whether there is one all the same (R47).
@@ -169,7 +187,8 @@ impl Series<'_> {
 
     async fn attempt(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
         let left = self.left_over().await?;
-        let resume = left.as_ref().and_then(|partial| partial.resume(self.job.compared));
+        let resume =
+            left.as_ref().and_then(|partial| partial.resume(self.job.compared, &self.job.request.url));
         let fact = EventKind::DownloadStarted {
             id: self.item.id,
             url: shown(&self.job.request.url),
@@ -199,8 +218,9 @@ impl Series<'_> {
         if !std::mem::take(&mut self.fresh) || !self.job.compared {
             return Ok(self.partial.take());
         }
-        let (key, url) = (self.job.key.clone(), self.job.request.url.clone());
-        Ok(self.downloader.on_disk(move |store| Partial::left_over(store, &key, &url)).await?)
+        let addresses: Vec<Url> = self.requests.iter().map(|request| request.url.clone()).collect();
+        let key = self.job.key.clone();
+        Ok(self.downloader.on_disk(move |store| Partial::left_over(store, &key, &addresses)).await?)
     }
 
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
@@ -209,7 +229,7 @@ impl Series<'_> {
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
         let cause = match (verdict, self.item.hash) {
             (Verdict::Accepted(accepted), _) => {
-                let place = Place::of(self.item.kind, self.target.clone());
+                let place = self.place.clone();
                 let placed = self.downloader.on_disk(move |store| {
                     let opened = partial.place(store, content, &place)?;
                     VerifiedArtifact::new(opened, content, accepted, false)

@@ -1,6 +1,6 @@
 //! The download stage as the engine sees it: one queue at a time over one downloader.
 
-use super::{Downloader, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
+use super::{Downloader, VerifiedArtifact, error::DownloadError, folder::StoreError, queue::DownloadQueue};
 use crate::engine::{
     needs::{Contents, Unavailable},
     recorder::Recorder,
@@ -97,6 +97,15 @@ impl Contents for DownloadStage {
             let refused = |reason: String| Unavailable { reason, transient: false };
             confirmed.map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))
         })
+    }
+
+    fn place<'a>(
+        &'a self,
+        item: &'a Item,
+        artifact: &'a VerifiedArtifact,
+    ) -> BoxFuture<'a, Result<(), Unavailable>> {
+        let refused = |error: StoreError| Unavailable { reason: error.to_string(), transient: false };
+        Box::pin(async move { self.downloader.place(item, artifact).await.map_err(refused) })
     }
 
     fn cancel(&self) -> BoxFuture<'_, ()> {

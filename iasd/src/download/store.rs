@@ -14,6 +14,7 @@ use shared::{
 use std::{
     fs::File,
     io::{Read as _, Write as _},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -53,7 +54,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    /// The place of an item's content (R113). A `userfile` waits in the work folder for the agent to write it.
+    /// The place of an item's content (R113).
     ///
     /// A root file is flushed, because nobody looks at it again. What only this daemon reads is not: it is digested
     /// again before any later run uses it (R87), and waiting for the disk would hold up the run for nothing.
@@ -65,6 +66,11 @@ impl Place {
             ItemKind::RootFile => 0o644,
         };
         Self { path, mode, flush: kind == ItemKind::RootFile }
+    }
+
+    /// A place in the work folder, where content waits for its turn.
+    pub(crate) fn aside(path: MacPath) -> Self {
+        Self { path, mode: 0o600, flush: false }
     }
 }
 
@@ -240,6 +246,40 @@ impl Store {
         result
     }
 
+    /// Copies an open file to `place`, by way of the work folder, where the copy is called `name` meanwhile.
+    ///
+    /// # Errors
+    /// When it does not hold `content` any more, a folder is unsafe, there is no room, or the system refuses.
+    pub(crate) fn copy_in(
+        &self,
+        (from, content): (&File, Content),
+        name: &str,
+        place: &Place,
+    ) -> Result<Opened, StoreError> {
+        let (target, work) = (&place.path, self.work()?);
+        self.reserve(&work, content.bytes)?;
+        let mut copy = create_anew(&work, name, target)?;
+        let mut digester = Digester::default();
+        let copied = read_at_pieces(from, |piece| {
+            digester.update(piece);
+            copy.write_all(piece)
+        })
+        .map_err(|why| StoreError::io("copy to", target, why))
+        .and_then(|bytes| {
+            let same = bytes == content.bytes && digester.finish() == content.digest;
+            same.then_some(()).ok_or_else(|| StoreError::Unsafe {
+                path: target.clone(),
+                why: "its content changed after it was verified",
+            })
+        })
+        .and_then(|()| self.place((&work, name, copy), content, place));
+        if copied.is_err() {
+            // The failure is what counts.
+            let _ = remove(&work, name, target);
+        }
+        copied
+    }
+
     /// Gives an open file its owner and mode (R113).
     ///
     /// # Errors
@@ -320,11 +360,26 @@ pub(crate) fn remove(folder: &Folder, name: &str, path: &MacPath) -> Result<(), 
 /// Reads to the end, piece by piece; gives the number of bytes.
 pub(crate) fn read_pieces(
     from: &mut File,
+    take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<u64> {
+    drain(|piece, _| from.read(piece), take)
+}
+
+/// The same from the beginning, without moving the offset, which everybody who holds the file shares.
+pub(crate) fn read_at_pieces(
+    from: &File,
+    take: impl FnMut(&[u8]) -> std::io::Result<()>,
+) -> std::io::Result<u64> {
+    drain(|piece, at| from.read_at(piece, at), take)
+}
+
+fn drain(
+    mut read: impl FnMut(&mut [u8], u64) -> std::io::Result<usize>,
     mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
 ) -> std::io::Result<u64> {
     let (mut piece, mut bytes) = (vec![0; PIECE], 0);
     loop {
-        match from.read(&mut piece) {
+        match read(&mut piece, bytes) {
             Ok(0) => return Ok(bytes),
             Ok(count) => {
                 take(piece.get(..count).unwrap_or_default())?;

@@ -4,7 +4,7 @@
 
 use super::{
     folder::{Folder, StoreError, stat},
-    store::{Content, Opened, PIECE},
+    store::{Content, Existing, Opened, Place, Store, read_at_pieces},
 };
 use rustix::{
     fd::AsFd as _,
@@ -16,7 +16,7 @@ use shared::{
     item::HashCheckPolicy,
     layout::MacPath,
 };
-use std::{fs::File, os::unix::fs::FileExt as _, sync::Arc};
+use std::{fs::File, sync::Arc};
 
 /// What to do with content that is there as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,19 +100,13 @@ pub(crate) fn digest(opened: &Opened) -> Result<Content, StoreError> {
 }
 
 fn digest_file(file: &File, path: &MacPath) -> Result<Content, StoreError> {
-    let (mut digester, mut piece, mut bytes) = (Digester::default(), vec![0; PIECE], 0);
-    loop {
-        // The offset is shared with everybody who holds the file, so it is left alone.
-        match file.read_at(&mut piece, bytes) {
-            Ok(0) => return Ok(Content { digest: digester.finish(), bytes }),
-            Ok(count) => {
-                digester.update(piece.get(..count).unwrap_or_default());
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(StoreError::io("read", path, error)),
-        }
-    }
+    let mut digester = Digester::default();
+    let read = read_at_pieces(file, |piece| {
+        digester.update(piece);
+        Ok(())
+    });
+    let bytes = read.map_err(|error| StoreError::io("read", path, error))?;
+    Ok(Content { digest: digester.finish(), bytes })
 }
 
 /// Content that passed the checks of R88 and R116; only such content is executed or installed.
@@ -214,6 +208,28 @@ impl VerifiedArtifact {
             return Ok(());
         }
         Err(changed("its content changed after it was verified"))
+    }
+
+    /// Puts it at `place`, whole and flushed (R114); nothing is written when it is there already.
+    ///
+    /// What is verified is the open file. Where its name in the work folder is gone, because another item wanted the
+    /// same content, or somebody replaced what was found, it is copied from there; `name` is what the copy is called
+    /// meanwhile.
+    ///
+    /// # Errors
+    /// When the content changed, the place is unsafe, or the system refuses.
+    pub(super) fn put(&self, store: &Store, name: &str, place: &Place) -> Result<(), StoreError> {
+        if let Existing::Usable(there) = store.existing(&place.path)?
+            && Stamp::of(&stat(there.file.as_fd(), &there.path)?).file == self.stamp.file
+            && digest(&there)? == self.content
+        {
+            return store.own(&there.file, place.mode, &place.path);
+        }
+        if self.path == place.path || self.confirm().is_err() {
+            return store.copy_in((&self.file, self.content), name, place).map(drop);
+        }
+        let file = self.file.try_clone().map_err(|error| StoreError::io("place", &place.path, error))?;
+        store.place((&self.folder, self.path.file_name(), file), self.content, place).map(drop)
     }
 }
 

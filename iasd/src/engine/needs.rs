@@ -54,6 +54,13 @@ pub(crate) trait Contents: Send + Sync {
     /// Checks that the content is still what was verified, right before it is used (R89).
     fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>>;
 
+    /// Puts a root file, whose turn has come, under its final name; confirms it as [`Self::confirm`] does.
+    fn place<'a>(
+        &'a self,
+        item: &'a Item,
+        artifact: &'a VerifiedArtifact,
+    ) -> BoxFuture<'a, Result<(), Unavailable>>;
+
     /// Ends every transfer, and waits until nothing touches the disk any more.
     fn cancel(&self) -> BoxFuture<'_, ()>;
 }

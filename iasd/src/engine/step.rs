@@ -67,7 +67,10 @@ impl Engine {
         if let Some(reason) = self.unneeded(item).await {
             return Ok(ItemEnd::Skipped(reason));
         }
-        if let Err(changed) = self.contents.confirm(&content).await {
+        // Placing a root file confirms it.
+        if item.kind != ItemKind::RootFile
+            && let Err(changed) = self.contents.confirm(&content).await
+        {
             return Ok(ItemEnd::DownloadFailed(changed.reason));
         }
         if stop.is_raised() {
@@ -77,8 +80,7 @@ impl Engine {
             ItemKind::Package => self.package(item, &content, stop, last).await,
             ItemKind::RootScript => self.root_script(item, &content, last).await,
             ItemKind::UserScript => self.user_script(item, &content, stop, last).await,
-            // The download stage put it in place under its final name (R13, R114).
-            ItemKind::RootFile => Ok(ItemEnd::Done),
+            ItemKind::RootFile => self.root_file(item, &content).await,
             ItemKind::UserFile => self.user_file(item, &content, stop).await,
         }
     }
@@ -212,6 +214,14 @@ impl Engine {
             }
         }
         Ok(ItemEnd::NotStarted)
+    }
+
+    async fn root_file(&self, item: &Item, content: &VerifiedArtifact) -> Result<ItemEnd, Ending> {
+        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        match self.contents.place(item, content).await {
+            Ok(()) => Ok(ItemEnd::Done),
+            Err(refused) => Ok(ItemEnd::PlacementFailed(refused.reason)),
+        }
     }
 
     async fn user_file(

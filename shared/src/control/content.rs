@@ -1,7 +1,7 @@
 //! Where an item's content comes from, and how it is checked: `url`, `hash` and the HTTP keys (R9, R14, R85, R118).
 
 use super::{
-    choice,
+    Severity, choice,
     entry::Examination,
     raw::Json,
     word::{self, Coerced, Problem, quoted},
@@ -27,27 +27,81 @@ const DOWNLOAD_KEYS: [&str; 8] = [
 /// Headers that are credentials.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
 
-/// The source of an item, when it has a usable `url`.
-pub(super) fn source(item: &mut Examination<'_, '_>) -> Option<Source> {
+/// More addresses of one content are surely a mistake.
+const MOST_ADDRESSES: usize = 16;
+
+/// Where the content of an item comes from: `url`, then `urls`, each address once.
+///
+/// Headers and credentials of the item are meant for the host of the first address, so that no other one gets them
+/// (R121); an address may bring a user and a password of its own.
+pub(super) fn sources(item: &mut Examination<'_, '_>) -> Vec<Source> {
     for key in ["download_only_if_changed", "cache_data"] {
         if item.has(key) {
             item.idle(key, "a file that is already right is never downloaded again");
         }
     }
     let options = options(item);
-    if !item.has("url") {
+    if !item.has("url") && !item.has("urls") {
         for key in DOWNLOAD_KEYS {
             if item.has(key) {
                 item.idle(key, "nothing is downloaded for an item without url");
             }
         }
     }
-    let url = item.take("url", address)?;
-    let (url, options) = without_user_info(item, url, options);
-    if url.scheme() == "http" && !is_loopback(&url) {
-        warn_of_plain_http(item, &url, &options);
+    let first = item.take("url", address).map(|url| ("url", url));
+    let others = item.take("urls", addresses).unwrap_or_default();
+    let mut sources: Vec<Source> = Vec::new();
+    for (key, url) in first.into_iter().chain(others.into_iter().map(|url| ("urls", url))) {
+        let (url, own) = without_user_info(item, key, url);
+        if sources.iter().any(|known| known.url == url) {
+            let text = format!("{} is listed twice", quoted(url.as_str()));
+            item.tell(key, Problem::warning(text).hint("remove one of the two"));
+            continue;
+        }
+        let home = sources.first().is_none_or(|first| first.url.origin() == url.origin());
+        let shared = if home { options.clone() } else { anonymous(&options) };
+        let options = FetchOptions { credentials: shared.credentials.or(own), ..shared };
+        if url.scheme() == "http" && !is_loopback(&url) {
+            warn_of_plain_http(item, key, &url, &options);
+        }
+        sources.push(Source { url, options });
     }
-    Some(Source { url, options })
+    sources
+}
+
+/// The options without what tells who asks.
+fn anonymous(options: &FetchOptions) -> FetchOptions {
+    FetchOptions { headers: Vec::new(), credentials: None, ..options.clone() }
+}
+
+/// `urls`: an array of addresses.
+fn addresses(json: &Json<'_>) -> Coerced<Vec<Url>> {
+    let elements = match json {
+        Json::Array(elements) => elements,
+        Json::Text(_) => {
+            return address(json).then(|url| {
+                let problem = Problem::warning("one text is taken as an array of one");
+                Coerced::mended(vec![url], problem.hint("write [\"…\"], or use \"url\""))
+            });
+        }
+        other => return Coerced::without(word::unexpected("an array of texts", other)),
+    };
+    if elements.len() > MOST_ADDRESSES {
+        let text = format!("more than {MOST_ADDRESSES} addresses of one content");
+        return Coerced::without(Problem::error(text));
+    }
+    let (mut urls, mut told) = (Vec::with_capacity(elements.len()), None);
+    for element in elements {
+        let Coerced { value, problem } = address(&element.open());
+        match (value, problem) {
+            (_, Some(problem)) if problem.severity == Severity::Error => return Coerced::without(problem),
+            (value, problem) => {
+                urls.extend(value);
+                told = told.or(problem);
+            }
+        }
+    }
+    Coerced { value: Some(urls), problem: told }
 }
 
 /// `hash`: 64 hexadecimal digits. With the policy `Strict` a download needs one (R85): that is an error of the item,
@@ -131,20 +185,19 @@ fn address(json: &Json<'_>) -> Coerced<Url> {
 /// Credentials written into a URL are used like `username` and `password`, and leave the URL, which is logged.
 fn without_user_info(
     item: &mut Examination<'_, '_>,
+    key: &str,
     mut url: Url,
-    mut options: FetchOptions,
-) -> (Url, FetchOptions) {
+) -> (Url, Option<(String, Secret)>) {
     if url.username().is_empty() && url.password().is_none() {
-        return (url, options);
+        return (url, None);
     }
     let user = unescaped(url.username());
     let password = Secret(unescaped(url.password().unwrap_or_default()));
-    options.credentials.get_or_insert((user, password));
     // Only URLs without a host refuse this, and those carry no user.
     let _ = url.set_username("").and_then(|()| url.set_password(None));
     let problem = Problem::warning("a user name or password in the URL is taken as username and password");
-    item.tell("url", problem.hint("move it to the keys username and password"));
-    (url, options)
+    item.tell(key, problem.hint("move it to the keys username and password"));
+    (url, Some((user, password)))
 }
 
 fn unescaped(text: &str) -> String {
@@ -159,15 +212,15 @@ fn unescaped(text: &str) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-fn warn_of_plain_http(item: &mut Examination<'_, '_>, url: &Url, options: &FetchOptions) {
+fn warn_of_plain_http(item: &mut Examination<'_, '_>, key: &str, url: &Url, options: &FetchOptions) {
     let host = url.host_str().unwrap_or_default().to_owned();
     let is_secret = |name: &str| SECRET_HEADERS.iter().any(|secret| secret.eq_ignore_ascii_case(name));
     if options.credentials.is_some() || options.headers.iter().any(|(name, _)| is_secret(name)) {
         let problem = Problem::error(format!("credentials would go to {host} unencrypted"));
-        item.tell("url", problem.hint("use https"));
+        item.tell(key, problem.hint("use https"));
     } else if item.plain_hosts.insert(host.clone()) {
         let problem = Problem::warning(format!("http to {host}: others on the network can see what is sent"));
-        item.tell("url", problem.hint("use https"));
+        item.tell(key, problem.hint("use https"));
     }
 }
 

@@ -140,7 +140,8 @@ impl Examination<'_, '_> {
         let kind = self.read_kind();
         let fail_policy = self.take("fail_policy", choice::fail_policy).unwrap_or_default();
         let file = self.read_file();
-        let source = content::source(self);
+        let mut sources = content::sources(self).into_iter();
+        let (source, mirrors) = (sources.next(), sources.collect());
         let hash = content::hash(self, source.is_some());
         let skip_if: Vec<SkipIf> = self.take("skip_if", choice::skip_if).unwrap_or_default();
         let (receipt, always_install) = self.read_package_keys();
@@ -171,6 +172,7 @@ impl Examination<'_, '_> {
                     kind,
                     file,
                     source,
+                    mirrors,
                     hash,
                     receipt: receipt.filter(|_| kind == ItemKind::Package),
                     always_install,
@@ -285,7 +287,7 @@ impl Examination<'_, '_> {
             wait_seconds: self.take("retrywait", word::whole_number),
         };
         for key in ["retries", "retrywait"] {
-            if !downloaded && self.has(key) && !self.has("url") {
+            if !downloaded && self.has(key) && !self.has("url") && !self.has("urls") {
                 self.idle(key, "nothing is downloaded for an item without url");
             }
         }

@@ -7,7 +7,7 @@ use crate::hint;
 pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
 
 /// The keys of an item, of every dialect.
-pub(super) const ITEM: [&str; 26] = [
+pub(super) const ITEM: [&str; 27] = [
     "additional_headers",
     "cache_data",
     "can_resume",
@@ -32,6 +32,7 @@ pub(super) const ITEM: [&str; 26] = [
     "timeout",
     "type",
     "url",
+    "urls",
     "username",
     "version",
 ];

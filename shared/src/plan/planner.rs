@@ -253,6 +253,7 @@ mod tests {
             }),
             hash: Some(Digest::of(b"")),
             receipt: None,
+            mirrors: Vec::new(),
             always_install: false,
             skip_if: Vec::new(),
             retry: RetryKeys::default(),

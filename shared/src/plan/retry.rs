@@ -2,6 +2,7 @@
 //!
 //! No clock and no chance in here: the caller passes what failed and its own random number, and does the waiting.
 
+use super::mirrors::{Mirrors, Next};
 use crate::item::RetryKeys;
 use std::time::Duration;
 
@@ -30,7 +31,9 @@ pub enum AttemptFailure {
     /// The same, but only after a partial download was resumed: the kept part may be what is wrong, so the first
     /// such failure costs no attempt (R125).
     ResumedHashMismatch,
-    /// Another attempt cannot help: refused redirect, no space, unusable URL.
+    /// This address will never give it: refused redirect, unusable URL. Another one may.
+    WrongAddress,
+    /// No other attempt can help: no space, a stopped run.
     Permanent,
 }
 
@@ -41,7 +44,28 @@ impl AttemptFailure {
         match status {
             408 | 425 | 429 | 500..=599 => retry_after.map_or(Self::Transient, Self::RetryAfter),
             400..=499 => Self::ClientError,
-            _ => Self::Permanent,
+            _ => Self::WrongAddress,
+        }
+    }
+
+    /// Whether another server may do better.
+    pub(super) fn may_pass_elsewhere(self) -> bool {
+        !matches!(self, Self::Offline | Self::Permanent)
+    }
+
+    /// Of the failures of two addresses the one from which more can be hoped.
+    pub(super) fn more_hopeful(self, other: Self) -> Self {
+        let hope = |failure| match failure {
+            Self::Transient => 4,
+            Self::RetryAfter(_) => 3,
+            Self::HashMismatch | Self::ResumedHashMismatch => 2,
+            Self::ClientError => 1,
+            Self::WrongAddress | Self::Offline | Self::Permanent => 0,
+        };
+        match (self, other) {
+            (Self::RetryAfter(one), Self::RetryAfter(two)) => Self::RetryAfter(one.min(two)),
+            _ if hope(other) > hope(self) => other,
+            _ => self,
         }
     }
 }
@@ -56,6 +80,7 @@ pub struct RetrySchedule {
     longest: Duration,
     client_error_seen: bool,
     resumed_mismatch_seen: bool,
+    mirrors: Mirrors,
 }
 
 impl RetrySchedule {
@@ -70,7 +95,25 @@ impl RetrySchedule {
             longest: wait.max(LONGEST_BACKOFF),
             client_error_seen: false,
             resumed_mismatch_seen: false,
+            mirrors: Mirrors::new(1),
         }
+    }
+
+    /// The same for content that can be had at `count` addresses.
+    #[must_use]
+    pub fn with_addresses(self, count: usize) -> Self {
+        Self { mirrors: Mirrors::new(count), ..self }
+    }
+
+    /// The address that is asked in the attempt under way, as its position.
+    #[must_use]
+    pub fn address(&self) -> usize {
+        self.mirrors.at()
+    }
+
+    /// Asks the first address that is `good` first, if no address was asked in this attempt yet.
+    pub fn prefer(&mut self, good: impl Fn(usize) -> bool) {
+        self.mirrors.prefer(good);
     }
 
     /// The attempt under way; counts from 1. A restart that costs no attempt keeps its number.
@@ -85,7 +128,8 @@ impl RetrySchedule {
         self.retries_left == 0
     }
 
-    /// The attempt under way failed: how long to wait before the next one, or `None` to give up.
+    /// The address under way failed: how long to wait before the next one is asked, or `None` to give up. As long as
+    /// one is left that was not asked in this attempt, it is asked at once.
     ///
     /// `jitter` is chance, 0 to 1; it lengthens the wait by up to 10 %, so that a fleet does not return in step.
     #[must_use]
@@ -97,8 +141,12 @@ impl RetrySchedule {
         if failure == AttemptFailure::Offline {
             return Some(LONGEST_OFFLINE);
         }
+        let failure = match self.mirrors.failed(failure) {
+            Next::Elsewhere => return Some(Duration::ZERO),
+            Next::RoundFailed(failure) => failure,
+        };
         let pointless = match failure {
-            AttemptFailure::Permanent => true,
+            AttemptFailure::Permanent | AttemptFailure::WrongAddress => true,
             AttemptFailure::ClientError => std::mem::replace(&mut self.client_error_seen, true),
             _ => false,
         };
@@ -205,6 +253,24 @@ mod tests {
     }
 
     #[test]
+    fn r27_an_attempt_has_failed_when_every_address_has() {
+        use AttemptFailure::{ClientError, Transient};
+        let schedule = schedule(1, 5).with_addresses(2);
+        assert_eq!(waits(schedule.clone(), &[Transient; 4]), [Some(0), Some(5), Some(0), None]);
+        let gone = waits(schedule, &[ClientError, Transient, ClientError, Transient]);
+        assert_eq!(gone, [Some(0), Some(5), Some(0), None]);
+    }
+
+    #[test]
+    fn r125_the_free_restart_stays_with_its_address() {
+        let mut schedule = schedule(0, 5).with_addresses(2);
+        assert_eq!(schedule.next_wait(AttemptFailure::ResumedHashMismatch, 0.0), Some(Duration::ZERO));
+        assert_eq!((schedule.address(), schedule.attempt()), (0, 1));
+        assert_eq!(schedule.next_wait(AttemptFailure::ResumedHashMismatch, 0.0), Some(Duration::ZERO));
+        assert_eq!((schedule.address(), schedule.attempt()), (1, 1));
+    }
+
+    #[test]
     fn r47_the_absence_of_a_network_costs_no_attempt() {
         let mut schedule = schedule(0, 5);
         for _ in 0..100 {
@@ -228,7 +294,7 @@ mod tests {
             assert_eq!(AttemptFailure::of_status(status, soon), AttemptFailure::ClientError, "{status}");
         }
         for status in [204, 304, 307, 600] {
-            assert_eq!(AttemptFailure::of_status(status, soon), AttemptFailure::Permanent, "{status}");
+            assert_eq!(AttemptFailure::of_status(status, soon), AttemptFailure::WrongAddress, "{status}");
         }
     }
 
@@ -240,6 +306,7 @@ mod tests {
             Just(AttemptFailure::ClientError),
             Just(AttemptFailure::HashMismatch),
             Just(AttemptFailure::ResumedHashMismatch),
+            Just(AttemptFailure::WrongAddress),
             Just(AttemptFailure::Permanent),
         ]
     }

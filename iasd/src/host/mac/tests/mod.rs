@@ -131,6 +131,7 @@ fn item(kind: ItemKind, path: &str) -> Item {
         source: None,
         hash: None,
         receipt: None,
+        mirrors: Vec::new(),
         always_install: false,
         skip_if: Vec::new(),
         retry: RetryKeys::default(),
