@@ -14,6 +14,7 @@ mod attempt;
 mod auth;
 mod busy;
 mod control_file;
+mod control_signature;
 mod error;
 mod fetch;
 mod folder;
@@ -42,8 +43,11 @@ pub(crate) use self::{
 
 use self::{busy::Busy, fetch::Fetch, folder::StoreError};
 use crate::host::Connectivity;
-use shared::item::HashCheckPolicy;
-use shared::settings::{HttpSettings, Settings};
+use shared::{
+    item::HashCheckPolicy,
+    minisign::PublicKey,
+    settings::{HttpSettings, Settings},
+};
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex},
@@ -74,6 +78,7 @@ struct Policy {
     retry_delay: Duration,
     http: HttpSettings,
     dry_run: bool,
+    control_keys: Vec<PublicKey>,
 }
 
 impl Downloader {
@@ -94,6 +99,7 @@ impl Downloader {
                 retry_delay: settings.retry_delay,
                 http: settings.http.clone(),
                 dry_run: settings.dry_run,
+                control_keys: settings.control_keys.clone(),
             },
             warned: Mutex::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),
