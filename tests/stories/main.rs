@@ -11,3 +11,4 @@ mod intruders;
 mod network;
 mod once;
 mod policies;
+mod signatures;
