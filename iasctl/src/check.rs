@@ -2,14 +2,16 @@
 
 use crate::{
     check_settings::{self, CheckedSettings},
+    check_signature,
     excerpt::Excerpts,
     stdout,
 };
 use serde::Serialize;
 use shared::{
-    control::{self, Context, Finding, Reading, Severity},
+    control::{self, Context, Finding, Reading, Severity, signed::Endorsement},
     item::HashCheckPolicy,
     layout::MacPath,
+    minisign::PublicKey,
     settings::Origin,
 };
 use std::{
@@ -40,6 +42,9 @@ pub(crate) struct Arguments {
     /// The HashCheckPolicy of the run: Strict wants a hash for every download
     #[arg(long, value_name = "POLICY", default_value = "Strict", value_parser = hash_check_policy)]
     hash_check_policy: HashCheckPolicy,
+    /// A key of ControlFileKeys, or its file: control files must be signed with one of those given, in FILE.sig
+    #[arg(long, value_name = "KEY", value_parser = check_signature::public_key)]
+    key: Vec<PublicKey>,
 }
 
 fn install_path(text: &str) -> Result<MacPath, String> {
@@ -58,7 +63,8 @@ pub(crate) fn hash_check_policy(text: &str) -> Result<HashCheckPolicy, String> {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let context =
         Context { install_path: arguments.install_path.clone(), hash_check: arguments.hash_check_policy };
-    let checked: Vec<Checked> = arguments.files.iter().map(|file| Checked::of(file, &context)).collect();
+    let checked: Vec<Checked> =
+        arguments.files.iter().map(|file| Checked::of(file, &context, &arguments.key)).collect();
     let verdict = Verdict::of(&checked);
     for unreadable in checked.iter().filter_map(|file| file.unreadable.as_ref()) {
         eprintln!("error: {unreadable}");
@@ -78,26 +84,43 @@ struct Checked {
     bytes: Vec<u8>,
     reading: Option<Reading>,
     settings: Option<CheckedSettings>,
+    signed: Option<Endorsement>,
     unreadable: Option<String>,
 }
 
 impl Checked {
-    fn of(file: &str, context: &Context) -> Self {
+    fn of(file: &str, context: &Context, keys: &[PublicKey]) -> Self {
         let name = if file == "-" { "stdin" } else { file };
+        let mut checked = Self {
+            file: name.to_owned(),
+            bytes: Vec::new(),
+            reading: None,
+            settings: None,
+            signed: None,
+            unreadable: None,
+        };
         match bytes_of(file) {
-            Ok(bytes) if check_settings::is_settings(&bytes) => {
-                let settings = Some(check_settings::check(name, &bytes));
-                Self { file: name.to_owned(), bytes, reading: None, settings, unreadable: None }
-            }
-            Ok(bytes) => {
-                let reading = Some(control::read(&bytes, name, context));
-                Self { file: name.to_owned(), bytes, reading, settings: None, unreadable: None }
-            }
+            Ok(bytes) => checked.bytes = bytes,
             Err(why) => {
-                let unreadable = Some(format!("{name}: cannot be read: {why}"));
-                Self { file: name.to_owned(), bytes: Vec::new(), reading: None, settings: None, unreadable }
+                checked.unreadable = Some(format!("{name}: cannot be read: {why}"));
+                return checked;
             }
         }
+        if check_settings::is_settings(&checked.bytes) {
+            checked.settings = Some(check_settings::check(name, &checked.bytes));
+            return checked;
+        }
+        let mut reading = control::read(&checked.bytes, name, context);
+        if !keys.is_empty() {
+            let (signed, finding) = check_signature::check(file, &checked.bytes, keys);
+            reading.findings.extend(finding);
+            if signed.is_none() {
+                reading.control = None;
+            }
+            checked.signed = signed;
+        }
+        checked.reading = Some(reading);
+        checked
     }
 
     fn findings(&self) -> &[Finding] {
@@ -147,7 +170,15 @@ impl Checked {
         };
         let (errors, warnings) = counts(self.findings());
         let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
-        let _ = writeln!(text, "{}: {what}, {errors}, {warnings}", self.file);
+        let signed = self.signed.as_ref().map(|Endorsement { key, terms, .. }| {
+            let terms = terms.to_string();
+            if terms.is_empty() {
+                format!(", signed with {key}")
+            } else {
+                format!(", signed with {key}: {terms}")
+            }
+        });
+        let _ = writeln!(text, "{}: {what}, {errors}, {warnings}{}", self.file, signed.unwrap_or_default());
         text
     }
 }
@@ -223,12 +254,21 @@ struct FileDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     unreadable: Option<&'a str>,
     findings: &'a [Finding],
+    /// Of a control file whose signature is accepted: the key, and what the signature says.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    signed: Option<SignedDocument>,
     /// Of settings: what is worth knowing.
     #[serde(skip_serializing_if = "Option::is_none")]
     notes: Option<&'a [String]>,
     /// Of settings: every key with its effective value and its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<&'a [Origin]>,
+}
+
+#[derive(Serialize)]
+struct SignedDocument {
+    key: String,
+    terms: String,
 }
 
 fn as_json(checked: &[Checked], verdict: Verdict) -> String {
@@ -246,6 +286,10 @@ fn as_json(checked: &[Checked], verdict: Verdict) -> String {
             warnings,
             unreadable: checked.unreadable.as_deref(),
             findings: checked.findings(),
+            signed: checked.signed.as_ref().map(|signed| SignedDocument {
+                key: signed.key.to_string(),
+                terms: signed.terms.to_string(),
+            }),
             notes: checked.settings.as_ref().map(|settings| settings.notes.as_slice()),
             settings: checked.settings.as_ref().map(|settings| settings.origins.as_slice()),
         }

@@ -6,11 +6,14 @@ use std::process::ExitCode;
 mod chain;
 mod check;
 mod check_settings;
+mod check_signature;
 mod excerpt;
 mod inspect;
+mod keygen;
 mod pack;
 mod pem;
 mod plan;
+mod sign;
 mod simulate;
 mod stdout;
 
@@ -28,10 +31,14 @@ enum Verb {
     Check(check::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
+    /// A new pair of keys for signing control files
+    Keygen(keygen::Arguments),
     /// The enrolment package and what an MDM needs beside it, from one settings file
     Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
     Plan(plan::Arguments),
+    /// The signature of a control file, to be published beside it
+    Sign(sign::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
     Simulate(simulate::Arguments),
 }
@@ -40,8 +47,10 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
+        Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }
 }

@@ -58,9 +58,9 @@ pub(crate) enum SettingsError {
     /// No source named a control file in time.
     #[error("neither JSONURL nor Bootstrap is set in any source after {} s", PATIENCE.as_secs())]
     NoControlFile(Vec<SettingsFinding>),
-    /// `InstallPath` must not be used.
+    /// A value must not be used, and nothing may take its place: `InstallPath`, or keys to verify with.
     #[error("{0}")]
-    InstallPath(Box<SettingsFinding>),
+    Dangerous(Box<SettingsFinding>),
 }
 
 impl SettingsError {
@@ -70,7 +70,7 @@ impl SettingsError {
             Self::NoControlFile(_) => {
                 format!("set JSONURL in a profile for {DOMAIN} or in iasd.plist; the next launch looks again")
             }
-            Self::InstallPath(_) => "set InstallPath to a folder of its own; nothing was deleted".to_owned(),
+            Self::Dangerous(_) => "nothing was done; the next launch looks again".to_owned(),
         }
     }
 }
@@ -80,7 +80,7 @@ impl SettingsError {
 /// `root` is the Mac's `/`; `waiting` hears once, with what is known so far, that no source names a control file yet.
 ///
 /// # Errors
-/// When after [`PATIENCE`] no source names a control file, or at once when `InstallPath` must not be used.
+/// When after [`PATIENCE`] no source names a control file, or at once when a value must not be used.
 pub(crate) async fn load(
     arguments: &Arguments,
     domains: &dyn PreferenceDomain,
@@ -92,7 +92,7 @@ pub(crate) async fn load(
     loop {
         let merged = read(arguments, domains, root);
         if let Some(fatal) = merged.fatal() {
-            return Err(SettingsError::InstallPath(Box::new(fatal.clone())));
+            return Err(SettingsError::Dangerous(Box::new(fatal.clone())));
         }
         if merged.settings.control.is_some() {
             check_on_disk(&merged, root)?;
@@ -230,7 +230,8 @@ fn check_on_disk(merged: &Merged, root: &Path) -> Result<(), SettingsError> {
     let source = origin.map_or(Source::Default, |origin| origin.source.clone());
     let refused = |why: String| {
         let finding = SettingsFinding::new(Severity::Fatal, source, why).about("InstallPath", None);
-        Err(SettingsError::InstallPath(Box::new(finding)))
+        let finding = finding.hint("set it to a folder of its own");
+        Err(SettingsError::Dangerous(Box::new(finding)))
     };
     let found = Dir::open_ambient_dir(root, ambient_authority())
         .and_then(|dir| dir.symlink_metadata(path.relative()));

@@ -138,6 +138,11 @@ impl From<MacPath> for String {
 
 /// The folder whose content outlives a run: journal, status, what `repair` and `report` read.
 pub const RECORDS_FOLDER: &str = "/Library/Application Support/ias";
+/// Which control file was the newest this Mac accepted, where they are signed; it outlives the installation.
+#[must_use]
+pub fn newest_control_file() -> MacPath {
+    MacPath::of("/Library/Application Support/ias/newest-control-file.json")
+}
 /// Below `InstallPath`: private (0700) downloads that are not verified yet (R114).
 pub const WORK_FOLDER: &str = ".work";
 /// Below `InstallPath`: the lock that keeps a second daemon away (R45).

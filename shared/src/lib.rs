@@ -3,10 +3,12 @@
 //! Modules are listed so that each imports only what stands above it. Everything here is free of effects,
 //! except `sys`, which is the only place that touches files, sockets, processes, the clock or the environment.
 
+pub mod base64;
 pub mod digest;
 pub mod exit;
 pub mod hint;
 pub mod layout;
+pub mod minisign;
 pub mod version;
 
 pub mod facts;

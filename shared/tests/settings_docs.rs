@@ -38,7 +38,7 @@ fn type_of(key: &Key) -> String {
         Kind::HashPolicy(_) => "name".to_owned(),
         Kind::Redirects(_) => "name or boolean".to_owned(),
         Kind::Headers(_) => "dictionary".to_owned(),
-        Kind::Hosts(_) => "array of strings".to_owned(),
+        Kind::Hosts(_) | Kind::PublicKeys(_) => "array of strings".to_owned(),
         Kind::ControlFile(_) => "dictionary".to_owned(),
     }
 }
@@ -81,6 +81,10 @@ fn example(key: &Key) -> String {
         "LogFilePath" => "/var/log/ias.log",
         "HTTPHeaders" => return "<dict><key>X-Fleet</key><string>example</string></dict>".to_owned(),
         "HTTPAuthHosts" => return "<array><string>mdm.example.com</string></array>".to_owned(),
+        "ControlFileKeys" => {
+            let key = "RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI";
+            return format!("<array><string>{key}</string></array>");
+        }
         "Bootstrap" => return "<dict><key>userland</key><array/></dict>".to_owned(),
         _ => key.default,
     };

@@ -12,4 +12,5 @@ mod network;
 mod once;
 mod policies;
 mod power_cuts;
+mod signatures;
 mod standalone;

@@ -9,7 +9,7 @@
 
 use crate::{outcome::Outcome, programs::program};
 use serde_json::{Value, json};
-use shared::digest::Digest;
+use shared::{digest::Digest, minisign::SecretKey};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -22,6 +22,14 @@ const HOST: &str = "https://bootstrap.example.com";
 /// Where IAS installs to by default.
 pub const INSTALL_PATH: &str = "/Library/installapplications";
 
+/// How the control file is signed.
+#[derive(Debug)]
+struct Signing {
+    key: SecretKey,
+    comment: String,
+    changed_afterwards: bool,
+}
+
 /// A world, being built.
 #[derive(Debug)]
 pub struct World {
@@ -29,6 +37,7 @@ pub struct World {
     control: Value,
     scenario: Value,
     settings: plist::Dictionary,
+    signature: Option<Signing>,
 }
 
 impl Default for World {
@@ -56,7 +65,25 @@ impl World {
             control: json!({"preflight": [], "setupassistant": [], "userland": []}),
             scenario: json!({"user": {"login_after": 0.0}, "serve": {format!("{HOST}/"): "."}}),
             settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
+            signature: None,
         }
+    }
+
+    /// A control file signed with `key`, whose owner says `comment` about it. Whose signature is wanted, the setting
+    /// `ControlFileKeys` says.
+    #[must_use]
+    pub fn signed(mut self, key: SecretKey, comment: &str) -> Self {
+        self.signature = Some(Signing { key, comment: comment.to_owned(), changed_afterwards: false });
+        self
+    }
+
+    /// The control file is changed after it was signed.
+    #[must_use]
+    pub fn changed_afterwards(mut self) -> Self {
+        if let Some(signing) = &mut self.signature {
+            signing.changed_afterwards = true;
+        }
+        self
     }
 
     /// A script that runs as root; in userland as the user if `keys` say `"type": "userscript"`.
@@ -177,7 +204,12 @@ impl World {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let site = self.folder.path().join("site");
         let write = |name: &str, text: String| fs::write(site.join(name), text).expect("a file of the site");
-        write("bootstrap.json", format!("{:#}", self.control));
+        let control = format!("{:#}", self.control);
+        if let Some(Signing { key, comment, changed_afterwards }) = &self.signature {
+            let signed = if *changed_afterwards { format!("{control}\n") } else { control.clone() };
+            write("bootstrap.json.sig", key.sign(signed.as_bytes(), comment).expect("a signature"));
+        }
+        write("bootstrap.json", control);
         write("scenario.json", self.scenario.to_string());
         plist::to_file_xml(site.join("iasd.plist"), &self.settings).expect("the settings");
         simulate(&site, &self.root(), arguments)

@@ -4,6 +4,7 @@ use super::{
     Arguments, hashes,
     server::{Site, percent_decoded},
 };
+use crate::sign;
 use plist::Dictionary;
 use serde_json::{Map, Value, json};
 use shared::{
@@ -82,6 +83,11 @@ impl Stage {
             settings.insert("JSONURL".to_owned(), format!("https://{host}/{CONTROL_FILE}").into());
             let copy = built.join(CONTROL_FILE);
             fs::copy(&control, &copy).map_err(|error| named(&copy, &error))?;
+            let signature = sign::beside(&control);
+            if signature.is_file() {
+                let copy = sign::beside(&copy);
+                fs::copy(&signature, &copy).map_err(|error| named(&copy, &error))?;
+            }
             site.add(&host, "/", &built);
         }
         let url = settings.get("JSONURL").and_then(plist::Value::as_string).and_then(|url| url.parse().ok());

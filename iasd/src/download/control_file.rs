@@ -1,7 +1,11 @@
 //! The control file fetched: one series of attempts, in memory, kept under its local name (R7, R47, R90).
+//!
+//! Where `ControlFileKeys` are configured it comes with its signature, and nothing of it is kept, or given to anybody
+//! who would read it, before [`Downloader::endorsed`] has accepted the pair.
 
 use super::{
     Downloader,
+    control_signature::{LONGEST_SIGNATURE, SUFFIX},
     error::{Cause, DownloadError},
     fetch::{Request, Response, shown},
     folder::StoreError,
@@ -31,7 +35,7 @@ impl Downloader {
     ///
     /// The attempts and waits are those of an item without retry keys (R27); going on for hours is the caller's
     /// business (R47), who asks [`DownloadError::is_transient`]. `digest` (`JSONHash`) is enforced whatever
-    /// `HashCheckPolicy` says (R90).
+    /// `HashCheckPolicy` says (R90). An attempt that finds a wrong signature fetches both files again in the next one.
     ///
     /// # Errors
     /// When every attempt failed, another could not help, or the run is being stopped.
@@ -46,13 +50,10 @@ impl Downloader {
             RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay);
         self.warn_of_http(url, recorder).await;
         loop {
-            let cause = match self.whole(&request, digest).await {
-                Ok(content) => {
-                    let path = self.store.in_install(local_name(url));
-                    let (place, kept) = (Place { path, mode: 0o600, flush: true }, content.clone());
-                    let stored = self.on_disk(move |store| store.write(&place, &kept).map(drop)).await;
+            let cause = match self.edition(&request, digest, recorder).await {
+                Ok(edition) => {
                     let failed = |error| self.control_error(url, schedule.attempt(), Cause::Store(error));
-                    return stored.map(|()| content).map_err(failed);
+                    return self.keep(url, edition).await.map_err(failed);
                 }
                 Err(cause) => cause,
             };
@@ -66,18 +67,22 @@ impl Downloader {
         }
     }
 
-    /// The control file an earlier run left, under the name of `url` or the usual one (R7, R43).
+    /// The control file an earlier run left, under the name of `url` or the usual one (R7, R43), with the signature it
+    /// left beside it where one is required.
     ///
     /// # Errors
-    /// When there is none, or none that is safe to use (R116).
-    pub(crate) async fn kept_control_file(&self, url: &Url) -> Result<Vec<u8>, DownloadError> {
+    /// When there is none, none that is safe to use (R116), or none whose signature is accepted.
+    pub(crate) async fn kept_control_file(
+        &self,
+        url: &Url,
+        recorder: &Recorder,
+    ) -> Result<Vec<u8>, DownloadError> {
         let mut cause = Cause::Missing;
         for name in [local_name(url), USUAL_NAME] {
-            let path = self.store.in_install(name);
-            match self.on_disk(move |store| read_kept(store, &path)).await {
+            match self.kept(name, recorder).await {
                 Ok(Some(content)) => return Ok(content),
                 Ok(None) => {}
-                Err(error) => cause = Cause::Store(error),
+                Err(why) => cause = why,
             }
         }
         Err(DownloadError { what: self.store.in_install(local_name(url)).to_string(), attempts: 0, cause })
@@ -87,7 +92,57 @@ impl Downloader {
         DownloadError { what: shown(url), attempts, cause }
     }
 
-    async fn whole(&self, request: &Request, expected: Option<Digest>) -> Result<Vec<u8>, Cause> {
+    /// The control file with its signature, checked.
+    async fn edition(
+        &self,
+        request: &Request,
+        expected: Option<Digest>,
+        recorder: &Recorder,
+    ) -> Result<Edition, Cause> {
+        let content = self.whole(request, LONGEST).await?;
+        let (found, bytes) = (Digest::of(&content), content.len() as u64);
+        if let Some(expected) = expected.filter(|expected| *expected != found) {
+            return Err(Cause::Mismatch { expected, found, bytes, hint: None, resumed: false });
+        }
+        if self.policy.control_keys.is_empty() {
+            return Ok(Edition { content, signature: None });
+        }
+        let signature = self.signature(&request.url).await?;
+        self.endorsed(&content, &signature, recorder).await?;
+        Ok(Edition { content, signature: Some(signature) })
+    }
+
+    async fn keep(&self, url: &Url, edition: Edition) -> Result<Vec<u8>, StoreError> {
+        let path = self.store.in_install(local_name(url));
+        let beside = self.store.in_install(&format!("{}{SUFFIX}", local_name(url)));
+        self.on_disk(move |store| {
+            store.write(&Place { path, mode: 0o600, flush: true }, &edition.content)?;
+            if let Some(signature) = edition.signature {
+                store.write(&Place { path: beside, mode: 0o600, flush: true }, &signature)?;
+            }
+            Ok(edition.content)
+        })
+        .await
+    }
+
+    /// What was kept as `name`, checked.
+    async fn kept(&self, name: &str, recorder: &Recorder) -> Result<Option<Vec<u8>>, Cause> {
+        let (path, beside) = (self.store.in_install(name), self.store.in_install(&format!("{name}{SUFFIX}")));
+        let Some(content) = self.on_disk(move |store| read_small(store, &path, LONGEST)).await? else {
+            return Ok(None);
+        };
+        if self.policy.control_keys.is_empty() {
+            return Ok(Some(content));
+        }
+        let path = beside.clone();
+        let signature = self.on_disk(move |store| read_small(store, &path, LONGEST_SIGNATURE)).await?;
+        let signature = signature.ok_or_else(|| Cause::Unsigned(format!("there is no {beside}")))?;
+        self.endorsed(&content, &signature, recorder).await?;
+        Ok(Some(content))
+    }
+
+    /// A body of at most `longest` bytes, in memory.
+    pub(super) async fn whole(&self, request: &Request, longest: u64) -> Result<Vec<u8>, Cause> {
         let response = match request.url.scheme() {
             "http" | "https" => self.fetch.fetch(request.clone()).await?,
             "file" => self.open_url(&request.url).await?,
@@ -97,41 +152,41 @@ impl Downloader {
             let (status, retry_after) = (response.head.status, response.head.retry_after);
             return Err(Cause::Status { status, retry_after });
         }
-        let content = collect(response).await?;
-        let (found, bytes) = (Digest::of(&content), content.len() as u64);
-        match expected {
-            Some(expected) if expected != found => {
-                Err(Cause::Mismatch { expected, found, bytes, hint: None, resumed: false })
-            }
-            _ => Ok(content),
-        }
+        collect(response, longest).await
     }
 }
 
-fn read_kept(store: &Store, path: &MacPath) -> Result<Option<Vec<u8>>, StoreError> {
+/// The control file, and its signature where one is required.
+struct Edition {
+    content: Vec<u8>,
+    signature: Option<Vec<u8>>,
+}
+
+/// Reads a file of at most `longest` bytes, if it is there.
+pub(super) fn read_small(store: &Store, path: &MacPath, longest: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let opened = match store.existing(path)? {
         Existing::Usable(opened) => opened,
         Existing::Unusable(error) => return Err(error),
         Existing::Absent => return Ok(None),
     };
     let mut content = Vec::new();
-    let read = (&*opened.file).take(LONGEST + 1).read_to_end(&mut content);
+    let read = (&*opened.file).take(longest + 1).read_to_end(&mut content);
     match read {
-        Ok(_) if content.len() as u64 <= LONGEST => Ok(Some(content)),
-        Ok(_) => Err(StoreError::io("use", path, "it is longer than 16 MiB")),
+        Ok(_) if content.len() as u64 <= longest => Ok(Some(content)),
+        Ok(_) => Err(StoreError::io("use", path, format!("it is longer than {longest} bytes"))),
         Err(error) => Err(StoreError::io("read", path, error)),
     }
 }
 
-async fn collect(response: Response) -> Result<Vec<u8>, Cause> {
-    if response.head.length.is_some_and(|length| length > LONGEST) {
-        return Err(Cause::TooLong(LONGEST));
+async fn collect(response: Response, longest: u64) -> Result<Vec<u8>, Cause> {
+    if response.head.length.is_some_and(|length| length > longest) {
+        return Err(Cause::TooLong(longest));
     }
     let (mut content, mut body) = (Vec::new(), response.body);
     while let Some(piece) = body.next().await {
         content.extend_from_slice(&piece?);
-        if content.len() as u64 > LONGEST {
-            return Err(Cause::TooLong(LONGEST));
+        if content.len() as u64 > longest {
+            return Err(Cause::TooLong(longest));
         }
     }
     match response.head.length {

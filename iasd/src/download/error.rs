@@ -1,7 +1,7 @@
 //! Why some content could not be had, and whether trying again could help.
 
 use super::{fetch::FetchError, folder::StoreError};
-use shared::{digest::Digest, event::WRONG_DIGEST, plan::retry::AttemptFailure};
+use shared::{control::signed::Refusal, digest::Digest, event::WRONG_DIGEST, plan::retry::AttemptFailure};
 use std::time::Duration;
 
 /// The content of an item, or the control file, could not be had.
@@ -20,6 +20,15 @@ impl DownloadError {
     /// Whether the same could succeed later without anybody mending something (R47).
     pub(crate) fn is_transient(&self) -> bool {
         matches!(self.cause.failure(), AttemptFailure::Transient | AttemptFailure::RetryAfter(_))
+    }
+
+    /// Whether the control file is there, but nobody whom we trust stands for it.
+    pub(crate) fn is_refusal(&self) -> bool {
+        match &self.cause {
+            Cause::Unsigned(_) => true,
+            Cause::Refused(refusal) => !refusal.passes(),
+            _ => false,
+        }
     }
 }
 
@@ -72,6 +81,20 @@ pub(crate) enum Cause {
     /// More than a control file may have (R4).
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
+    /// There is nothing where the signature of the control file should be.
+    #[error("it has no signature: {0}")]
+    Unsigned(String),
+    /// Its signature could not be had.
+    #[error("its signature, {url}: {cause}")]
+    Signature {
+        /// Where it should be.
+        url: String,
+        /// Why not.
+        cause: Box<Cause>,
+    },
+    /// What its signature says, or does not say, forbids its use.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -97,6 +120,10 @@ impl Cause {
                 AttemptFailure::WrongAddress
             }
             Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
+            Self::Signature { cause, .. } => cause.failure(),
+            Self::Refused(refusal) if refusal.passes() => AttemptFailure::Transient,
+            // Control file and signature are two uploads, and caches lag: the next attempt may find a pair.
+            Self::Unsigned(_) | Self::Refused(_) => AttemptFailure::HashMismatch,
             Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
             Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
             Self::Mismatch { .. } => AttemptFailure::HashMismatch,

@@ -14,6 +14,7 @@ mod attempt;
 mod auth;
 mod busy;
 mod control_file;
+mod control_signature;
 mod error;
 mod fetch;
 mod folder;
@@ -47,6 +48,7 @@ use crate::host::Connectivity;
 use shared::{
     digest::Digest,
     item::{Fingerprint, HashCheckPolicy},
+    minisign::PublicKey,
     settings::{HttpSettings, Settings},
 };
 use std::{
@@ -82,6 +84,7 @@ struct Policy {
     retry_delay: Duration,
     http: HttpSettings,
     dry_run: bool,
+    control_keys: Vec<PublicKey>,
 }
 
 impl Downloader {
@@ -102,6 +105,7 @@ impl Downloader {
                 retry_delay: settings.retry_delay,
                 http: settings.http.clone(),
                 dry_run: settings.dry_run,
+                control_keys: settings.control_keys.clone(),
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),

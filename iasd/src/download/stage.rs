@@ -2,7 +2,7 @@
 
 use super::{Downloader, VerifiedArtifact, error::DownloadError, folder::StoreError, queue::DownloadQueue};
 use crate::engine::{
-    needs::{Contents, Unavailable},
+    needs::{Contents, NoControlFile, Unavailable},
     recorder::Recorder,
 };
 use futures::future::BoxFuture;
@@ -46,19 +46,32 @@ impl From<&DownloadError> for Unavailable {
     }
 }
 
+impl From<DownloadError> for NoControlFile {
+    fn from(error: DownloadError) -> Self {
+        let reason = error.to_string();
+        match error {
+            error if error.is_refusal() => Self::Refused(reason),
+            error if error.is_transient() => Self::Later(reason),
+            _ => Self::Failed(reason),
+        }
+    }
+}
+
 impl Contents for DownloadStage {
     fn control_file<'a>(
         &'a self,
         url: &'a Url,
         digest: Option<Digest>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
+    ) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>> {
         Box::pin(async move {
-            self.downloader.control_file(url, digest, &self.recorder).await.map_err(|error| (&error).into())
+            self.downloader.control_file(url, digest, &self.recorder).await.map_err(Into::into)
         })
     }
 
-    fn kept_control_file<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>> {
-        Box::pin(async move { self.downloader.kept_control_file(url).await.map_err(|error| (&error).into()) })
+    fn kept_control_file<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>> {
+        Box::pin(
+            async move { self.downloader.kept_control_file(url, &self.recorder).await.map_err(Into::into) },
+        )
     }
 
     fn start(&self, items: Vec<Item>) {

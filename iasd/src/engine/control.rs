@@ -1,6 +1,6 @@
 //! Obtaining the control file: embedded, left by an earlier run, or fetched with patience (R43, R47).
 
-use super::{Ending, Engine, needs::Unavailable};
+use super::{Ending, Engine, needs::NoControlFile};
 use crate::{download::needs_network, host::Connectivity};
 use shared::{
     control::{self, Context, ControlFile, Finding, Severity},
@@ -123,9 +123,13 @@ impl Engine {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => error,
             };
-            let ends = Instant::now() + wait >= deadline;
-            if let Some(ending) = give_up(&error, ends) {
-                return Err(ending);
+            match error {
+                NoControlFile::Refused(why) => return Err(Ending::ControlFile(why)),
+                NoControlFile::Later(_) if Instant::now() + wait < deadline => {}
+                // Never a self-removal because of the network (R47): launchd starts us again.
+                NoControlFile::Later(why) | NoControlFile::Failed(why) => {
+                    return Err(Ending::Temporary(format!("control file: {why}")));
+                }
             }
             let text = format!("{error}; trying again in {} s", wait.as_secs());
             self.recorder.notice(Level::Warning, Category::Main, None, text).await;
@@ -133,11 +137,6 @@ impl Engine {
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
-}
-
-/// Never a self-removal because of the network (R47): launchd starts us again.
-fn give_up(error: &Unavailable, time_is_over: bool) -> Option<Ending> {
-    (time_is_over || !error.transient).then(|| Ending::Temporary(format!("control file: {error}")))
 }
 
 /// A URL as it may be logged: no user, no query, no fragment.

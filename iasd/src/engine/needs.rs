@@ -24,17 +24,32 @@ pub(crate) struct Unavailable {
     pub(crate) transient: bool,
 }
 
+/// There is no control file to go on with.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum NoControlFile {
+    /// Network, server or clock may recover by themselves (R47).
+    #[error("{0}")]
+    Later(String),
+    /// It could not be had, and waiting alone does not help.
+    #[error("{0}")]
+    Failed(String),
+    /// It could be had, but must not be used: its signature is missing, wrong, or forbids it.
+    #[error("{0}")]
+    Refused(String),
+}
+
 /// The download stage.
 pub(crate) trait Contents: Send + Sync {
-    /// Fetches the control file in one series of attempts (R27), checks `digest`, and stores it (R7, R90).
+    /// Fetches the control file in one series of attempts (R27), checks `digest` and, where keys are configured, its
+    /// signature, and stores it (R7, R90).
     fn control_file<'a>(
         &'a self,
         url: &'a url::Url,
         digest: Option<Digest>,
-    ) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
+    ) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>>;
 
     /// The control file an earlier run left; an error when there is none that can be trusted (R43, R116).
-    fn kept_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Result<Vec<u8>, Unavailable>>;
+    fn kept_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>>;
 
     /// Begins to download these items, in this order, and resets the ramp (R54, R55).
     fn start(&self, items: Vec<Item>);

@@ -128,7 +128,7 @@ async fn r44_a_dangerous_or_linked_install_path_ends_it_at_once() {
     fs::write(world.root().join("Library/file"), "").unwrap();
     for path in ["/Users", "/Library", "relative", "/Library/linked", "/Library/file"] {
         let error = world.load(&["--iapath", path]).await.unwrap_err();
-        assert!(matches!(error, SettingsError::InstallPath(_)), "{path}: {error}");
+        assert!(matches!(error, SettingsError::Dangerous(_)), "{path}: {error}");
     }
     let loaded = world.load(&["--iapath", "/Library/real"]).await.unwrap();
     assert_eq!(loaded.settings.install_path.as_str(), "/Library/real");

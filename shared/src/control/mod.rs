@@ -8,6 +8,7 @@ mod findings;
 mod keys;
 mod place;
 mod raw;
+pub mod signed;
 mod syntax;
 mod validate;
 mod word;

@@ -5,7 +5,6 @@
 //! a product package holds a `Distribution` and a folder with such a set for each component.
 //! Nothing here trusts a name, a length or an offset found in the file, and no payload is ever held in memory.
 
-mod base64;
 pub mod bom;
 pub mod checksum;
 pub mod cpio;

@@ -364,7 +364,7 @@ fn number(what: &str, text: &str) -> Result<u64, String> {
 fn plain_name(tag: &Tag, text: &str) -> Result<String, String> {
     let name = match tag.attribute("enctype") {
         Some("base64") => {
-            let bytes = super::base64::decode(text).ok_or("a name that is not base64 although it says so")?;
+            let bytes = crate::base64::decode(text).ok_or("a name that is not base64 although it says so")?;
             String::from_utf8_lossy(&bytes).into_owned()
         }
         _ => text.to_owned(),

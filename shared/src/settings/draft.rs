@@ -8,6 +8,7 @@ use super::{
 use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
+    minisign::PublicKey,
 };
 use plist::Value;
 
@@ -45,7 +46,7 @@ pub(super) struct Taken {
 pub(super) enum Refused {
     /// It does not fit the key (R38); only this key is ignored.
     Unfit(String),
-    /// It is an `InstallPath` that must not be used (R44); no run may begin.
+    /// It must not be used, and nothing may take its place: an `InstallPath` (R44), or keys nobody could sign with.
     Dangerous(String),
 }
 
@@ -98,6 +99,10 @@ impl Draft {
             Kind::Redirects(set) => Ok(self.put(value::redirects(value)?, set, show_redirects)),
             Kind::Headers(set) => Ok(self.put(value::headers(value)?, set, |headers| show_headers(headers))),
             Kind::Hosts(set) => Ok(self.put(value::hosts(value)?, set, |hosts| hosts.join(", "))),
+            Kind::PublicKeys(set) => {
+                let keys = value::public_keys(value).map_err(Refused::Dangerous)?;
+                Ok(self.put(keys, set, |keys| show_keys(keys)))
+            }
             Kind::ControlFile(set) => Ok(self.put(value::control_file(value)?, set, |json| {
                 format!("a control file of {} bytes", json.len())
             })),
@@ -141,7 +146,7 @@ impl Draft {
             settings.max_downloads = least;
         }
         if is_unprotected(&settings) {
-            let problem = "the control file comes over plain http and JSONHash is not set, so anybody on the way can change it";
+            let problem = "the control file comes over plain http and neither JSONHash nor ControlFileKeys is set, so anybody on the way can change it";
             warnings.push(("JSONURL", problem.to_owned()));
         }
         (settings, warnings)
@@ -186,7 +191,8 @@ fn is_unprotected(settings: &Settings) -> bool {
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    url.scheme() == "http" && settings.control_digest.is_none() && !loopback
+    let vouched = settings.control_digest.is_some() || !settings.control_keys.is_empty();
+    url.scheme() == "http" && !vouched && !loopback
 }
 
 /// A URL without user info and query, which may hold secrets.
@@ -213,6 +219,10 @@ fn show_redirects(policy: &FollowRedirects) -> String {
         FollowRedirects::All => "all",
     }
     .to_owned()
+}
+
+fn show_keys(keys: &[PublicKey]) -> String {
+    keys.iter().map(|key| key.id().to_string()).collect::<Vec<_>>().join(", ")
 }
 
 fn show_headers(headers: &[(String, Secret)]) -> String {

@@ -64,6 +64,13 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "ControlFileKeys",
+        kind: Kind::PublicKeys(|to, keys| to.settings.control_keys = keys),
+        option: "control-file-keys",
+        doc: "Public keys (minisign) of those who may sign the control file: only a signed one is used then. Without it no signature is asked for.",
+        ..PLAIN
+    },
+    Key {
         name: "HTTPAuthUser",
         kind: Kind::Text(|to, user| to.user = user),
         option: "http-auth-user",

@@ -5,6 +5,7 @@ use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
+    minisign::PublicKey,
 };
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ pub enum Kind {
     Headers(fn(&mut Draft, Vec<(String, Secret)>)),
     /// Host names.
     Hosts(fn(&mut Draft, Vec<String>)),
+    /// Public keys. A list that cannot be used as a whole must not become a weaker one, so no run begins with it.
+    PublicKeys(fn(&mut Draft, Vec<PublicKey>)),
     /// A whole control file.
     ControlFile(fn(&mut Draft, String)),
 }
@@ -62,6 +65,7 @@ impl Kind {
             Self::Redirects(_) => "none, https, all or a boolean".to_owned(),
             Self::Headers(_) => "a dictionary, or an array of {name, value}".to_owned(),
             Self::Hosts(_) => "an array of host names".to_owned(),
+            Self::PublicKeys(_) => "an array of public keys".to_owned(),
             Self::ControlFile(_) => "a dictionary like a control file".to_owned(),
         }
     }

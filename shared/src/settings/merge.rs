@@ -117,8 +117,8 @@ struct Merging {
     draft: Draft,
     origins: BTreeMap<&'static str, Effective>,
     findings: Vec<SettingsFinding>,
-    /// The install path in force must not be used.
-    dangerous: Option<SettingsFinding>,
+    /// Keys whose value in force must not be used, and without which no run may begin.
+    dangerous: BTreeMap<&'static str, SettingsFinding>,
 }
 
 impl Merging {
@@ -192,7 +192,6 @@ impl Merging {
     }
 
     fn take(&mut self, layer: &Layer, key: &'static Key, name: &str, value: &Value) -> bool {
-        let install_path = matches!(key.kind, Kind::InstallPath(_));
         match self.draft.take(key, value) {
             Ok(taken) => {
                 let (source, place) = (layer.source.clone(), layer.place(name));
@@ -202,9 +201,7 @@ impl Merging {
                     let hint = format!("expected {}", key.kind.expected());
                     self.findings.push(layer.finding(Severity::Warning, name, note).hint(hint));
                 }
-                if install_path {
-                    self.dangerous = None;
-                }
+                self.dangerous.remove(key.name);
                 true
             }
             Err(Refused::Unfit(why)) => {
@@ -214,8 +211,11 @@ impl Merging {
             }
             Err(Refused::Dangerous(why)) => {
                 let finding = layer.finding(Severity::Fatal, name, format!("not usable: {why}"));
-                self.dangerous =
-                    Some(finding.hint("use a folder of its own, such as /Library/installapplications"));
+                let hint = match key.kind {
+                    Kind::PublicKeys(_) => "an array of public keys as iasctl keygen or minisign print them",
+                    _ => "use a folder of its own, such as /Library/installapplications",
+                };
+                self.dangerous.insert(key.name, finding.hint(hint));
                 true
             }
         }
@@ -236,7 +236,8 @@ impl Merging {
             let finding = SettingsFinding::new(Severity::Warning, source, problem);
             self.findings.push(finding.about(key, place));
         }
-        self.findings.extend(self.dangerous);
+        self.findings.extend(self.dangerous.into_values());
+        self.findings.extend(unsigned_bootstrap(&self.origins));
         let mut origins = self.origins;
         let origin = |key: &'static Key| match origins.remove(key.name) {
             Some(Effective { shown, source, .. }) => Origin { key: key.name, value: shown, source },
@@ -244,6 +245,22 @@ impl Merging {
         };
         Merged { settings, origins: KEYS.iter().map(origin).collect(), findings: self.findings }
     }
+}
+
+/// `Bootstrap` cannot be signed, so it must come from where the keys come from, or from a stronger source: whoever can
+/// write there could as well exchange the keys.
+fn unsigned_bootstrap(origins: &BTreeMap<&'static str, Effective>) -> Option<SettingsFinding> {
+    let (embedded, keys) = (origins.get("Bootstrap")?, origins.get("ControlFileKeys")?);
+    if rank(&embedded.source) >= rank(&keys.source) {
+        return None;
+    }
+    let problem = format!(
+        "not usable: it is not signed, and ControlFileKeys comes from a stronger source ({})",
+        keys.source
+    );
+    let finding = SettingsFinding::new(Severity::Fatal, embedded.source.clone(), problem);
+    let hint = "move it to where ControlFileKeys is, or publish it with its signature and set JSONURL";
+    Some(finding.about("Bootstrap", embedded.place).hint(hint))
 }
 
 /// The default as a value of a source would be shown.

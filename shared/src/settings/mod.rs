@@ -18,6 +18,8 @@ mod corpus_tests;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
+mod signing_tests;
+#[cfg(test)]
 mod tests;
 
 pub use draft::{Draft, REDACTED};
@@ -28,6 +30,7 @@ use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
+    minisign::PublicKey,
 };
 use std::time::Duration;
 
@@ -105,6 +108,8 @@ pub struct Settings {
     pub control: Option<ControlSource>,
     /// `JSONHash`.
     pub control_digest: Option<Digest>,
+    /// `ControlFileKeys`: who may sign the control file. Empty: it needs no signature.
+    pub control_keys: Vec<PublicKey>,
     /// How to speak HTTP.
     pub http: HttpSettings,
     /// `HashCheckPolicy`.
@@ -167,6 +172,7 @@ impl Default for Settings {
         Self {
             control: None,
             control_digest: None,
+            control_keys: Vec::new(),
             http: HttpSettings {
                 credentials: None,
                 headers: Vec::new(),

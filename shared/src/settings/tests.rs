@@ -62,6 +62,8 @@ fn every_key_changes_the_settings() {
         <key>JSONHash</key><string>ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad</string>
         <key>HTTPHeaders</key><dict><key>X-A</key><string>b</string></dict>
         <key>HTTPAuthHosts</key><array><string>H.example</string></array>
+        <key>ControlFileKeys</key><array>
+            <string>RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI</string></array>
         <key>JSONURL</key><string>https://a.example/b.json</string>
         <key>Bootstrap</key><dict><key>userland</key><array/></dict>";
     let values = dictionary(values);

@@ -4,6 +4,7 @@ use super::duration;
 use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
+    minisign::PublicKey,
 };
 use plist::Value;
 use std::time::Duration;
@@ -213,6 +214,27 @@ pub(super) fn hosts(value: &Value) -> Fitting<Vec<String>> {
     };
     let hosts = texts.into_iter().map(host).collect::<Result<_, _>>()?;
     Ok(Fit { value: hosts, note })
+}
+
+/// Public keys; one text is a list of one, or of several with commas between. An empty list would allow everybody to
+/// sign, or nobody: it is refused.
+pub(super) fn public_keys(value: &Value) -> Fitting<Vec<PublicKey>> {
+    let (texts, note): (Vec<&str>, _) = match value {
+        Value::Array(entries) => {
+            let texts: Option<Vec<&str>> = entries.iter().map(Value::as_string).collect();
+            (texts.ok_or("found an array in which not every entry is a string")?, None)
+        }
+        Value::String(text) => (text.split(',').collect(), Some("a string is read as an array".to_owned())),
+        other => return Err(format!("found {}", name_of(other))),
+    };
+    if texts.is_empty() {
+        return Err("there is no key in it; leave it out where control files need no signature".to_owned());
+    }
+    let key = |(index, text): (usize, &&str)| {
+        text.parse().map_err(|error| format!("key {} of {}: {error}", index + 1, texts.len()))
+    };
+    let keys = texts.iter().enumerate().map(key).collect::<Result<_, _>>()?;
+    Ok(Fit { value: keys, note })
 }
 
 /// One host name, in lower case.

@@ -20,18 +20,21 @@ async fn r47_the_control_file_is_fetched_again_after_a_failure_and_kept_private(
     assert!(matches!(&site.told()[..], [EventKind::Notice { text, .. }] if text.contains("502")));
 
     let url = Url::parse(&site.server.url("/mac.json")).unwrap();
-    assert_eq!(site.downloader().kept_control_file(&url).await.unwrap(), b"{}");
+    assert_eq!(site.downloader().kept_control_file(&url, &site.recorder()).await.unwrap(), b"{}");
 }
 
 #[tokio::test]
 async fn r7_r43_a_kept_control_file_is_found_under_both_names_if_it_is_safe() {
     let site = Site::new();
     let url = Url::parse(&site.server.url("/mac.json")).unwrap();
-    assert_eq!(site.downloader().kept_control_file(&url).await.unwrap_err().cause, Cause::Missing);
+    assert_eq!(
+        site.downloader().kept_control_file(&url, &site.recorder()).await.unwrap_err().cause,
+        Cause::Missing
+    );
     site.put("/Library/installapplications/bootstrap.json", b"{}", 0o644);
-    assert_eq!(site.downloader().kept_control_file(&url).await.unwrap(), b"{}");
+    assert_eq!(site.downloader().kept_control_file(&url, &site.recorder()).await.unwrap(), b"{}");
     site.put("/Library/installapplications/bootstrap.json", b"{}", 0o666);
-    let error = site.downloader().kept_control_file(&url).await.unwrap_err();
+    let error = site.downloader().kept_control_file(&url, &site.recorder()).await.unwrap_err();
     assert!(error.to_string().contains("not safe"), "{error}");
 }
 

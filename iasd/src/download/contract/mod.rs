@@ -1,6 +1,7 @@
 //! The contract of the download stage, told against a server that misbehaves (P83).
 
 mod control_file;
+mod control_signature;
 mod faults;
 mod mirrors;
 mod place;

@@ -8,7 +8,7 @@ use super::purpose::{Purpose, purpose};
 use super::timestamp;
 use super::trust::TrustRoots;
 use super::{SigningTime, TimeProof, Verdict, chain};
-use crate::flat_package::base64;
+use crate::base64;
 use crate::flat_package::checksum::Style;
 use crate::flat_package::xar::{Contents, RawSignature, Xar, XarError};
 use std::io::{Read, Seek};

@@ -6,7 +6,7 @@ use crate::flat_package::write::{
     write_component,
 };
 use crate::flat_package::xar::EntryId;
-use crate::flat_package::{FlatPackage, base64};
+use crate::{base64, flat_package::FlatPackage};
 use std::cell::RefCell;
 use std::error::Error;
 use std::io::Cursor;

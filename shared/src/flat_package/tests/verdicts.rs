@@ -5,7 +5,7 @@ use crate::corpus;
 use crate::flat_package::checksum::Style;
 use crate::flat_package::signature::APPLE_ROOT_CA;
 use crate::flat_package::signature::{Flaw, Purpose, TimeProof, TrustRoots, Verdict};
-use crate::flat_package::{FlatPackage, base64};
+use crate::{base64, flat_package::FlatPackage};
 use std::io::{Cursor, Read as _};
 use std::path::Path;
 use std::process::Command;

@@ -1,7 +1,7 @@
 //! The room a signature takes in a package, and who fills it: the key itself stays with the caller (P39, P42).
 
 use super::WriteError;
-use crate::flat_package::{base64, checksum::Style};
+use crate::{base64, flat_package::checksum::Style};
 use std::{error::Error, fmt::Write as _};
 
 /// Signs a package's table of contents. How long the values will be is asked before the table is made, because the

@@ -1,16 +1,20 @@
-//! Base64 as certificates and odd names use it in a table of contents.
+//! Base64, as the table of contents of a package and minisign's files use it.
 
 /// Characters on one line of what [`encode_lines`] makes; the same as in packages made by Apple's tools.
 const LINE: usize = 72;
+/// As many bytes as fill a line.
+const LINE_BYTES: usize = LINE / 4 * 3;
 
 /// `bytes` as lines of base64.
-pub(super) fn encode_lines(bytes: &[u8]) -> String {
+pub(crate) fn encode_lines(bytes: &[u8]) -> String {
+    bytes.chunks(LINE_BYTES).map(encode).collect::<Vec<_>>().join("\n")
+}
+
+/// `bytes` as one line of base64.
+pub(crate) fn encode(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::with_capacity(bytes.len() * 3 / 2);
-    for (index, group) in bytes.chunks(3).enumerate() {
-        if index > 0 && index * 4 % LINE == 0 {
-            text.push('\n');
-        }
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for group in bytes.chunks(3) {
         let word = (0..3).fold(0u32, |word, place| word << 8 | u32::from(*group.get(place).unwrap_or(&0)));
         for place in 0..4 {
             let digit = DIGITS.get((word >> (18 - 6 * place) & 63) as usize).filter(|_| place <= group.len());
@@ -21,7 +25,7 @@ pub(super) fn encode_lines(bytes: &[u8]) -> String {
 }
 
 /// The bytes behind `text`; blanks are skipped, padding ends it. `None` on any other character.
-pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn decode(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
     let (mut bits, mut held) = (0u32, 0);
     for character in text.bytes().filter(|byte| !byte.is_ascii_whitespace()) {
@@ -44,6 +48,12 @@ pub(super) fn decode(text: &str) -> Option<Vec<u8>> {
     Some(bytes)
 }
 
+/// The bytes behind `text`, if it is the one way to write exactly `N` of them.
+pub(crate) fn decode_exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let bytes: [u8; N] = decode(text)?.try_into().ok()?;
+    (encode(&bytes) == text).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,6 +67,14 @@ mod tests {
             assert_eq!(encode_lines(plain.as_bytes()), text.replace('\n', ""));
         }
         assert_eq!(decode("Zm9v!"), None);
+    }
+
+    #[test]
+    fn exactly_so_many_bytes_have_one_spelling() {
+        assert_eq!(decode_exactly("Zg=="), Some(*b"f"));
+        for other in ["Zg", "Zh==", "Z g==", "Zg==Zg==", "Zg===", "Zm8="] {
+            assert_eq!(decode_exactly::<1>(other), None, "{other}");
+        }
     }
 
     #[test]
