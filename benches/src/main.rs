@@ -1,6 +1,8 @@
-//! The numbers we promise, measured against peers in the same run: `cargo run --release -p benches -- download`.
+//! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download`, and
+//! `-- kills [RUNS [SEED]]`.
 
 mod download;
+mod kills;
 mod measure;
 mod web;
 
@@ -9,7 +11,8 @@ use std::process::ExitCode;
 fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("download") => download::run(),
-        _ => Err("usage: benches download".into()),
+        Some("kills") => kills(),
+        _ => Err("usage: benches download | kills [RUNS [SEED]]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -18,6 +21,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn kills() -> Result<(), Failure> {
+    let runs = std::env::args().nth(2).map_or(Ok(250), |runs| runs.parse())?;
+    let seed = std::env::args().nth(3).map(|seed| seed.parse()).transpose()?;
+    kills::run(runs, seed)
 }
 
 /// Whatever stops a measurement.

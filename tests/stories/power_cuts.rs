@@ -2,50 +2,16 @@
 
 #![expect(clippy::expect_used, reason = "a story that cannot be told has failed")]
 
-use serde_json::json;
 use shared::{
     event::{EventKind, ItemEnd, SkipReason},
     item::ItemId,
     journal::{Durability, durability},
 };
 use std::collections::{BTreeMap, BTreeSet};
-use support::{Outcome, World};
-
-/// What each item writes to when it takes effect.
-const EFFECTS: &str = "/private/var/log/effects";
-
-/// One of everything.
-fn mixed() -> World {
-    let says = |text: &str| format!("echo {text} >> {EFFECTS}");
-    let group = json!({"parallel_group": "both"});
-    World::new()
-        .script("preflight", "look", &(says("look") + "; exit 1"), json!({}))
-        .package("setupassistant", "tools", "com.example.tools", &says("tools"), json!({}))
-        .script("setupassistant", "later", &says("later"), json!({"donotwait": true}))
-        .script("setupassistant", "left", &says("left"), group.clone())
-        .package("setupassistant", "right", "com.example.right", &says("right"), group)
-        .script(
-            "setupassistant",
-            "broken",
-            &(says("broken") + "; exit 3"),
-            json!({"fail_policy": "failable"}),
-        )
-        .file("setupassistant", "note", "/Library/Acme/note.txt", "call 42")
-        .script("userland", "root", &says("root"), json!({"file": "/Library/Acme/root.sh"}))
-        .script("userland", "user", "echo user >> /Users/ada/effects", json!({"type": "userscript"}))
-        .setting("DEPNotifyEnable", true)
-}
-
-/// How often each item took effect.
-fn effects(outcome: &Outcome) -> BTreeMap<String, usize> {
-    let mut effects = BTreeMap::new();
-    for file in [EFFECTS, "/Users/ada/effects"] {
-        for line in outcome.read(file).unwrap_or_default().lines() {
-            *effects.entry(line.to_owned()).or_default() += 1;
-        }
-    }
-    effects
-}
+use support::{
+    Outcome,
+    mixed::{ITEMS, effects, mixed, random_kills},
+};
 
 /// What may be under way when the power goes.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -96,7 +62,7 @@ fn check(instant: &str, in_flight: InFlight, outcome: &Outcome) {
     outcome.exits(0);
     let launches = outcome.state.launch;
     assert!(launches == 2, "{instant}: {launches} starts\n{}", outcome.diagnostics);
-    for name in ["look", "tools", "later", "left", "right", "broken", "root", "user"] {
+    for name in ITEMS {
         let times = effects(outcome).get(name).copied().unwrap_or(0);
         let item = outcome.state.items.values().find(|item| item.listed.name == name);
         let item = item.expect("every item is listed");
@@ -146,4 +112,19 @@ fn r79_whatever_the_instant_of_death_the_next_start_brings_the_same_end() {
     for (instant, in_flight) in instants {
         check(&instant, in_flight, &mixed().run(&["--power-cut", &instant]));
     }
+}
+
+#[test]
+fn r79_killed_at_random_instants_nothing_is_lost_and_nothing_done_twice() {
+    if !std::path::Path::new("/proc/self/task").exists() {
+        println!("skipped: without /proc nobody knows which process is iasd");
+        return;
+    }
+    let seed = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .map_or(1, |now| now.as_nanos() as u64 | 1);
+    let tally = random_kills(6, seed);
+    assert_eq!(tally.runs, 6);
+    let (lost, doubled, broken) = (&tally.lost, &tally.doubled, &tally.broken);
+    assert!(lost.is_empty() && doubled.is_empty() && broken.is_empty(), "seed {seed}: {tally:#?}");
 }

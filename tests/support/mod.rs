@@ -8,6 +8,7 @@
 pub mod fleet;
 pub mod linked;
 pub mod macho;
+pub mod mixed;
 mod outcome;
 mod programs;
 pub mod server;

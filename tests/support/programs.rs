@@ -1,11 +1,6 @@
 //! The programs under test: built when they are not current, found beside the test.
 
-use std::{
-    env,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::OnceLock,
-};
+use std::{env, path::PathBuf, process::Command, sync::OnceLock};
 
 /// The path of one of our programs: `iasd`, `iasagent` or `iasctl`.
 ///
@@ -22,7 +17,10 @@ pub fn program(name: &str) -> PathBuf {
 /// Builds all programs, as this test was built, because `cargo test` builds those of a package for its own tests only.
 fn built() -> PathBuf {
     let own = env::current_exe().expect("a test knows its own path");
-    let profile = own.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps").to_owned();
+    // Tests are in `deps` below it, a bench in the profile's folder itself.
+    let folder = own.parent().expect("a program is in a folder");
+    let profile =
+        if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder }.to_owned();
     let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.args(["build", "--quiet", "--workspace", "--bins", "--manifest-path"]);
     cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
