@@ -1,7 +1,7 @@
 //! What becomes of a run when the network is not there, or goes away (R47).
 
 use serde_json::json;
-use shared::event::ItemEnd;
+use shared::{digest::Digest, event::ItemEnd};
 use support::{Fleet, World, fleet::url, server::Reply};
 
 #[test]
@@ -32,4 +32,47 @@ fn a_mirror_steps_in_for_a_server_that_is_down() {
     outcome.exits(0);
     assert_eq!(outcome.end("Mirrored"), &ItemEnd::Done);
     assert!(outcome.diagnostics.contains(&format!("{nobody}: no connection")), "{}", outcome.diagnostics);
+}
+
+#[test]
+fn a_server_that_is_down_pauses_the_run_and_nothing_is_lost() {
+    let fleet = Fleet::new(json!({}));
+    let [first, second] = [("/first.sh", "first"), ("/second.sh", "second")]
+        .map(|(path, text)| (path, fleet.script(path, &format!("echo {text} >> /Library/done"))));
+    let item = |(path, digest): (&str, Digest), retries: u32| {
+        let file = format!("/Library/installapplications{path}");
+        let hash = digest.to_string();
+        json!({
+            "name": path, "type": "rootscript", "url": url(path), "file": file, "hash": hash,
+            "retries": retries, "retrywait": 0,
+        })
+    };
+    let control = json!({"setupassistant": [item(first, 0), item(second, 1)]});
+    fleet.server.serve("/bootstrap.json", [Reply::ok(control.to_string())]);
+    fleet.server.serve("/second.sh", [Reply::status(503)]);
+    let arguments = ["--jsonurl", &url("/bootstrap.json")];
+
+    let paused = fleet.run(&arguments);
+    paused.exits(75);
+    assert!(paused.diagnostics.contains("503"), "{}", paused.diagnostics);
+    assert!(paused.exists("/Library/installapplications"), "what is not finished is not removed");
+
+    let _ = fleet.script("/second.sh", "echo second >> /Library/done");
+    let finished = fleet.run(&arguments);
+    finished.exits(0);
+    assert_eq!(finished.read("/Library/done").as_deref(), Some("first\nsecond\n"), "each once");
+    assert_eq!(finished.state.launch, 2);
+}
+
+#[test]
+fn what_is_not_there_still_ends_the_run_by_its_policy() {
+    let fleet = Fleet::new(json!({}));
+    let gone = json!({
+        "name": "gone", "type": "rootscript", "url": url("/gone.sh"), "hash": "0".repeat(64),
+        "file": "/Library/installapplications/gone.sh", "retrywait": 0,
+    });
+    fleet.server.serve("/bootstrap.json", [Reply::ok(json!({"setupassistant": [gone]}).to_string())]);
+    let outcome = fleet.run(&["--jsonurl", &url("/bootstrap.json")]);
+    outcome.exits(1);
+    assert!(!outcome.exists("/Library/installapplications"));
 }

@@ -14,7 +14,7 @@ use shared::{
     exit::Ended,
     item::{Item, ItemKind, Phase},
     layout::MacPath,
-    plan::{planner, verdict},
+    plan::{Consequence, planner, verdict},
     sys::child::Finished,
 };
 use std::{
@@ -61,7 +61,7 @@ impl Engine {
         };
         let content = match content {
             Ok(content) => content,
-            Err(error) => return Ok(ItemEnd::DownloadFailed(error.reason)),
+            Err(error) => return pause_or_fail(item, error),
         };
         self.remember(item, &content);
         if let Some(reason) = self.unneeded(item).await {
@@ -255,6 +255,19 @@ impl Engine {
         self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), not_taken.to_string()).await;
         // The link notices the loss a moment later than the request; do not ask a dead agent again.
         tokio::time::sleep(AGENT_BREATH).await;
+    }
+}
+
+/// What passes by itself never ends a run for good: where its policy would, the run pauses, and goes on with this item
+/// when it is started again (docs/decisions/0007).
+fn pause_or_fail(item: &Item, Unavailable { reason, transient }: Unavailable) -> Result<ItemEnd, Ending> {
+    let end = ItemEnd::DownloadFailed(reason);
+    let ends_the_run = verdict::after(&end, item.fail_policy) == Consequence::Abort;
+    match end {
+        ItemEnd::DownloadFailed(reason) if transient && ends_the_run => {
+            Err(Ending::Temporary(format!("{} \"{}\": {reason}", item.id, item.name)))
+        }
+        end => Ok(end),
     }
 }
 
