@@ -82,7 +82,7 @@ fn example(key: &Key) -> String {
         "HTTPHeaders" => return "<dict><key>X-Fleet</key><string>example</string></dict>".to_owned(),
         "HTTPAuthHosts" => return "<array><string>mdm.example.com</string></array>".to_owned(),
         "ControlFileKeys" => {
-            let key = "RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI";
+            let key = "RWT+Tslp/MjK3orRAIWunKYXOYgYuU1EbhG0hRbE1GERWS6/Q2xMxk2c";
             return format!("<array><string>{key}</string></array>");
         }
         "Bootstrap" => return "<dict><key>userland</key><array/></dict>".to_owned(),

@@ -20,6 +20,10 @@ use url::Url;
 /// No more news of progress than this.
 const NEWS_EVERY: Duration = Duration::from_millis(100);
 
+/// What a server says that is none: a network that wants a login answers for it.
+pub(super) const WEB_PAGE: &str =
+    "; the answer is a web page: is there a captive portal or a login in the way?";
+
 /// What one content is fetched for.
 #[derive(Debug, Clone)]
 pub(crate) struct Job {
@@ -191,7 +195,7 @@ fn hint(head: &Head) -> Option<&'static str> {
     if head.content_encoding.is_some() {
         Some("; the server sent it compressed, although that was not asked for")
     } else if head.content_type.as_deref() == Some("text/html") {
-        Some("; the answer is a web page: is there a captive portal or a login in the way?")
+        Some(WEB_PAGE)
     } else {
         None
     }

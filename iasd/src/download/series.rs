@@ -2,7 +2,7 @@
 
 use super::{
     Downloader,
-    attempt::{Failed, Job, Received},
+    attempt::{Failed, Job, Received, WEB_PAGE},
     error::{Cause, DownloadError},
     fetch::{Request, is_loopback, needs_network, shown},
     identity::identity,
@@ -14,7 +14,7 @@ use super::{
 use crate::engine::recorder::Recorder;
 use shared::{
     event::{Category, EventKind, Level},
-    item::{HashCheckPolicy, Item, Source},
+    item::{HashCheckPolicy, Item, ItemKind, Source},
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
@@ -55,6 +55,8 @@ pub(crate) struct Series<'a> {
     budget: u32,
     previous: Option<Content>,
     partial: Option<Partial>,
+    /// The last failure that passes by itself, and the attempt in which it came.
+    passing: Option<(u32, Cause)>,
     fresh: bool,
 }
 
@@ -84,6 +86,7 @@ impl Downloader {
             requests,
             previous: None,
             partial: None,
+            passing: None,
             fresh: true,
         }
     }
@@ -139,6 +142,9 @@ impl Series<'_> {
         };
         let cut_off = matches!(cause, Cause::Fetch(_)) && self.is_cut_off();
         let failure = if cut_off { AttemptFailure::Offline } else { cause.failure() };
+        if matches!(failure, AttemptFailure::Transient | AttemptFailure::RetryAfter(_)) {
+            self.passing = Some((attempt, cause.clone()));
+        }
         let wait = self.schedule.next_wait(failure, chance());
         let fact = EventKind::DownloadAttemptFailed {
             id: self.item.id,
@@ -150,7 +156,19 @@ impl Series<'_> {
         match wait {
             Some(_) if cut_off => Ok(Step::CutOff),
             Some(wait) => Ok(Step::Wait(wait)),
-            None => Err(self.failed(cause)),
+            None => {
+                let cause = self.most_hopeful(cause, attempt);
+                Err(self.failed(cause))
+            }
+        }
+    }
+
+    /// Why the last round failed: a server that is down counts before one that does not have the content.
+    fn most_hopeful(&mut self, last: Cause, attempt: u32) -> Cause {
+        let passes = self.passing.take().filter(|(round, _)| *round == attempt).map(|(_, cause)| cause);
+        match (passes, &last) {
+            (Some(passes), Cause::Fetch(_) | Cause::Status { .. } | Cause::Mismatch { .. }) => passes,
+            _ => last,
         }
     }
 
@@ -237,6 +255,10 @@ impl Series<'_> {
                 return Ok(placed.await?);
             }
             (_, None) => Cause::NoHash,
+            // Somebody answered in the server's place, and will not for ever.
+            (_, Some(_)) if hint == Some(WEB_PAGE) && !is_placed(self.item.kind) => {
+                Cause::Suspicious(WEB_PAGE)
+            }
             (_, Some(expected)) => {
                 Cause::Mismatch { expected, found: content.digest, bytes: content.bytes, hint, resumed }
             }
@@ -246,6 +268,11 @@ impl Series<'_> {
         self.downloader.on_disk(move |_| partial.discard()).await?;
         Err(cause)
     }
+}
+
+/// A file that is placed as it is may well be a web page.
+fn is_placed(kind: ItemKind) -> bool {
+    matches!(kind, ItemKind::RootFile | ItemKind::UserFile)
 }
 
 /// A number from 0 to 1, to keep a fleet from returning in step (R28).

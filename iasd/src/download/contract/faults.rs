@@ -150,7 +150,9 @@ async fn a_compressed_body_nobody_asked_for_is_named_as_the_reason() {
 async fn a_captive_portal_is_not_taken_for_a_package() {
     let portal = Reply::ok("<html>Welcome to Hotel").header("Content-Type", "text/html; charset=utf-8");
     let (_, result) = fetch(vec![portal.clone()], b"package").await;
-    assert!(result.unwrap_err().to_string().contains("captive portal"));
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("captive portal"), "{error}");
+    assert!(error.is_transient(), "whoever logs in makes it go away");
 
     let mut site = Site::new();
     site.settings.hash_check = HashCheckPolicy::Warning;

@@ -188,3 +188,18 @@ async fn a_file_on_this_mac_may_be_a_mirror() {
     let artifact = two.site.obtain(&Item { mirrors, ..two.item(b"x") }).await.unwrap();
     assert_eq!(two.site.content(&artifact), b"x");
 }
+
+#[tokio::test]
+async fn a_server_that_is_down_is_why_it_failed_whatever_the_other_one_says() {
+    let body = pattern(5000);
+    for other in [Reply::status(404), Reply::ok(pattern(4999)), Reply::redirect("ftp://files.example/x")] {
+        let label = format!("{other:?}").chars().take(60).collect::<String>();
+        for replies in [[Reply::status(503), other.clone()], [other, Reply::status(503)]] {
+            let [first, second] = replies.map(|reply| vec![reply]);
+            let error = Mirrored::new(first, second).obtain(&body).await.unwrap_err();
+            assert!(error.is_transient() && error.to_string().contains("503"), "{label}: {error}");
+        }
+    }
+    let both = Mirrored::new(vec![Reply::status(404)], vec![Reply::ok(pattern(4999))]);
+    assert!(!both.obtain(&body).await.unwrap_err().is_transient());
+}

@@ -1,7 +1,7 @@
 //! Whether a control file may be used where only certain keys may speak: who signed it, is it the newest, is it still valid.
 //!
 //! Nothing of the file is read for that but its bytes. What [`judge`] accepts is to be remembered before it is used
-//! ([`Endorsement::remembered`]), so that no older edition passes later.
+//! ([`Endorsement::remember`]), so that no older edition passes later.
 
 mod terms;
 
