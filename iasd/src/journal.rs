@@ -10,4 +10,6 @@ mod writer;
 mod tests;
 
 pub(crate) use found::open;
-pub(crate) use writer::{Checkpoint, Death, Journal, Passing, Trouble};
+pub(crate) use writer::{Checkpoint, Journal, Trouble};
+#[cfg(feature = "simulated")]
+pub(crate) use writer::{Death, Passing};

@@ -12,5 +12,6 @@ mod network;
 mod once;
 mod policies;
 mod power_cuts;
+mod repair;
 mod signatures;
 mod standalone;

@@ -186,6 +186,16 @@ impl World {
         Outcome::of(&output, &root, Some(self.folder))
     }
 
+    /// Runs it to its end, and leaves the Mac for another run.
+    ///
+    /// # Panics
+    /// When the programs cannot be started.
+    #[must_use]
+    pub fn again(&self, arguments: &[&str]) -> Outcome {
+        let output = self.command(arguments).output().expect("iasctl can be started");
+        Outcome::of(&output, &self.root(), None)
+    }
+
     /// Starts it, and comes back at once; its events go to standard output.
     ///
     /// # Panics

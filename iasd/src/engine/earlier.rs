@@ -17,7 +17,7 @@ impl Engine {
     /// Files that a finished run placed, with the digests they have now.
     pub(super) async fn placed(&self, control: &ControlFile) -> BTreeMap<MacPath, Digest> {
         let mut placed = BTreeMap::new();
-        let Past::Finished(repair) = &self.past else { return placed };
+        let Some(repair) = self.past.repair() else { return placed };
         for item in items(control).filter(|item| matches!(item.kind, ItemKind::RootFile | ItemKind::UserFile))
         {
             if repair.done.contains_key(&item.fingerprint())
@@ -31,11 +31,12 @@ impl Engine {
 
     /// Takes over what earlier starts of this run did: their files for cleanup, and an end that was already decided.
     pub(super) async fn recall(&self, control: &ControlFile, plan: &Plan) -> Result<(), Ending> {
-        let Past::Interrupted(state) = &self.past else { return Ok(()) };
+        let Past::Interrupted { state, .. } = &self.past else { return Ok(()) };
         let mut reasons = Vec::new();
         for settled in plan.phases.iter().flat_map(|phase| &phase.over) {
             let listed = &settled.listed;
             let before = state.items.get(&listed.id);
+            let before = before.filter(|before| before.listed.fingerprint == listed.fingerprint);
             if before.is_some_and(|before| before.state == ItemState::Running) {
                 let text =
                     "was under way when the run was cut off; nobody waits for it, so it counts as started";
@@ -57,15 +58,14 @@ impl Engine {
 
     /// Whether an earlier start of this run downloaded the item's file: then it is not one that was there before.
     pub(super) fn created_before(&self, item: &Item) -> bool {
-        let Past::Interrupted(state) = &self.past else { return false };
+        let Past::Interrupted { state, .. } = &self.past else { return false };
         let before = state.items.get(&item.id).filter(|before| before.created);
         before.is_some_and(|before| before.listed.fingerprint == Some(item.fingerprint()))
     }
 
     /// Whether a run was finished before, and nothing of what it did is missing, changed or failed.
     pub(super) fn is_repaired(&self, plan: &Plan) -> bool {
-        let finished = matches!(self.past, Past::Finished(_));
-        finished && plan.is_over() && plan.over().all(|over| over.end.is_skipped())
+        self.past.repair().is_some() && plan.is_over() && plan.over().all(|over| over.end.is_skipped())
     }
 }
 

@@ -43,7 +43,8 @@ impl Ending {
     /// The same in one word, for the journal.
     pub(crate) fn end(&self) -> RunEnd {
         match self {
-            Self::Completed | Self::NothingToRepair => RunEnd::Completed,
+            Self::Completed => RunEnd::Completed,
+            Self::NothingToRepair => RunEnd::NothingToRepair,
             Self::DryRun => RunEnd::DryRun,
             Self::PreflightPassed => RunEnd::PreflightPassed,
             Self::Aborted(_) => RunEnd::Aborted,
@@ -57,6 +58,7 @@ impl Ending {
     pub(crate) fn kept(end: RunEnd, summary: &str) -> Option<Self> {
         match end {
             RunEnd::Completed => Some(Self::Completed),
+            RunEnd::NothingToRepair => Some(Self::NothingToRepair),
             RunEnd::PreflightPassed => Some(Self::PreflightPassed),
             RunEnd::Aborted => Some(Self::Aborted(summary.trim_start_matches(ABORTED).to_owned())),
             RunEnd::DryRun | RunEnd::Refused | RunEnd::Paused | RunEnd::GaveUp => None,

@@ -28,6 +28,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 type Then = Box<dyn FnOnce() + Send>;
 
 /// What passes the journal; only facts are kept.
+#[cfg_attr(not(feature = "simulated"), expect(dead_code, reason = "only rehearsals look at it"))]
 pub(crate) enum Passing<'a> {
     /// A fact.
     Fact(&'a Event),
@@ -37,6 +38,7 @@ pub(crate) enum Passing<'a> {
 
 /// When a rehearsed power cut hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "simulated"), expect(dead_code, reason = "only rehearsals look at it"))]
 pub(crate) enum Death {
     /// Before what passes is kept.
     Before,

@@ -25,14 +25,14 @@ pub(super) struct Began {
 
 /// What a start begins with: decided by the journal, the boot session and the time.
 pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
-    let state = match start {
-        Start::Anew { before: None } => RunState::default(),
+    let (state, before) = match start {
+        Start::Anew { before: None } => (RunState::default(), [].as_slice()),
         Start::Anew { before: Some(before) } => {
             let done = before.iter().map(|kept| (kept.item.clone(), kept.digest)).collect();
             let past = Past::Finished(Repair { done, ..Repair::default() });
             return Began { state: RunState::default(), past, decided: None };
         }
-        Start::GoOn { state, .. } => (**state).clone(),
+        Start::GoOn { state, before } => ((**state).clone(), before.as_slice()),
     };
     let summary = state.finished.as_ref().map_or("", |(_, summary)| summary);
     let kept = state.end.and_then(|end| Ending::kept(end, summary));
@@ -45,6 +45,6 @@ pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
         }
         None => None,
     };
-    let past = if state.seq > 0 { Past::Interrupted(Box::new(state.clone())) } else { Past::Nothing };
+    let past = if state.seq > 0 { Past::interrupted(state.clone(), before) } else { Past::Nothing };
     Began { state, past, decided }
 }

@@ -108,6 +108,8 @@ pub enum RunEnd {
     DryRun,
     /// Preflight found that nothing is needed (R49).
     PreflightPassed,
+    /// An earlier run did everything, and it is still in place.
+    NothingToRepair,
     /// A failure policy ended it (R93).
     Aborted,
     /// The control file cannot be used; nothing was executed (R15).
@@ -122,6 +124,6 @@ impl RunEnd {
     /// Whether the run is over for good, so that cleanup follows (R80) and a further start repairs.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::PreflightPassed | Self::Aborted)
+        matches!(self, Self::Completed | Self::PreflightPassed | Self::NothingToRepair | Self::Aborted)
     }
 }

@@ -37,9 +37,38 @@ pub enum Past {
     #[default]
     Nothing,
     /// This run was begun, and was killed or paused.
-    Interrupted(Box<RunState>),
+    Interrupted {
+        /// As its journal left it.
+        state: Box<RunState>,
+        /// What is done already, if it was a repair: that still holds when the control file is another one now.
+        repair: Option<Repair>,
+    },
     /// A run came to its end.
     Finished(Repair),
+}
+
+impl Past {
+    /// The past of a run that is gone on with; `before` is what it started from itself.
+    #[must_use]
+    pub fn interrupted(state: RunState, before: &[Kept]) -> Self {
+        let repair = (!before.is_empty()).then(|| {
+            let known = by_item(before);
+            let mut done = known.clone();
+            done.extend(done_in(&state, &known).map(|kept| (kept.item, kept.digest)));
+            Repair { done, ..Repair::default() }
+        });
+        Self::Interrupted { state: Box::new(state), repair }
+    }
+
+    /// What is done already, if a run was finished before.
+    #[must_use]
+    pub fn repair(&self) -> Option<&Repair> {
+        match self {
+            Self::Nothing => None,
+            Self::Interrupted { repair, .. } => repair.as_ref(),
+            Self::Finished(repair) => Some(repair),
+        }
+    }
 }
 
 /// What `state`, the state of a finished run, leaves for the next one: the items that are done. `before` is what the
@@ -49,9 +78,16 @@ pub(super) fn kept(state: &RunState, before: Vec<Kept>) -> Vec<Kept> {
     if state.end == Some(RunEnd::PreflightPassed) {
         return before;
     }
-    let before: BTreeMap<Fingerprint, Option<Digest>> =
-        before.into_iter().map(|kept| (kept.item, kept.digest)).collect();
-    let done = |item: &ItemStatus| -> Option<Kept> {
+    done_in(state, &by_item(&before)).collect()
+}
+
+fn by_item(kept: &[Kept]) -> BTreeMap<Fingerprint, Option<Digest>> {
+    kept.iter().map(|kept| (kept.item.clone(), kept.digest)).collect()
+}
+
+/// The items that a run has done, or has found done `before`.
+fn done_in(state: &RunState, before: &BTreeMap<Fingerprint, Option<Digest>>) -> impl Iterator<Item = Kept> {
+    state.items.values().filter_map(|item: &ItemStatus| {
         let fingerprint = item.listed.fingerprint.clone()?;
         let ItemState::Ended(end) = &item.state else { return None };
         let digest = match end {
@@ -63,6 +99,5 @@ pub(super) fn kept(state: &RunState, before: Vec<Kept>) -> Vec<Kept> {
             _ => item.digest,
         };
         Some(Kept { item: fingerprint, digest })
-    };
-    state.items.values().filter_map(done).collect()
+    })
 }

@@ -186,6 +186,18 @@ fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
 }
 
 #[test]
+fn a_repair_that_was_cut_off_still_knows_what_finished_runs_did() {
+    let before = [Kept { item: print("A"), digest: None }];
+    // Cut off before the control file could be had, and after an item was done.
+    let early = Past::interrupted(folded(vec![started(1, "one")]), &before);
+    assert!(early.repair().unwrap().done.contains_key(&print("A")));
+    let begun = vec![started(1, "one"), loaded("{}", Vec::new()), finished(B, ItemEnd::Done)];
+    let late = Past::interrupted(folded(begun.clone()), &before);
+    assert_eq!(late.repair().unwrap().done.len(), 2, "both what was and what was added");
+    assert_eq!(Past::interrupted(folded(begun), &[]).repair(), None, "the first run is no repair");
+}
+
+#[test]
 fn r81_a_run_that_is_over_is_cleaned_up_before_anything_else() {
     let mut kinds = whole_run();
     kinds.pop();

@@ -103,15 +103,17 @@ impl Plan {
 /// Gates, in order: what happened before (R79), `skip_if` (R23), receipt (R21), a digest where one is demanded (R85).
 #[must_use]
 pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy, past: &Past) -> Plan {
-    let past = match past {
-        // Another control file: what its items were to do counts no more (R79).
-        Past::Interrupted(state) if state.control != Some(control.digest) => &Past::Nothing,
-        past => past,
+    let past = &match past {
+        // Another control file: what its items were to do counts no more (R79), what finished runs did still does.
+        Past::Interrupted { state, repair } if state.control != Some(control.digest) => {
+            repair.clone().map_or(Past::Nothing, Past::Finished)
+        }
+        past => past.clone(),
     };
     let situation = Situation { facts, hash_check, past };
     let preflight_passed = match past {
         Past::Nothing => None,
-        Past::Interrupted(state) => state.preflight_passed,
+        Past::Interrupted { state, .. } => state.preflight_passed,
         Past::Finished(_) => Some(false),
     };
     Plan { phases: Phase::ALL.map(|phase| situation.phase(phase, control.phase(phase))), preflight_passed }
@@ -159,7 +161,7 @@ impl Situation<'_> {
     fn over(&self, listed: &Listed, entry: &Entry) -> Option<ItemEnd> {
         match (self.past, entry) {
             (Past::Nothing, _) => None,
-            (Past::Interrupted(state), entry) => earlier::ended(listed.id, entry, state),
+            (Past::Interrupted { state, .. }, entry) => earlier::ended(listed.id, entry, state),
             (Past::Finished(repair), Entry::Item(item)) => earlier::needs_no_repair(item, repair, self.facts),
             (Past::Finished(_), Entry::Ignored(..) | Entry::Malformed(..)) => None,
         }

@@ -4,7 +4,7 @@
 //! drives the progress bar that way (R101); then those lines are written instead, because DEPNotify has one bar only.
 
 use shared::{
-    event::{EventKind, Listed},
+    event::{EventKind, Listed, RunEnd},
     exit::ExitCode,
     item::{ItemId, ItemKind, Phase},
     settings::DepNotifySettings,
@@ -76,6 +76,8 @@ impl Steps {
                 let reset = if self.open.is_empty() { self.reset_once() } else { None };
                 std::iter::once(step).chain(reset).collect()
             }
+            // There was no bar.
+            EventKind::RunFinished { end: RunEnd::NothingToRepair, .. } => Vec::new(),
             EventKind::RunFinished { exit: ExitCode::Finished | ExitCode::Aborted, .. }
                 if self.determinate =>
             {
@@ -162,7 +164,7 @@ fn is_announced(id: ItemId, state: &RunState) -> bool {
 mod tests {
     use super::{super::super::sample, *};
     use proptest::prelude::*;
-    use shared::event::{Event, ItemEnd, Over, RunEnd, SkipReason};
+    use shared::event::{Event, ItemEnd, Over, SkipReason};
 
     fn lines(settings: &DepNotifySettings, kinds: Vec<EventKind>) -> Vec<String> {
         let mut dialect = Dialect::of(settings);
