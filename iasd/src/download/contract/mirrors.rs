@@ -160,8 +160,12 @@ async fn r121_what_is_meant_for_one_server_is_not_shown_to_another() {
     let own = options(&mut item);
     own.credentials = Some(("me".into(), Secret("secret".into())));
     own.headers = vec![("X-Token".into(), Secret("token".into()))];
-    let error = two.site.obtain(&item).await.unwrap_err();
-    assert!(error.to_string().contains("401"), "{error}");
+    assert!(two.site.obtain(&item).await.is_err());
+    let refused =
+        two.site.told().into_iter().any(
+            |fact| matches!(&fact, EventKind::DownloadAttemptFailed { error, .. } if error.contains("401")),
+        );
+    assert!(refused, "the other server asks for what it must not get");
     assert_eq!(two.site.server.seen()[0].header("x-token"), Some("token"));
     for asked in two.other.seen() {
         assert_eq!((asked.header("x-token"), asked.header("authorization")), (None, None));
