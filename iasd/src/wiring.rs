@@ -113,7 +113,8 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
     }
-    folders::prepare(host.root(), &settings).map_err(|error| Refused::new(ExitCode::Configuration, error))?;
+    let refused = |error| Refused::new(ExitCode::Configuration, error);
+    folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
     let lock = RunLock::take(host.root(), &settings.install_path).map_err(|error| match error {
         LockError::Held(_) => Refused::new(ExitCode::Temporary, error),
         LockError::Failed { .. } => Refused::new(ExitCode::Configuration, error),

@@ -39,11 +39,16 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
-    fetch::needs_network, http::Http, stage::DownloadStage, store::Store, tls::Network,
+    fetch::needs_network,
+    folder::{Folder, Missing, StoreError},
+    http::Http,
+    stage::DownloadStage,
+    store::Store,
+    tls::Network,
     verify::VerifiedArtifact,
 };
 
-use self::{busy::Busy, fetch::Fetch, folder::StoreError, hosts::Hosts};
+use self::{busy::Busy, fetch::Fetch, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
