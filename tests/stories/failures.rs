@@ -2,7 +2,10 @@
 
 use serde_json::json;
 use shared::{event::ItemEnd, exit::Ended};
-use support::World;
+use support::{
+    World,
+    server::{Reply, Server},
+};
 
 #[test]
 fn r94_a_tolerated_failure_is_told_and_changes_nothing_else() {
@@ -100,23 +103,31 @@ fn p41_a_preinstall_that_fails_leaves_neither_files_nor_a_receipt() {
 }
 
 #[test]
-fn r57_a_download_or_a_user_script_that_fails_ends_its_batch_as_a_root_script_does() {
-    let member = |policy: &str| json!({"parallel_group": "a", "fail_policy": policy});
+fn r57_a_download_or_a_user_script_that_fails_lets_the_siblings_that_have_begun_run_to_their_end() {
+    let member = || json!({"parallel_group": "a", "fail_policy": "failable"});
+    let sibling = "touch /Library/begun; sleep 0.3; touch /Library/sibling";
+    let world = || World::new().script("userland", "Sibling", sibling, member());
+    let next = |world: World| world.script("userland", "Next", "touch /Library/next", json!({}));
+
     let user =
         json!({"type": "userscript", "parallel_group": "a", "fail_policy": "failure_is_not_an_option"});
+    let fails = "while [ ! -e /Library/begun ]; do sleep 0.1 || exit 9; done; exit 5";
+    let script = next(world().script("userland", "User", fails, user)).run(&[]);
+    assert_eq!(script.end("User"), &ItemEnd::ExecutionFailed(Ended::Exited(5)));
+
+    let (server, world) = (Server::start().unwrap(), world());
+    server.serve("/gone.sh", [Reply::status(404).after(world.root().join("Library/begun"))]);
     let gone = json!({
         "name": "Gone", "type": "rootscript", "hash": "0".repeat(64), "retries": 0, "parallel_group": "a",
-        "url": "https://bootstrap.example.com/gone.sh", "file": "/Library/installapplications/gone.sh",
+        "url": server.url("/gone.sh"), "file": "/Library/installapplications/gone.sh",
     });
-    let world = || World::new().script("userland", "Sibling", "touch /Library/sibling", member("failable"));
-    let next = |world: World| world.script("userland", "Next", "touch /Library/next", json!({}));
-    let script = next(world().script("userland", "User", "exit 5", user)).run(&[]);
-    let download = next(world().item("userland", gone)).run(&[]);
-    assert_eq!(script.end("User"), &ItemEnd::ExecutionFailed(Ended::Exited(5)));
+    let download = next(world.item("userland", gone)).run(&[]);
     assert!(matches!(download.end("Gone"), ItemEnd::DownloadFailed(_)));
+
     for outcome in [script, download] {
         outcome.exits(1);
         assert_eq!(outcome.end("Sibling"), &ItemEnd::Done);
+        assert!(outcome.exists("/Library/sibling"));
         assert!(outcome.is_not_begun("Next") && !outcome.exists("/Library/next"));
     }
 }

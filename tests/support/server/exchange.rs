@@ -1,7 +1,7 @@
 //! One connection: requests read, answers written, faults committed.
 
 use super::{
-    Seen, Shared,
+    PATIENCE, Seen, Shared,
     reply::{Body, Ranges, Reply},
 };
 use std::{
@@ -9,12 +9,14 @@ use std::{
     fs::File,
     io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// No request of a test is longer.
 const LONGEST_LINE: u64 = 64 * 1024;
 const PIECE: usize = 256 * 1024;
+/// How often a file that is waited for is looked for.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// Answers requests until the client goes away, or a fault ends the connection.
 pub(super) fn serve(stream: impl Read + Write, shared: &Shared) -> io::Result<()> {
@@ -52,6 +54,12 @@ fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
 fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Shared) -> io::Result<bool> {
     let out = stream.get_mut();
     let Some(reply) = shared.reply(seen) else { return send(out, &Reply::status(404), (200, 0, None)) };
+    if let Some(file) = &reply.after {
+        let asked = Instant::now();
+        while !file.exists() && asked.elapsed() < PATIENCE {
+            thread::sleep(GLANCE);
+        }
+    }
     if let Some(garbage) = &reply.garbage {
         out.write_all(garbage)?;
         out.flush()?;

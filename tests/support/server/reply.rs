@@ -28,6 +28,7 @@ pub struct Reply {
     pub(super) throttle: Option<(usize, Duration)>,
     pub(super) guard: Option<Guard>,
     pub(super) etag: Option<String>,
+    pub(super) after: Option<PathBuf>,
 }
 
 /// How `Range` is treated.
@@ -69,6 +70,7 @@ impl Reply {
             throttle: None,
             guard: None,
             etag: None,
+            after: None,
         }
     }
 
@@ -164,6 +166,13 @@ impl Reply {
     #[must_use]
     pub fn refusing_ranges(mut self) -> Self {
         self.ranges = Ranges::Refused;
+        self
+    }
+
+    /// Answers only once this file is there.
+    #[must_use]
+    pub fn after(mut self, file: impl Into<PathBuf>) -> Self {
+        self.after = Some(file.into());
         self
     }
 
