@@ -14,6 +14,7 @@ pub mod version;
 pub mod facts;
 
 pub mod item;
+pub mod user_info;
 
 pub mod event;
 pub mod state;

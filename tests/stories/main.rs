@@ -3,6 +3,7 @@
 mod advice;
 mod agent;
 mod batches;
+mod credentials;
 mod dialects;
 mod ending;
 mod example;

@@ -45,7 +45,7 @@ impl Downloader {
         digest: Option<Digest>,
         recorder: &Recorder,
     ) -> Result<Vec<u8>, DownloadError> {
-        let request = self.request(&Source { url: url.clone(), options: FetchOptions::default() });
+        let request = self.control_request(url.clone());
         let mut schedule =
             RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay);
         self.warn_of_http(url, recorder).await;
@@ -123,6 +123,12 @@ impl Downloader {
             Ok(edition.content)
         })
         .await
+    }
+
+    /// How to ask for the control file, or for what belongs to it on the same host.
+    pub(super) fn control_request(&self, url: Url) -> Request {
+        let credentials = self.policy.control_credentials.clone();
+        self.request(&Source { url, options: FetchOptions { credentials, ..FetchOptions::default() } })
     }
 
     /// What was kept as `name`, checked.

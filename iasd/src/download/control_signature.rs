@@ -12,7 +12,6 @@ use crate::engine::recorder::Recorder;
 use shared::{
     control::signed::{Endorsement, Newest, judge},
     event::{Category, Level},
-    item::{FetchOptions, Source},
     layout::newest_control_file,
     minisign,
     plan::retry::AttemptFailure,
@@ -32,7 +31,7 @@ impl Downloader {
     pub(super) async fn signature(&self, url: &Url) -> Result<Vec<u8>, Cause> {
         let url = beside(url);
         let at = shown(&url);
-        let request = self.request(&Source { url, options: FetchOptions::default() });
+        let request = self.control_request(url);
         self.whole(&request, LONGEST_SIGNATURE).await.map_err(|cause| match cause {
             cause if cause.failure() == AttemptFailure::ClientError => {
                 Cause::Unsigned(format!("{at}: {cause}"))
@@ -103,8 +102,8 @@ mod tests {
         for (url, signature) in [
             ("https://a.example/ias/mac.json", "https://a.example/ias/mac.json.sig"),
             (
-                "https://u:p@a.example:8443/a%20b.json?sv=1&sig=x#y",
-                "https://u:p@a.example:8443/a%20b.json.sig?sv=1&sig=x#y",
+                "https://a.example:8443/a%20b.json?sv=1&sig=x#y",
+                "https://a.example:8443/a%20b.json.sig?sv=1&sig=x#y",
             ),
             ("https://a.example/", "https://a.example/.sig"),
             ("file:///private/seed.json", "file:///private/seed.json.sig"),

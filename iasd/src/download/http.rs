@@ -1,7 +1,8 @@
 //! [`Fetch`] over reqwest: connections, TLS, proxies, redirects and challenges of one GET.
 //!
 //! What is sent to whom is decided here (R118–R123, R126): headers and credentials go to the first origin only and
-//! never over plain http, unless that is this computer. The decisions themselves are pure (`redirect`, `auth`).
+//! never over plain http, unless that is this computer. The engine would send what stands in a URL unasked, so no URL
+//! with a user reaches it. The decisions themselves are pure (`redirect`, `auth`).
 
 use super::{
     auth::{self, Answer, Tried},
@@ -12,7 +13,7 @@ use super::{
 };
 use futures::{FutureExt as _, future::BoxFuture};
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE};
-use shared::item::Secret;
+use shared::{item::Secret, user_info};
 use std::{
     collections::HashMap,
     error::Error,
@@ -44,7 +45,8 @@ impl Http {
         Self { tls: Tls::new(), network, clients: Mutex::default() }
     }
 
-    async fn ask(&self, request: Request) -> Result<Response, FetchError> {
+    async fn ask(&self, mut request: Request) -> Result<Response, FetchError> {
+        user_info::take(&mut request.url);
         self.network.reach(&request.url)?;
         let mut trail = Trail::new(request.url.clone(), request.follow);
         let (mut here, mut tried, mut answer) = (request.url.clone(), Tried::Nothing, None);

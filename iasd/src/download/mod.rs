@@ -52,7 +52,7 @@ use self::{busy::Busy, fetch::Fetch, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
-    item::{Fingerprint, HashCheckPolicy},
+    item::{Fingerprint, HashCheckPolicy, Secret},
     minisign::PublicKey,
     settings::{HttpSettings, Settings},
 };
@@ -90,6 +90,7 @@ struct Policy {
     http: HttpSettings,
     dry_run: bool,
     control_keys: Vec<PublicKey>,
+    control_credentials: Option<(String, Secret)>,
 }
 
 impl Downloader {
@@ -111,6 +112,7 @@ impl Downloader {
                 http: settings.http.clone(),
                 dry_run: settings.dry_run,
                 control_keys: settings.control_keys.clone(),
+                control_credentials: settings.control_credentials.clone(),
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),

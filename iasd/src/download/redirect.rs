@@ -1,7 +1,7 @@
 //! Which redirects are followed (R122): a pure decision about the next URL.
 
 use super::fetch::{FetchError, shown};
-use shared::item::FollowRedirects;
+use shared::{item::FollowRedirects, user_info};
 use url::Url;
 
 /// No server needs more (R122).
@@ -20,14 +20,16 @@ impl Trail {
         Self { visited: vec![url], follow }
     }
 
-    /// Where `location`, found at `here`, leads.
+    /// Where `location`, found at `here`, leads; without the user name and password it may bring (R121).
     ///
     /// # Errors
     /// When the policy forbids it, it leaves https, it is no web address, it loops, or there were too many.
     pub(crate) fn next(&mut self, here: &Url, location: &str) -> Result<Url, FetchError> {
-        let Ok(to) = here.join(location) else {
+        let Ok(mut to) = here.join(location) else {
             return Err(FetchError::Redirect { to: "?".into(), why: "the Location header is no URL" });
         };
+        // Whoever redirects does not decide as whom we ask.
+        user_info::take(&mut to);
         match self.refusal(here, &to) {
             Some(why) => Err(FetchError::Redirect { to: shown(&to), why }),
             None => {
@@ -74,6 +76,8 @@ mod tests {
             (All, "https://a/x/1", "2", Some("https://a/x/2")),
             (All, "http://a/x", "http://b/y", Some("http://b/y")),
             (All, "http://a/x", "https://b/y", Some("https://b/y")),
+            (All, "https://a/x", "https://me:secret@b/y", Some("https://b/y")),
+            (All, "https://a/x", "https://me:secret@a/x", Option::None),
             (All, "https://a/x", "http://a/x", Option::None),
             (All, "https://a/x", "file:///etc/passwd", Option::None),
             (All, "https://a/x", "https://", Option::None),

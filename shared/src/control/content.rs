@@ -9,6 +9,7 @@ use super::{
 use crate::{
     digest::Digest,
     item::{FetchOptions, HashCheckPolicy, Secret, Source},
+    user_info,
 };
 use std::time::Duration;
 use url::{Host, Url};
@@ -182,34 +183,19 @@ fn address(json: &Json<'_>) -> Coerced<Url> {
     })
 }
 
-/// Credentials written into a URL are used like `username` and `password`, and leave the URL, which is logged.
+/// Credentials written into a URL are used like `username` and `password`, and leave the URL.
 fn without_user_info(
     item: &mut Examination<'_, '_>,
     key: &str,
     mut url: Url,
 ) -> (Url, Option<(String, Secret)>) {
-    if url.username().is_empty() && url.password().is_none() {
-        return (url, None);
+    let taken = user_info::take(&mut url);
+    if taken.is_some() {
+        let problem =
+            Problem::warning("a user name or password in the URL is taken as username and password");
+        item.tell(key, problem.hint("move it to the keys username and password"));
     }
-    let user = unescaped(url.username());
-    let password = Secret(unescaped(url.password().unwrap_or_default()));
-    // Only URLs without a host refuse this, and those carry no user.
-    let _ = url.set_username("").and_then(|()| url.set_password(None));
-    let problem = Problem::warning("a user name or password in the URL is taken as username and password");
-    item.tell(key, problem.hint("move it to the keys username and password"));
-    (url, Some((user, password)))
-}
-
-fn unescaped(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|pair| std::str::from_utf8(pair).ok());
-        let escaped = hex.filter(|_| *byte == b'%').and_then(|pair| u8::from_str_radix(pair, 16).ok());
-        bytes.push(escaped.unwrap_or(*byte));
-        rest = if escaped.is_some() { after.get(2..).unwrap_or_default() } else { after };
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+    (url, taken)
 }
 
 fn warn_of_plain_http(item: &mut Examination<'_, '_>, key: &str, url: &Url, options: &FetchOptions) {

@@ -1,7 +1,7 @@
 //! Settings in the making: values are put in source by source, and what several keys decide together is decided last.
 
 use super::{
-    ControlSource, Settings, duration, install_path,
+    ControlSource, HttpSettings, Settings, duration, install_path,
     keys::{Key, Kind},
     value::{self, Fit, Fitting},
 };
@@ -9,6 +9,7 @@ use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
     minisign::PublicKey,
+    user_info,
 };
 use plist::Value;
 
@@ -136,6 +137,13 @@ impl Draft {
                 None
             }
         };
+        if let Some(ControlSource::Url(url)) = &mut settings.control
+            && let Some(user_info) = user_info::take(url)
+        {
+            let (credentials, problem) = of_control_file(user_info, url, &settings.http);
+            settings.control_credentials = credentials;
+            warnings.push(("JSONURL", problem));
+        }
         settings.http.auth_hosts = self.hosts.unwrap_or_else(|| own_host(settings.control.as_ref()));
         if settings.min_downloads > settings.max_downloads {
             let (least, most) = (settings.min_downloads, settings.max_downloads);
@@ -182,17 +190,40 @@ fn own_host(control: Option<&ControlSource>) -> Vec<String> {
     }
 }
 
+/// What becomes of the user name and the password that stood in `JSONURL`, and what to tell of it.
+fn of_control_file(
+    user_info: (String, Secret),
+    url: &url::Url,
+    http: &HttpSettings,
+) -> (Option<(String, Secret)>, String) {
+    if http.credentials.is_some() {
+        let problem = "the user name or password in the URL is not used, because HTTPAuthUser is set";
+        return (None, format!("{problem}; remove it from the URL"));
+    }
+    if is_readable_on_the_way(url) {
+        let problem = "the user name or password in the URL is not used, because it would go over plain http";
+        return (None, format!("{problem}; use https"));
+    }
+    let problem = "a user name or password in the URL is taken as that of the control file's host";
+    (Some(user_info), format!("{problem}; move it to HTTPAuthUser and HTTPAuthPassword"))
+}
+
 /// Whether nothing vouches for the control file (R90).
 fn is_unprotected(settings: &Settings) -> bool {
     let Some(ControlSource::Url(url)) = &settings.control else { return false };
+    let vouched = settings.control_digest.is_some() || !settings.control_keys.is_empty();
+    !vouched && is_readable_on_the_way(url)
+}
+
+/// Whether others can read and change what is sent (R118).
+fn is_readable_on_the_way(url: &url::Url) -> bool {
     let loopback = match url.host() {
         Some(url::Host::Domain(name)) => name == "localhost",
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
         Some(url::Host::Ipv6(address)) => address.is_loopback(),
         None => false,
     };
-    let vouched = settings.control_digest.is_some() || !settings.control_keys.is_empty();
-    url.scheme() == "http" && !vouched && !loopback
+    url.scheme() == "http" && !loopback
 }
 
 /// A URL without user info and query, which may hold secrets.

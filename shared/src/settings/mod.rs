@@ -108,6 +108,8 @@ pub struct Settings {
     pub control: Option<ControlSource>,
     /// `JSONHash`.
     pub control_digest: Option<Digest>,
+    /// User name and password that stood in `JSONURL`, for its host alone and only when it asks (R120, R121).
+    pub control_credentials: Option<(String, Secret)>,
     /// `ControlFileKeys`: who may sign the control file. Empty: it needs no signature.
     pub control_keys: Vec<PublicKey>,
     /// How to speak HTTP.
@@ -172,6 +174,7 @@ impl Default for Settings {
         Self {
             control: None,
             control_digest: None,
+            control_credentials: None,
             control_keys: Vec::new(),
             http: HttpSettings {
                 credentials: None,

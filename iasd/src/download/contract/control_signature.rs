@@ -176,6 +176,18 @@ async fn r43_a_kept_control_file_is_believed_by_its_signature_only() {
 }
 
 #[tokio::test]
+async fn r121_what_stood_in_jsonurl_answers_for_both_files_and_only_when_asked() {
+    let mut site = signed_site();
+    site.settings.control_credentials = Some(("me".into(), shared::item::Secret("hunter2".into())));
+    site.server.serve("/mac.json", [Reply::ok("{}").basic("me", "hunter2")]);
+    site.server.serve("/mac.json.sig", [signature("{}", "serial:1").basic("me", "hunter2")]);
+    control_file(&site).await.unwrap();
+    let asked: Vec<_> =
+        site.server.seen().iter().map(|seen| seen.header("authorization").is_some()).collect();
+    assert_eq!(asked, [false, true, false, true]);
+}
+
+#[tokio::test]
 async fn r121_the_signature_is_asked_for_with_the_same_credentials_and_follows_the_same_redirects() {
     let mut site = signed_site();
     site.settings.http.headers = vec![("X-Token".into(), shared::item::Secret("t".into()))];

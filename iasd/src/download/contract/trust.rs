@@ -142,6 +142,20 @@ async fn r118_http_is_warned_of_once_for_each_host() {
 }
 
 #[tokio::test]
+async fn r121_user_info_in_an_address_is_never_sent_unasked() {
+    let (site, other) = (Site::new(), Server::start().unwrap());
+    let with_user = |url: String| url.replace("http://", "http://me:hunter2@");
+    other.serve("/y", [Reply::ok("x")]);
+    site.server.serve("/x", [Reply::redirect(&with_user(other.url("/y")))]);
+    let artifact = site.obtain(&item(0, &with_user(site.server.url("/x")), Some(Digest::of(b"x")))).await;
+    assert!(artifact.is_ok(), "{artifact:?}");
+    for seen in [site.server.seen(), other.seen()].concat() {
+        assert_eq!(seen.header("authorization"), None, "{}", seen.target);
+    }
+    assert!(!format!("{:?}", site.told()).contains("hunter2"), "secrets are never told");
+}
+
+#[tokio::test]
 async fn r122_redirects_follow_the_policy_and_never_leave_https() {
     let (site, plain) = (Site::tls(), Server::start().unwrap());
     plain.serve("/x", [Reply::ok("x")]);
