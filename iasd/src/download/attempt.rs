@@ -12,6 +12,7 @@ use futures::StreamExt as _;
 use shared::{
     event::Progress,
     item::{ItemId, ItemKind},
+    plan::room::LOOK_EVERY,
 };
 use std::time::Duration;
 use tokio::time::Instant;
@@ -142,47 +143,62 @@ impl Downloader {
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
         let before = partial.have();
-        let mut intake = self.on_disk(move |_| partial.begin()).await?;
+        let mut intake = self.on_disk(move |store| partial.begin(store)).await?;
         let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
-        let arrived = arrive(body, &mut intake, (before, length), tell).await;
+        let arrived = self.arrive(body, &mut intake, (before, length), tell).await;
         let (partial, content) = intake.finish();
-        match (arrived, length) {
-            (Err(Cause::Store(error)), _) => Err(Cause::Store(error).into()),
-            (Err(cause), _) => Err(Failed { cause, partial: Some(partial) }),
+        let cause = match (arrived, length) {
+            (Err(cause), _) => cause,
             (Ok(()), Some(announced)) if announced != content.bytes => {
-                let cause = Cause::Length { received: content.bytes, announced };
-                // Too many bytes are no beginning of anything.
-                Err(Failed { cause, partial: (content.bytes < announced).then_some(partial) })
+                Cause::Length { received: content.bytes, announced }
             }
             (Ok(()), _) => {
-                Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None })
+                return Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None });
+            }
+        };
+        // A disk that refuses gets back what it gave, and a body without end is the beginning of nothing.
+        let hopeless = matches!(cause, Cause::Store(_) | Cause::Endless { .. });
+        if hopeless || !partial.is_of_use(job.compared) {
+            // The failure is what counts.
+            let _ = self.on_disk(move |_| partial.discard()).await;
+            return Err(cause.into());
+        }
+        Err(Failed { cause, partial: Some(partial) })
+    }
+
+    /// Takes pieces until the body ends, or more came than was announced, or than a body without a length may have.
+    async fn arrive(
+        &self,
+        mut body: Body,
+        intake: &mut Intake,
+        (before, length): (u64, Option<u64>),
+        tell: impl Fn(u64),
+    ) -> Result<(), Cause> {
+        let (mut received, mut told) = (before, None::<Instant>);
+        let mut look_at = received.saturating_add(LOOK_EVERY);
+        while let Some(piece) = body.next().await {
+            let piece = piece?;
+            received = received.saturating_add(piece.len() as u64);
+            intake.take(&piece).map_err(Cause::Store)?;
+            if length.is_some_and(|length| received > length) {
+                break;
+            }
+            if length.is_none() && received > self.policy.longest_unannounced {
+                return Err(Cause::Endless { received, room: None });
+            }
+            if length.is_none() && received >= look_at {
+                look_at = received.saturating_add(LOOK_EVERY);
+                let full = |error| Cause::Endless { received, room: Some(error) };
+                intake.look_at_the_disk(&self.store).map_err(full)?;
+            }
+            if told.is_none_or(|at| at.elapsed() >= NEWS_EVERY) {
+                told = Some(Instant::now());
+                tell(received);
             }
         }
+        tell(received);
+        Ok(())
     }
-}
-
-/// Takes pieces until the body ends, or more came than was announced.
-async fn arrive(
-    mut body: Body,
-    intake: &mut Intake,
-    (before, length): (u64, Option<u64>),
-    tell: impl Fn(u64),
-) -> Result<(), Cause> {
-    let (mut received, mut told) = (before, None::<Instant>);
-    while let Some(piece) = body.next().await {
-        let piece = piece?;
-        received = received.saturating_add(piece.len() as u64);
-        intake.take(&piece).map_err(Cause::Store)?;
-        if length.is_some_and(|length| received > length) {
-            break;
-        }
-        if told.is_none_or(|at| at.elapsed() >= NEWS_EVERY) {
-            told = Some(Instant::now());
-            tell(received);
-        }
-    }
-    tell(received);
-    Ok(())
 }
 
 /// A rest belongs to what is there only if both agree about the whole.

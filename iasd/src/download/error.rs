@@ -58,6 +58,14 @@ pub(crate) enum Cause {
         /// What should have come.
         announced: u64,
     },
+    /// The server announced no length, and more came than can be meant, or than the disk has room for.
+    #[error("{received} bytes came, and no end of it was announced{}", room_text(.room.as_ref()))]
+    Endless {
+        /// What came.
+        received: u64,
+        /// What the disk has to say about it, where it was the disk that ended it.
+        room: Option<StoreError>,
+    },
     /// The content is not what `hash` says.
     #[error("{WRONG_DIGEST} {found} ({bytes} bytes), expected {expected}{}", .hint.unwrap_or_default())]
     Mismatch {
@@ -127,10 +135,16 @@ impl Cause {
             Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
             Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
             Self::Mismatch { .. } => AttemptFailure::HashMismatch,
-            Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => AttemptFailure::WrongAddress,
+            Self::Endless { .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
+                AttemptFailure::WrongAddress
+            }
             Self::NoHash | Self::Store(_) | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
         }
     }
+}
+
+fn room_text(room: Option<&StoreError>) -> String {
+    room.map_or_else(String::new, |error| format!("; {error}"))
 }
 
 /// A status with its name, where people may not know it by heart.

@@ -54,6 +54,7 @@ use shared::{
     digest::Digest,
     item::{Fingerprint, HashCheckPolicy, Secret},
     minisign::PublicKey,
+    plan::room::LONGEST_UNANNOUNCED,
     settings::{HttpSettings, Settings},
 };
 use std::{
@@ -91,6 +92,8 @@ struct Policy {
     dry_run: bool,
     control_keys: Vec<PublicKey>,
     control_credentials: Option<(String, Secret)>,
+    /// The longest body that does not say how long it is.
+    longest_unannounced: u64,
 }
 
 impl Downloader {
@@ -113,6 +116,7 @@ impl Downloader {
                 dry_run: settings.dry_run,
                 control_keys: settings.control_keys.clone(),
                 control_credentials: settings.control_credentials.clone(),
+                longest_unannounced: LONGEST_UNANNOUNCED,
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),

@@ -6,7 +6,7 @@
 use super::{
     fetch::{Head, Resume},
     folder::{Folder, StoreError, kind, stat},
-    store::{Content, Opened, Place, Store, create_anew, read_pieces, remove},
+    store::{Content, Opened, Place, Store, create_anew, create_new, read_pieces, remove},
 };
 use rustix::{
     fd::AsFd as _,
@@ -97,10 +97,11 @@ impl Partial {
         let work = store.work()?;
         let path = store.in_work(&part_name(key));
         remove(&work, &note_name(key), &path)?;
-        let file = create_anew(&work, &part_name(key), &path)?;
-        if let Some(length) = note.length {
-            store.reserve(&work, length)?;
+        remove(&work, &part_name(key), &path)?;
+        if note.length.is_some() {
+            store.reserve(&work, 0, note.length)?;
         }
+        let file = create_new(&work, &part_name(key), &path)?;
         let text = serde_json::to_vec(&note).map_err(|error| StoreError::io("describe", &path, error))?;
         create_anew(&work, &note_name(key), &path)?
             .write_all(&text)
@@ -136,11 +137,21 @@ impl Partial {
         self.note.length == Some(self.have)
     }
 
+    /// Whether a later attempt can go on with it, or with what other servers give; `compared`: whether a `hash` decides.
+    pub(crate) fn is_of_use(&self, compared: bool) -> bool {
+        let fits = self.note.length.is_none_or(|length| self.have <= length);
+        let known = self.note.validator(compared).is_some() || (compared && self.note.length.is_some());
+        self.have > 0 && fits && (known || self.is_whole())
+    }
+
     /// Begins to take what comes: digests what is there already, so that the digest covers the whole file (R125).
     ///
     /// # Errors
-    /// When the disk refuses.
-    pub(crate) fn begin(mut self) -> Result<Intake, StoreError> {
+    /// When the disk refuses, or has no room for the rest (R117).
+    pub(crate) fn begin(mut self, store: &Store) -> Result<Intake, StoreError> {
+        if self.have > 0 && !self.is_whole() {
+            store.reserve(&self.work, self.have, self.note.length)?;
+        }
         let mut digester = Digester::default();
         let read = self.file.rewind().and_then(|()| {
             read_pieces(&mut self.file, |piece| {
@@ -192,11 +203,30 @@ impl Intake {
         Ok(())
     }
 
+    /// Checks that a body that does not say how long it is leaves enough of the disk (R117).
+    ///
+    /// # Errors
+    /// When it does not.
+    pub(crate) fn look_at_the_disk(&self, store: &Store) -> Result<(), StoreError> {
+        store.reserve(&self.partial.work, self.partial.have, None)
+    }
+
     /// No more pieces come: the file, and what is in it.
     pub(crate) fn finish(self) -> (Partial, Content) {
         let content = Content { digest: self.digester.finish(), bytes: self.partial.have };
         (self.partial, content)
     }
+}
+
+/// Removes what lies there under `key`, if anything does.
+///
+/// # Errors
+/// When the disk refuses.
+pub(crate) fn forget(store: &Store, key: &str) -> Result<(), StoreError> {
+    let work = store.work()?;
+    let path = store.in_work(&part_name(key));
+    remove(&work, &note_name(key), &path)?;
+    remove(&work, &part_name(key), &path)
 }
 
 fn part_name(key: &str) -> String {

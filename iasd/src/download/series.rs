@@ -7,7 +7,7 @@ use super::{
     fetch::{Request, is_loopback, needs_network, shown},
     identity::identity,
     local::finished,
-    partial::{Partial, key},
+    partial::{Partial, forget, key},
     store::{Content, Place},
     verify::{Verdict, VerifiedArtifact, judge},
 };
@@ -157,9 +157,19 @@ impl Series<'_> {
             Some(_) if cut_off => Ok(Step::CutOff),
             Some(wait) => Ok(Step::Wait(wait)),
             None => {
+                self.forget().await;
                 let cause = self.most_hopeful(cause, attempt);
                 Err(self.failed(cause))
             }
+        }
+    }
+
+    /// What came of content that no `hash` vouches for serves no later run.
+    async fn forget(&self) {
+        if !self.job.compared {
+            let key = self.job.key.clone();
+            // The failure of the series is what counts.
+            let _ = self.downloader.on_disk(move |store| forget(store, &key)).await;
         }
     }
 

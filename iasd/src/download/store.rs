@@ -10,6 +10,7 @@ use shared::{
     digest::{Digest, Digester},
     item::ItemKind,
     layout::{MacPath, WORK_FOLDER},
+    plan::room,
 };
 use std::{
     fs::File,
@@ -154,12 +155,12 @@ impl Store {
         }
     }
 
-    /// Checks that a transfer of `length` bytes finds room for it and a tenth more, in the work folder (R117).
+    /// Checks that what is missing of a transfer, of which `have` bytes are there, finds room in the work folder (R117).
     ///
     /// # Errors
     /// When it does not.
-    pub(crate) fn reserve(&self, work: &Folder, length: u64) -> Result<(), StoreError> {
-        let needed = length.saturating_add(length / 10);
+    pub(crate) fn reserve(&self, work: &Folder, have: u64, length: Option<u64>) -> Result<(), StoreError> {
+        let needed = room::needed(have, length);
         let free = work.free_bytes()?;
         if free >= needed {
             return Ok(());
@@ -257,7 +258,7 @@ impl Store {
         place: &Place,
     ) -> Result<Opened, StoreError> {
         let (target, work) = (&place.path, self.work()?);
-        self.reserve(&work, content.bytes)?;
+        self.reserve(&work, 0, Some(content.bytes))?;
         let mut copy = create_anew(&work, name, target)?;
         let mut digester = Digester::default();
         let copied = read_at_pieces(from, |piece| {

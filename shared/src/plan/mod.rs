@@ -6,6 +6,7 @@ mod earlier;
 mod mirrors;
 pub mod planner;
 pub mod retry;
+pub mod room;
 pub mod verdict;
 
 pub use planner::{Batch, PhasePlan, Plan, Settled, plan};

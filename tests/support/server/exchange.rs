@@ -123,6 +123,12 @@ fn send(out: &mut impl Write, reply: &Reply, plan: (u16, u64, Option<String>)) -
     out.write_all(head.as_bytes())?;
     let end = [reply.drop_after, reply.stall_after].into_iter().flatten().min();
     body(out, reply, (first, end.unwrap_or(left).min(left)))?;
+    if reply.endless {
+        // Until the client goes away.
+        loop {
+            body(out, reply, (0, left))?;
+        }
+    }
     if reply.chunked && end.is_none() {
         out.write_all(b"0\r\n\r\n")?;
     }

@@ -20,6 +20,7 @@ pub struct Reply {
     pub(super) body: Body,
     pub(super) announced: Option<u64>,
     pub(super) chunked: bool,
+    pub(super) endless: bool,
     pub(super) ranges: Ranges,
     pub(super) drop_after: Option<u64>,
     pub(super) stall_after: Option<u64>,
@@ -62,6 +63,7 @@ impl Reply {
             body,
             announced: None,
             chunked: false,
+            endless: false,
             ranges: Ranges::Honoured,
             drop_after: None,
             stall_after: None,
@@ -118,6 +120,13 @@ impl Reply {
     pub fn chunked(mut self) -> Self {
         self.chunked = true;
         self
+    }
+
+    /// Sends the body again and again, in chunks, until the client goes away.
+    #[must_use]
+    pub fn endless(mut self) -> Self {
+        self.endless = true;
+        self.chunked()
     }
 
     /// Closes the connection after so many bytes of the body.

@@ -54,7 +54,8 @@ async fn r4_a_control_file_longer_than_16_mib_is_refused_before_it_is_held() {
     let long = vec![b' '; (16 << 20) + 1];
     site.server.serve("/long.json", [Reply::ok(long.clone())]);
     site.server.serve("/chunked.json", [Reply::ok(long).chunked()]);
-    for path in ["/long.json", "/chunked.json"] {
+    site.server.serve("/endless.json", [Reply::ok(vec![b' '; 1 << 16]).endless()]);
+    for path in ["/long.json", "/chunked.json", "/endless.json"] {
         let error = control_file(&site, path, None).await.unwrap_err();
         assert!(error.to_string().contains("longer than 16777216 bytes") && !error.is_transient(), "{error}");
     }

@@ -91,6 +91,7 @@ async fn a_signature_that_cannot_be_had_is_no_refusal() {
         (Reply::status(503), "overloaded"),
         (Reply::ok("x").drop_after(0), "mac.json.sig"),
         (Reply::ok(vec![b'x'; 20_000]), "longer than 16384 bytes"),
+        (Reply::ok("xxxxxxxxxxxxxxxx").endless(), "longer than 16384 bytes"),
     ] {
         let site = signed_site();
         site.server.serve("/mac.json", [Reply::ok("{}")]);

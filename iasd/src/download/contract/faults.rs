@@ -172,6 +172,77 @@ async fn r117_a_transfer_that_cannot_fit_is_not_begun() {
     assert_eq!(site.server.seen().len(), 1, "another attempt would not help");
 }
 
+/// How many files are in the work folder.
+fn left_behind(site: &Site) -> usize {
+    fs::read_dir(site.on_disk("/Library/installapplications/.work")).unwrap().count()
+}
+
+#[tokio::test]
+async fn r117_a_body_without_end_is_cut_off_and_gives_back_the_disk() {
+    let (site, other) = (Site::new(), Server::start().unwrap());
+    site.server.serve("/x", [Reply::ok(pattern(100_000)).endless().etag("\"one\"")]);
+    other.serve("/x", [Reply::ok("good")]);
+    let mut wanted = site.item(0, "/x", b"good");
+    let error = site.obtain_below(&wanted, 1 << 20).await.unwrap_err();
+    assert!(error.to_string().contains("no end of it was announced") && !error.is_transient(), "{error}");
+    assert_eq!(
+        (site.server.seen().len(), left_behind(&site)),
+        (1, 0),
+        "it would not end the next time either"
+    );
+
+    let mirror =
+        Source { url: url::Url::parse(&other.url("/x")).unwrap(), options: options(&mut wanted).clone() };
+    wanted.mirrors.push(mirror);
+    site.obtain_below(&wanted, 1 << 20).await.expect("another server may do better");
+}
+
+#[tokio::test]
+async fn r124_a_body_that_goes_on_behind_its_announced_end_is_a_failure() {
+    let body = pattern(50_000);
+    let first = Reply::ok(body.clone()).etag("\"one\"").drop_after(20_000);
+    let rest = Reply::ok(body.clone()).etag("\"one\"").endless();
+    let (site, result) = fetch(vec![first, rest], &body).await;
+    let error = result.unwrap_err();
+    assert!(error.to_string().contains("50000 were announced") && error.is_transient(), "{error}");
+    assert_eq!(left_behind(&site), 0, "too many bytes are the beginning of nothing");
+}
+
+#[tokio::test]
+async fn r125_what_no_later_attempt_can_go_on_with_is_not_kept() {
+    let mut site = Site::new();
+    site.settings.hash_check = HashCheckPolicy::Ignore;
+    for (place, reply) in
+        [Reply::ok(pattern(5000)), Reply::ok(pattern(5000)).etag("\"one\"")].into_iter().enumerate()
+    {
+        site.server.serve("/x", [reply.drop_after(1000)]);
+        let error = site.obtain(&site.item(u32::try_from(place).unwrap(), "/x", b"x")).await.unwrap_err();
+        assert!(error.is_transient(), "{error}");
+        assert_eq!(left_behind(&site), 0);
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_all_headers_is_given_up() {
+    let many = format!("HTTP/1.1 200 OK\r\n{}", "X-Filler: and so on\r\n".repeat(100_000));
+    let one = format!("HTTP/1.1 200 OK\r\nX-Filler: {}\r\n\r\n", "x".repeat(4 << 20));
+    for head in [many, one] {
+        let (_, result) = fetch(vec![Reply::garbage(head), Reply::ok("x")], b"x").await;
+        assert!(result.is_ok(), "the next attempt met a server that answers: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn r122_a_server_that_redirects_for_ever_is_asked_eleven_times() {
+    let site = Site::new();
+    for hop in 0..30 {
+        site.server.serve(&format!("/{hop}"), [Reply::redirect(&format!("/{}", hop + 1))]);
+    }
+    let error = site.obtain(&site.item(0, "/0", b"x")).await.unwrap_err();
+    assert!(error.to_string().contains("more than ten redirects") && !error.is_transient(), "{error}");
+    assert_eq!(site.server.seen().len(), 11);
+}
+
 #[tokio::test]
 async fn nobody_there_is_a_transient_failure() {
     let site = Site::new();

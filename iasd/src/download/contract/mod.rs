@@ -114,7 +114,22 @@ impl Site {
 
     /// One item obtained by a stage of its own, as in a run.
     async fn obtain(&self, item: &Item) -> Result<VerifiedArtifact, DownloadError> {
-        let (downloader, recorder) = (Arc::new(self.downloader()), self.recorder());
+        self.obtain_by(self.downloader(), item).await
+    }
+
+    /// The same, where a body that does not say how long it is may have `longest` bytes.
+    async fn obtain_below(&self, item: &Item, longest: u64) -> Result<VerifiedArtifact, DownloadError> {
+        let mut downloader = self.downloader();
+        downloader.policy.longest_unannounced = longest;
+        self.obtain_by(downloader, item).await
+    }
+
+    async fn obtain_by(
+        &self,
+        downloader: Downloader,
+        item: &Item,
+    ) -> Result<VerifiedArtifact, DownloadError> {
+        let (downloader, recorder) = (Arc::new(downloader), self.recorder());
         if item.source.is_none() {
             return downloader.local(item, &recorder).await;
         }
