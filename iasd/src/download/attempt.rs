@@ -6,6 +6,8 @@ use super::{
     fetch::{Body, Head, Request, Response, Resume},
     head::{Meaning, meaning},
     partial::{Intake, Note, Partial},
+    peek::peek,
+    portal::{Answer, Portal, is_html, recognise},
     store::Content,
 };
 use futures::StreamExt as _;
@@ -18,12 +20,13 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
+/// The answer goes on after what is there already.
+const PARTIAL_CONTENT: u16 = 206;
 /// No more news of progress than this.
 const NEWS_EVERY: Duration = Duration::from_millis(100);
 
-/// What a server says that is none: a network that wants a login answers for it.
-pub(super) const WEB_PAGE: &str =
-    "; the answer is a web page: is there a captive portal or a login in the way?";
+/// What may explain a wrong digest, and where nothing compares the content, makes it unusable.
+const COMPRESSED: &str = "; the server sent it compressed, although that was not asked for";
 
 /// What one content is fetched for.
 #[derive(Debug, Clone)]
@@ -38,6 +41,8 @@ pub(crate) struct Job {
     pub(crate) key: String,
     /// Whether a `hash` decides in the end.
     pub(crate) compared: bool,
+    /// Whether it may well be a web page.
+    pub(crate) page: bool,
 }
 
 /// Content that is there as a whole, not judged yet.
@@ -51,6 +56,8 @@ pub(crate) struct Received {
     pub(crate) resumed: bool,
     /// What may explain a wrong digest.
     pub(crate) hint: Option<&'static str>,
+    /// What speaks for a login page, if anything does; a right digest speaks louder.
+    pub(crate) portal: Option<Portal>,
     /// The URL that answered, when that is another one than was asked.
     pub(crate) answered_by: Option<Url>,
 }
@@ -77,32 +84,38 @@ impl Downloader {
         left: Option<Partial>,
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
-        let (response, kept) = match left {
+        let (answer, left) = match left {
             Some(whole) if whole.is_whole() => {
                 let nothing_more = (futures::stream::empty().boxed(), whole.length());
                 return self.receive(job, whole, nothing_more, news).await;
             }
             left => self.ask(job, left).await?,
         };
-        let hint = hint(&response.head);
-        if let Some(why) = hint.filter(|_| !job.compared && is_suspicious(job.kind, &response.head)) {
-            return Err(Cause::Suspicious(why).into());
+        let Response { url, head, body } = answer;
+        let hint = head.content_encoding.is_some().then_some(COMPRESSED);
+        if let Some(why) = hint.filter(|_| !job.compared) {
+            return Err(Failed { cause: Cause::Suspicious(why), partial: left });
         }
-        let partial = match kept {
-            Some(partial) => partial,
-            None => {
-                let (note, key) = (Note::new(&job.request.url, &response.head), job.key.clone());
-                self.on_disk(move |store| Partial::new(store, &key, note)).await?
+        let (partial, body, portal) = match left {
+            Some(partial) if head.status == PARTIAL_CONTENT => (partial, body, None),
+            left => {
+                let (first, body) = peek(body).await;
+                let portal = recognise(&Answer::new(&job.request.url, (&url, &head), &first));
+                if let Some(portal) = portal.clone().filter(|_| is_certain(job, &first)) {
+                    // What came before is the beginning of the content all the same.
+                    return Err(Failed { cause: Cause::Portal(portal), partial: left });
+                }
+                let (note, key) = (Note::new(&job.request.url, &head), job.key.clone());
+                (self.on_disk(move |store| Partial::new(store, &key, note)).await?, body, portal)
             }
         };
         let length = partial.length();
-        let mut received = self.receive(job, partial, (response.body, length), news).await?;
-        received.hint = hint;
-        received.answered_by = (response.url != job.request.url).then_some(response.url);
-        Ok(received)
+        let received = self.receive(job, partial, (body, length), news).await?;
+        let answered_by = (url != job.request.url).then_some(url);
+        Ok(Received { hint, portal, answered_by, ..received })
     }
 
-    /// Asks until the answer is the content, or the rest of it: at most twice, the second time for everything.
+    /// Asks until the answer is the content, or the rest of what is `left`: at most twice, the second time for everything.
     async fn ask(&self, job: &Job, left: Option<Partial>) -> Result<(Response, Option<Partial>), Failed> {
         let mut left = left;
         loop {
@@ -112,12 +125,11 @@ impl Downloader {
                 Err(cause) => return Err(Failed { cause, partial: left }),
             };
             match meaning(&response.head, resume.as_ref()) {
-                Meaning::Whole(_) => return Ok((response, None)),
+                Meaning::Whole(_) => return Ok((response, left)),
                 Meaning::Rest(total) if fits(left.as_ref(), total) => return Ok((response, left)),
                 Meaning::Rest(_) | Meaning::StartOver => left = None,
                 Meaning::Failure => {
-                    let Head { status, retry_after, .. } = response.head;
-                    return Err(Failed { cause: Cause::Status { status, retry_after }, partial: left });
+                    return Err(Failed { cause: refused(&job.request.url, &response), partial: left });
                 }
             }
         }
@@ -153,7 +165,15 @@ impl Downloader {
                 Cause::Length { received: content.bytes, announced }
             }
             (Ok(()), _) => {
-                return Ok(Received { partial, content, resumed: before > 0, hint: None, answered_by: None });
+                let resumed = before > 0;
+                return Ok(Received {
+                    partial,
+                    content,
+                    resumed,
+                    hint: None,
+                    portal: None,
+                    answered_by: None,
+                });
             }
         };
         // A disk that refuses gets back what it gave, and a body without end is the beginning of nothing.
@@ -206,18 +226,16 @@ fn fits(left: Option<&Partial>, total: u64) -> bool {
     left.is_some_and(|partial| partial.length().is_none_or(|length| length == total))
 }
 
-/// What about the answer may explain content that is not the expected one.
-fn hint(head: &Head) -> Option<&'static str> {
-    if head.content_encoding.is_some() {
-        Some("; the server sent it compressed, although that was not asked for")
-    } else if head.content_type.as_deref() == Some("text/html") {
-        Some(WEB_PAGE)
-    } else {
-        None
-    }
+/// What a status that gives no content means.
+pub(super) fn refused(asked: &Url, response: &Response) -> Cause {
+    let Head { status, retry_after, .. } = response.head;
+    let portal = recognise(&Answer::new(asked, (&response.url, &response.head), &[]));
+    portal.map_or(Cause::Status { status, retry_after }, Cause::Portal)
 }
 
-/// Whether content that no `hash` vouches for must not be taken for what was wanted.
-fn is_suspicious(kind: ItemKind, head: &Head) -> bool {
-    head.content_encoding.is_some() || !matches!(kind, ItemKind::RootFile | ItemKind::UserFile)
+/// Whether what looks like a login page can be nothing else: no digest will speak for it, or the bytes are a web page,
+/// which no package and no script is.
+fn is_certain(job: &Job, first: &[u8]) -> bool {
+    let placed = matches!(job.kind, ItemKind::RootFile | ItemKind::UserFile);
+    if job.compared { !placed && is_html(first) } else { !job.page }
 }

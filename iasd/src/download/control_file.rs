@@ -5,11 +5,14 @@
 
 use super::{
     Downloader,
+    attempt::refused,
     control_signature::{LONGEST_SIGNATURE, SUFFIX},
     error::{Cause, DownloadError},
     fetch::{Request, Response, shown},
     folder::StoreError,
     head::{Meaning, meaning},
+    peek::peek,
+    portal::{Answer, recognise},
     series::chance,
     store::{Existing, Place, Store},
 };
@@ -22,7 +25,7 @@ use shared::{
     layout::MacPath,
     plan::retry::RetrySchedule,
 };
-use std::io::Read as _;
+use std::{io::Read as _, time::Duration};
 use url::Url;
 
 /// R7.
@@ -47,7 +50,9 @@ impl Downloader {
     ) -> Result<Vec<u8>, DownloadError> {
         let request = self.control_request(url.clone());
         let mut schedule =
-            RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay);
+            RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay)
+                // Whoever asks for the control file goes on asking anyway.
+                .with_patience(Duration::ZERO);
         self.warn_of_http(url, recorder).await;
         loop {
             let cause = match self.edition(&request, digest, recorder).await {
@@ -155,10 +160,13 @@ impl Downloader {
             _ => return Err(Cause::Scheme),
         };
         if meaning(&response.head, None) == Meaning::Failure {
-            let (status, retry_after) = (response.head.status, response.head.retry_after);
-            return Err(Cause::Status { status, retry_after });
+            return Err(refused(&request.url, &response));
         }
-        collect(response, longest).await
+        let (first, body) = peek(response.body).await;
+        if let Some(portal) = recognise(&Answer::new(&request.url, (&response.url, &response.head), &first)) {
+            return Err(Cause::Portal(portal));
+        }
+        collect(Response { body, ..response }, longest).await
     }
 }
 

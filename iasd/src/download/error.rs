@@ -1,6 +1,6 @@
 //! Why some content could not be had, and whether trying again could help.
 
-use super::{fetch::FetchError, folder::StoreError};
+use super::{fetch::FetchError, folder::StoreError, portal::Portal};
 use shared::{control::signed::Refusal, digest::Digest, event::WRONG_DIGEST, plan::retry::AttemptFailure};
 use std::time::Duration;
 
@@ -19,7 +19,10 @@ pub(crate) struct DownloadError {
 impl DownloadError {
     /// Whether the same could succeed later without anybody mending something (R47).
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(self.cause.failure(), AttemptFailure::Transient | AttemptFailure::RetryAfter(_))
+        matches!(
+            self.cause.failure(),
+            AttemptFailure::Transient | AttemptFailure::RetryAfter(_) | AttemptFailure::Portal
+        )
     }
 
     /// Whether the control file is there, but nobody whom we trust stands for it.
@@ -83,6 +86,9 @@ pub(crate) enum Cause {
     /// The policy wants a `hash` (R85).
     #[error("it has no hash, and HashCheckPolicy is Strict")]
     NoHash,
+    /// A network that wants a login answered in the server's place.
+    #[error("{0}")]
+    Portal(Portal),
     /// Nothing proves that the content is the right one, and it looks wrong.
     #[error("{0}")]
     Suspicious(&'static str),
@@ -127,6 +133,7 @@ impl Cause {
             Self::Fetch(FetchError::Redirect { .. } | FetchError::Cleartext(_) | FetchError::Request(_)) => {
                 AttemptFailure::WrongAddress
             }
+            Self::Portal(_) | Self::Fetch(FetchError::Login(_)) => AttemptFailure::Portal,
             Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
             Self::Signature { cause, .. } => cause.failure(),
             Self::Refused(refusal) if refusal.passes() => AttemptFailure::Transient,

@@ -1,5 +1,6 @@
 //! What the download stage asks of an HTTP engine: the [`Fetch`] trait, one function, with its question and answer.
 
+use super::portal::Portal;
 use bytes::Bytes;
 use futures::{future::BoxFuture, stream::BoxStream};
 use shared::item::{FollowRedirects, Secret};
@@ -111,6 +112,9 @@ pub(crate) enum FetchError {
         /// Why it is not followed.
         why: &'static str,
     },
+    /// A redirect that must not be followed, and that no server may have sent.
+    #[error("{0}")]
+    Login(Portal),
     /// Credentials would be readable on the wire (R118).
     #[error("credentials are not sent over http to {0}; use https")]
     Cleartext(String),

@@ -1,6 +1,6 @@
 //! Which hosts did not answer when they were last asked, so that the next item asks another one first.
 
-use super::error::Cause;
+use super::{error::Cause, fetch::FetchError};
 use shared::plan::AttemptFailure;
 use std::{
     collections::BTreeSet,
@@ -19,6 +19,8 @@ impl Hosts {
         let host = url.origin().ascii_serialization();
         match failure {
             Some(Cause::Store(_) | Cause::Cancelled) => {}
+            // It was somebody else who answered.
+            Some(Cause::Portal(_) | Cause::Fetch(FetchError::Login(_))) => {}
             Some(cause) if is_of_the_host(cause) => drop(out_of_order.insert(host)),
             _ => drop(out_of_order.remove(&host)),
         }
@@ -43,7 +45,7 @@ fn is_of_the_host(cause: &Cause) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::download::fetch::FetchError;
+    use crate::download::portal::Portal;
 
     #[test]
     fn a_host_that_is_down_is_remembered_until_it_answers() {
@@ -56,6 +58,7 @@ mod tests {
             hosts.note(&one, Some(&down));
             assert!(!hosts.is_good(&other) && hosts.is_good(&url("https://a.example:8443/1")), "{down}");
             hosts.note(&other, Some(&Cause::Cancelled));
+            hosts.note(&other, Some(&Cause::Portal(Portal::Page)));
             assert!(!hosts.is_good(&one), "that says nothing of the host");
             hosts.note(&other, Some(&Cause::Status { status: 404, retry_after: None }));
             assert!(hosts.is_good(&one), "it answers");

@@ -25,7 +25,9 @@ mod identity;
 mod local;
 mod pace;
 mod partial;
+mod peek;
 mod placed;
+mod portal;
 mod queue;
 mod ramp;
 mod redirect;
@@ -54,7 +56,7 @@ use shared::{
     digest::Digest,
     item::{Fingerprint, HashCheckPolicy, Secret},
     minisign::PublicKey,
-    plan::room::LONGEST_UNANNOUNCED,
+    plan::{retry::PORTAL_PATIENCE, room::LONGEST_UNANNOUNCED},
     settings::{HttpSettings, Settings},
 };
 use std::{
@@ -94,6 +96,8 @@ struct Policy {
     control_credentials: Option<(String, Secret)>,
     /// The longest body that does not say how long it is.
     longest_unannounced: u64,
+    /// How long a network that wants a login is waited for before asking it costs attempts.
+    portal_patience: Duration,
 }
 
 impl Downloader {
@@ -117,6 +121,7 @@ impl Downloader {
                 control_keys: settings.control_keys.clone(),
                 control_credentials: settings.control_credentials.clone(),
                 longest_unannounced: LONGEST_UNANNOUNCED,
+                portal_patience: PORTAL_PATIENCE,
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),

@@ -1,6 +1,9 @@
 //! Which redirects are followed (R122): a pure decision about the next URL.
 
-use super::fetch::{FetchError, shown};
+use super::{
+    fetch::{FetchError, shown},
+    portal::forbidden,
+};
 use shared::{item::FollowRedirects, user_info};
 use url::Url;
 
@@ -31,6 +34,7 @@ impl Trail {
         // Whoever redirects does not decide as whom we ask.
         user_info::take(&mut to);
         match self.refusal(here, &to) {
+            Some(why) if self.forbids(&to) => Err(forbidden(here, &to, why)),
             Some(why) => Err(FetchError::Redirect { to: shown(&to), why }),
             None => {
                 self.visited.push(to.clone());
@@ -39,8 +43,17 @@ impl Trail {
         }
     }
 
+    /// Whether `FollowRedirects` alone forbids it.
+    fn forbids(&self, to: &Url) -> bool {
+        match self.follow {
+            FollowRedirects::None => is_web(to),
+            FollowRedirects::Https => to.scheme() == "http",
+            FollowRedirects::All => false,
+        }
+    }
+
     fn refusal(&self, here: &Url, to: &Url) -> Option<&'static str> {
-        if !matches!(to.scheme(), "http" | "https") || !to.has_host() {
+        if !is_web(to) {
             return Some("it is no web address");
         }
         if self.follow == FollowRedirects::None {
@@ -57,6 +70,10 @@ impl Trail {
         }
         (self.visited.len() > MOST).then_some("there were more than ten redirects")
     }
+}
+
+fn is_web(url: &Url) -> bool {
+    matches!(url.scheme(), "http" | "https") && url.has_host()
 }
 
 #[cfg(test)]
@@ -92,6 +109,21 @@ mod tests {
                 expected,
                 "{policy:?} {from} {location}"
             );
+        }
+    }
+
+    #[test]
+    fn r47_only_what_the_policy_forbids_may_be_a_login() {
+        use FollowRedirects::{All, Https, None};
+        for (policy, location, login) in [
+            (None, "https://hotel/", true),
+            (Https, "http://hotel/", true),
+            (None, "ftp://hotel/", false),
+            (Https, "ftp://hotel/", false),
+            (All, "ftp://hotel/", false),
+        ] {
+            let error = follow(policy, "http://a/x", location).unwrap_err();
+            assert_eq!(matches!(error, FetchError::Login(_)), login, "{policy:?} {location}");
         }
     }
 

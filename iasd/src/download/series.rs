@@ -2,18 +2,19 @@
 
 use super::{
     Downloader,
-    attempt::{Failed, Job, Received, WEB_PAGE},
+    attempt::{Failed, Job, Received},
     error::{Cause, DownloadError},
     fetch::{Request, is_loopback, needs_network, shown},
     identity::identity,
     local::finished,
     partial::{Partial, forget, key},
+    portal::Portal,
     store::{Content, Place},
     verify::{Verdict, VerifiedArtifact, judge},
 };
 use crate::engine::recorder::Recorder;
 use shared::{
-    event::{Category, EventKind, Level},
+    event::{AcceptedBecause, Category, EventKind, Level},
     item::{HashCheckPolicy, Item, ItemKind, Source},
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
@@ -55,7 +56,7 @@ pub(crate) struct Series<'a> {
     budget: u32,
     previous: Option<Content>,
     partial: Option<Partial>,
-    /// The last failure that passes by itself, and the attempt in which it came.
+    /// The last failure that passes by itself, and the round in which it came.
     passing: Option<(u32, Cause)>,
     fresh: bool,
 }
@@ -68,7 +69,8 @@ impl Downloader {
         let requests: Vec<Request> =
             std::iter::once(source).chain(&item.mirrors).map(|source| self.request(source)).collect();
         let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay)
-            .with_addresses(requests.len());
+            .with_addresses(requests.len())
+            .with_patience(policy.portal_patience);
         let attempts = item.retry.retries.unwrap_or(policy.redownloads).saturating_add(1);
         Series {
             downloader: self,
@@ -80,6 +82,7 @@ impl Downloader {
                 request: self.request(source),
                 key,
                 compared: item.hash.is_some() && policy.hash_check != HashCheckPolicy::Ignore,
+                page: is_page(item),
             },
             schedule,
             budget: attempts.saturating_mul(u32::try_from(requests.len()).unwrap_or(u32::MAX)),
@@ -130,7 +133,7 @@ impl Series<'_> {
         self.choose_address();
         self.downloader.warn_of_http(&self.job.request.url, recorder).await;
         let result = self.attempt(recorder).await;
-        let attempt = self.schedule.attempt();
+        let (attempt, round) = (self.schedule.attempt(), self.schedule.round());
         self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
         let cause = match result {
             Ok(artifact) => {
@@ -142,8 +145,11 @@ impl Series<'_> {
         };
         let cut_off = matches!(cause, Cause::Fetch(_)) && self.is_cut_off();
         let failure = if cut_off { AttemptFailure::Offline } else { cause.failure() };
-        if matches!(failure, AttemptFailure::Transient | AttemptFailure::RetryAfter(_)) {
-            self.passing = Some((attempt, cause.clone()));
+        if matches!(
+            failure,
+            AttemptFailure::Transient | AttemptFailure::RetryAfter(_) | AttemptFailure::Portal
+        ) {
+            self.passing = Some((round, cause.clone()));
         }
         let wait = self.schedule.next_wait(failure, chance());
         let fact = EventKind::DownloadAttemptFailed {
@@ -158,7 +164,7 @@ impl Series<'_> {
             Some(wait) => Ok(Step::Wait(wait)),
             None => {
                 self.forget().await;
-                let cause = self.most_hopeful(cause, attempt);
+                let cause = self.most_hopeful(cause, round);
                 Err(self.failed(cause))
             }
         }
@@ -174,8 +180,8 @@ impl Series<'_> {
     }
 
     /// Why the last round failed: a server that is down counts before one that does not have the content.
-    fn most_hopeful(&mut self, last: Cause, attempt: u32) -> Cause {
-        let passes = self.passing.take().filter(|(round, _)| *round == attempt).map(|(_, cause)| cause);
+    fn most_hopeful(&mut self, last: Cause, round: u32) -> Cause {
+        let passes = self.passing.take().filter(|(passed, _)| *passed == round).map(|(_, cause)| cause);
         match (passes, &last) {
             (Some(passes), Cause::Fetch(_) | Cause::Status { .. } | Cause::Mismatch { .. }) => passes,
             _ => last,
@@ -252,11 +258,17 @@ impl Series<'_> {
     }
 
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
-        let Received { partial, content, resumed, hint, .. } = received;
+        let Received { partial, content, resumed, hint, portal, .. } = received;
         let verdict =
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
-        let cause = match (verdict, self.item.hash) {
-            (Verdict::Accepted(accepted), _) => {
+        let portal = portal.filter(|portal| self.is_portal(portal, verdict));
+        let cause = match (verdict, portal, self.item.hash) {
+            // Somebody answered in the server's place, and will not for ever.
+            (_, Some(portal), _) => {
+                self.downloader.on_disk(move |_| partial.discard()).await?;
+                return Err(Cause::Portal(portal));
+            }
+            (Verdict::Accepted(accepted), None, _) => {
                 let place = self.place.clone();
                 let placed = self.downloader.on_disk(move |store| {
                     let opened = partial.place(store, content, &place)?;
@@ -264,12 +276,8 @@ impl Series<'_> {
                 });
                 return Ok(placed.await?);
             }
-            (_, None) => Cause::NoHash,
-            // Somebody answered in the server's place, and will not for ever.
-            (_, Some(_)) if hint == Some(WEB_PAGE) && !is_placed(self.item.kind) => {
-                Cause::Suspicious(WEB_PAGE)
-            }
-            (_, Some(expected)) => {
+            (_, None, None) => Cause::NoHash,
+            (_, None, Some(expected)) => {
                 Cause::Mismatch { expected, found: content.digest, bytes: content.bytes, hint, resumed }
             }
         };
@@ -278,11 +286,21 @@ impl Series<'_> {
         self.downloader.on_disk(move |_| partial.discard()).await?;
         Err(cause)
     }
+
+    /// Whether what looks like a login page is one, and not the content. Where a web page is wanted, a wrong digest
+    /// does not make another one of it, unless it comes from elsewhere.
+    fn is_portal(&self, portal: &Portal, verdict: Verdict) -> bool {
+        let proven = matches!(verdict, Verdict::Accepted(accepted) if accepted.because() == AcceptedBecause::HashEqual);
+        let wanted = self.job.page && (!self.job.compared || *portal == Portal::Page);
+        !proven && !wanted
+    }
 }
 
-/// A file that is placed as it is may well be a web page.
-fn is_placed(kind: ItemKind) -> bool {
-    matches!(kind, ItemKind::RootFile | ItemKind::UserFile)
+/// Whether the content of an item may well be a web page.
+fn is_page(item: &Item) -> bool {
+    let name = item.file.file_name().to_ascii_lowercase();
+    let placed = matches!(item.kind, ItemKind::RootFile | ItemKind::UserFile);
+    placed && [".html", ".htm", ".xhtml"].iter().any(|end| name.ends_with(end))
 }
 
 /// A number from 0 to 1, to keep a fleet from returning in step (R28).

@@ -8,10 +8,14 @@ use std::time::Duration;
 
 /// No wait of ours grows beyond this, unless the configured one is longer (R28).
 const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
+/// What a wait of zero becomes when it is doubled (R28).
+const SHORTEST_DOUBLED: Duration = Duration::from_secs(1);
 /// No server makes us wait longer than this (R29).
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// Without a network the next attempt is made after this time even if the system still knows of none (R47).
 pub const LONGEST_OFFLINE: Duration = Duration::from_secs(5 * 60);
+/// A network that wants a login is waited for so long before asking it costs attempts (R47).
+pub const PORTAL_PATIENCE: Duration = Duration::from_secs(5 * 60);
 /// How much of the wait chance may add (R28).
 const JITTER: f64 = 0.1;
 
@@ -20,6 +24,8 @@ const JITTER: f64 = 0.1;
 pub enum AttemptFailure {
     /// There is no network: costs no attempt, the next one begins when there is one (R47).
     Offline,
+    /// Somebody answered in the server's place: a network that wants a login. Costs no attempt for some minutes (R47).
+    Portal,
     /// Connection error, timeout, truncated body, 408, 425, 429 or 5xx.
     Transient,
     /// The same, and the server said when to come back (`Retry-After`).
@@ -56,6 +62,7 @@ impl AttemptFailure {
     /// Of the failures of two addresses the one from which more can be hoped.
     pub(super) fn more_hopeful(self, other: Self) -> Self {
         let hope = |failure| match failure {
+            Self::Portal => 5,
             Self::Transient => 4,
             Self::RetryAfter(_) => 3,
             Self::HashMismatch | Self::ResumedHashMismatch => 2,
@@ -74,12 +81,15 @@ impl AttemptFailure {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RetrySchedule {
     attempt: u32,
+    round: u32,
     retries_left: u32,
     /// The wait before the next retry, before cap and jitter.
     backoff: Duration,
     longest: Duration,
     client_error_seen: bool,
     resumed_mismatch_seen: bool,
+    /// How long a network that wants a login may still be waited for at no cost.
+    patience: Duration,
     mirrors: Mirrors,
 }
 
@@ -90,11 +100,13 @@ impl RetrySchedule {
         let wait = keys.wait_seconds.map_or(retry_delay, |seconds| Duration::from_secs(seconds.into()));
         Self {
             attempt: 1,
+            round: 1,
             retries_left: keys.retries.unwrap_or(redownloads),
             backoff: wait,
             longest: wait.max(LONGEST_BACKOFF),
             client_error_seen: false,
             resumed_mismatch_seen: false,
+            patience: PORTAL_PATIENCE,
             mirrors: Mirrors::new(1),
         }
     }
@@ -103,6 +115,12 @@ impl RetrySchedule {
     #[must_use]
     pub fn with_addresses(self, count: usize) -> Self {
         Self { mirrors: Mirrors::new(count), ..self }
+    }
+
+    /// The same with another patience than [`PORTAL_PATIENCE`].
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Self {
+        Self { patience, ..self }
     }
 
     /// The address that is asked in the attempt under way, as its position.
@@ -120,6 +138,13 @@ impl RetrySchedule {
     #[must_use]
     pub fn attempt(&self) -> u32 {
         self.attempt
+    }
+
+    /// The round under way, in which every address is asked once; more than one may go into an attempt that costs
+    /// nothing.
+    #[must_use]
+    pub fn round(&self) -> u32 {
+        self.round
     }
 
     /// Whether another attempt is left after this one: policy `Warning` needs to know (R86).
@@ -145,6 +170,13 @@ impl RetrySchedule {
             Next::Elsewhere => return Some(Duration::ZERO),
             Next::RoundFailed(failure) => failure,
         };
+        self.round = self.round.saturating_add(1);
+        if failure == AttemptFailure::Portal
+            && let Some(left) = self.patience.checked_sub(self.backoff.max(SHORTEST_DOUBLED))
+        {
+            self.patience = left;
+            return Some(lengthened(self.double(), jitter));
+        }
         let pointless = match failure {
             AttemptFailure::Permanent | AttemptFailure::WrongAddress => true,
             AttemptFailure::ClientError => std::mem::replace(&mut self.client_error_seen, true),
@@ -159,9 +191,13 @@ impl RetrySchedule {
             AttemptFailure::RetryAfter(wait) => wait.min(LONGEST_RETRY_AFTER),
             _ => Duration::ZERO,
         };
-        let wait = self.backoff.max(asked);
-        self.backoff = self.backoff.saturating_mul(2).max(Duration::from_secs(1)).min(self.longest);
-        Some(lengthened(wait, jitter))
+        Some(lengthened(self.double().max(asked), jitter))
+    }
+
+    /// The wait of now; the next one will be twice as long.
+    fn double(&mut self) -> Duration {
+        let doubled = self.backoff.saturating_mul(2).max(SHORTEST_DOUBLED).min(self.longest);
+        std::mem::replace(&mut self.backoff, doubled)
     }
 }
 
@@ -281,6 +317,24 @@ mod tests {
     }
 
     #[test]
+    fn r47_a_login_that_is_wanted_costs_no_attempt_for_five_minutes() {
+        use AttemptFailure::{ClientError, Portal};
+        let mut portal = schedule(1, 5);
+        let mut waited = Duration::ZERO;
+        while portal.attempt() == 1 {
+            waited += portal.next_wait(Portal, 0.0).unwrap();
+        }
+        assert!((PORTAL_PATIENCE..PORTAL_PATIENCE * 2).contains(&waited), "{waited:?}");
+        assert_eq!(portal.next_wait(Portal, 0.0), None, "then it is a failure like others");
+
+        let zero = schedule(0, 0);
+        assert_eq!(waits(zero, &[Portal, Portal, Portal, ClientError]), [Some(0), Some(1), Some(2), None]);
+        assert_eq!(waits(schedule(0, 0).with_patience(Duration::ZERO), &[Portal]), [None]);
+        let mirrored = schedule(0, 0).with_addresses(2);
+        assert_eq!(waits(mirrored, &[Portal, ClientError, Portal, Portal]), [0, 0, 0, 1].map(Some));
+    }
+
+    #[test]
     fn r29_statuses_fall_into_their_classes() {
         let soon = Some(Duration::from_secs(7));
         for status in [408, 425, 429, 500, 503, 599] {
@@ -301,6 +355,7 @@ mod tests {
     fn any_failure() -> impl Strategy<Value = AttemptFailure> {
         prop_oneof![
             Just(AttemptFailure::Offline),
+            Just(AttemptFailure::Portal),
             Just(AttemptFailure::Transient),
             any::<u64>().prop_map(|s| AttemptFailure::RetryAfter(Duration::from_secs(s))),
             Just(AttemptFailure::ClientError),

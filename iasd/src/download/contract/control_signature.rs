@@ -69,7 +69,7 @@ async fn what_no_known_key_signed_is_refused_and_never_kept() {
     for (reply, word) in [
         (Reply::status(404), "it has no signature: http://127.0.0.1"),
         (Reply::status(403), "it has no signature"),
-        (Reply::ok("<html>captive portal</html>"), "its signature cannot be read"),
+        (Reply::ok("no signature"), "its signature cannot be read"),
         (Reply::ok(key(3).sign(b"{}", "serial:7").unwrap()), "not among ControlFileKeys"),
         (signature("[]", "serial:7"), "only one of the two was uploaded"),
         (signature("{}", "serial:seven"), "no whole number"),
@@ -89,6 +89,8 @@ async fn what_no_known_key_signed_is_refused_and_never_kept() {
 async fn a_signature_that_cannot_be_had_is_no_refusal() {
     for (reply, word) in [
         (Reply::status(503), "overloaded"),
+        (Reply::ok("<html>Welcome to the hotel"), "captive portal"),
+        (Reply::status(511), "captive portal"),
         (Reply::ok("x").drop_after(0), "mac.json.sig"),
         (Reply::ok(vec![b'x'; 20_000]), "longer than 16384 bytes"),
         (Reply::ok("xxxxxxxxxxxxxxxx").endless(), "longer than 16384 bytes"),

@@ -147,24 +147,6 @@ async fn a_compressed_body_nobody_asked_for_is_named_as_the_reason() {
 }
 
 #[tokio::test]
-async fn a_captive_portal_is_not_taken_for_a_package() {
-    let portal = Reply::ok("<html>Welcome to Hotel").header("Content-Type", "text/html; charset=utf-8");
-    let (_, result) = fetch(vec![portal.clone()], b"package").await;
-    let error = result.unwrap_err();
-    assert!(error.to_string().contains("captive portal"), "{error}");
-    assert!(error.is_transient(), "whoever logs in makes it go away");
-
-    let mut site = Site::new();
-    site.settings.hash_check = HashCheckPolicy::Warning;
-    site.server.serve("/x", [portal]);
-    let package = Item { kind: ItemKind::Package, hash: None, ..site.item(0, "/x", b"") };
-    let error = site.obtain(&package).await.unwrap_err();
-    assert!(error.is_transient() && error.to_string().contains("captive portal"), "{error}");
-    let page = Item { kind: ItemKind::RootFile, hash: None, ..site.item(1, "/x", b"") };
-    assert!(site.obtain(&page).await.is_ok(), "a file may well be a web page");
-}
-
-#[tokio::test]
 async fn r117_a_transfer_that_cannot_fit_is_not_begun() {
     let (site, result) = fetch(vec![Reply::ok("x").announcing(1 << 60)], b"x").await;
     let error = result.unwrap_err();

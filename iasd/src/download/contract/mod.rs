@@ -5,6 +5,7 @@ mod control_signature;
 mod faults;
 mod mirrors;
 mod place;
+mod portal;
 mod queue;
 mod resume;
 mod root_file;
