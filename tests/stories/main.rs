@@ -4,6 +4,7 @@ mod advice;
 mod agent;
 mod batches;
 mod credentials;
+mod crafted_packages;
 mod dialects;
 mod ending;
 mod example;

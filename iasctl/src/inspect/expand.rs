@@ -5,7 +5,7 @@ use cap_std::ambient_authority;
 use cap_std::fs::Dir;
 use shared::flat_package::FlatPackage;
 use shared::flat_package::xar::{EntryId, EntryKind};
-use shared::sys::unpack::{Place, Placed, Remark, Rules, unpack};
+use shared::sys::unpack::{MOST_ENTRIES, Place, Placed, Remark, Rules, unpack};
 use std::io::{self, Read, Seek};
 use std::path::Path;
 
@@ -58,7 +58,12 @@ fn unpack_into<R: Read + Seek>(
     root.create_dir_all(path).map_err(|error| error.to_string())?;
     let inner = root.open_dir(path).map_err(|error| error.to_string())?;
     let files = package.files(id).map_err(|error| chain(&error))?;
-    let rules = Rules { keep_special_bits: false, refuse_devices: false, max_bytes: MOST_BYTES };
+    let rules = Rules {
+        keep_special_bits: false,
+        refuse_devices: false,
+        max_bytes: MOST_BYTES,
+        max_entries: MOST_ENTRIES,
+    };
     let mut watch = |placed: &Placed<'_>| {
         let what = match placed.remark {
             Some(Remark::SpecialBitsRemoved) => "lost its setuid, setgid or sticky bits",

@@ -1,13 +1,17 @@
 //! cpio archives, the inside of `Payload` and `Scripts`: the odc and newc formats, read as a stream (P40).
 
+pub use super::below::{Outside, below};
 use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt as _;
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 
 /// Longest name of an entry or target of a link, in bytes.
 const LONGEST_NAME: u64 = 4096;
+
+/// Bytes of all names together: whoever unpacks may have to remember many of them. The largest packages have a third.
+const MOST_NAME_BYTES: u64 = 256 << 20;
 
 /// Files with several names that may be open at a time.
 const MOST_LINKED: usize = 65_536;
@@ -83,27 +87,6 @@ impl CpioEntry {
     }
 }
 
-/// The path leads outside the folder the archive is unpacked to.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} would lead outside the folder it is unpacked to; do not install this package")]
-pub struct Outside(pub PathBuf);
-
-/// `path` as a relative one without `.`; also for [`CpioEntry::link_to`].
-///
-/// # Errors
-/// It is absolute or contains `..`.
-pub fn below(path: &Path) -> Result<PathBuf, Outside> {
-    let mut inside = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::Normal(name) => inside.push(name),
-            Component::CurDir => {}
-            _ => return Err(Outside(path.to_owned())),
-        }
-    }
-    Ok(inside)
-}
-
 /// Reads a cpio archive entry by entry.
 ///
 /// ```
@@ -118,6 +101,9 @@ pub fn below(path: &Path) -> Result<PathBuf, Outside> {
 pub struct Cpio<R> {
     source: R,
     offset: u64,
+    /// Bytes it may have, and bytes its further names may have.
+    limit: u64,
+    names_left: u64,
     /// Bytes of the current body not read yet, and of its padding.
     left: u64,
     padding: u64,
@@ -151,7 +137,15 @@ struct Header {
 impl<R: Read> Cpio<R> {
     /// Reads from `source`, which must not be compressed.
     pub fn new(source: R) -> Self {
-        Self { source, offset: 0, left: 0, padding: 0, last: None, linked: HashMap::new(), ended: false }
+        let (limit, names_left) = (u64::MAX, MOST_NAME_BYTES);
+        let (offset, left, padding, linked) = (0, 0, 0, HashMap::new());
+        Self { source, offset, limit, names_left, left, padding, last: None, linked, ended: false }
+    }
+
+    /// Refuses what lies beyond so many bytes, without reading it: a few compressed bytes may stand for very many.
+    #[must_use]
+    pub fn at_most(self, bytes: u64) -> Self {
+        Self { limit: bytes, ..self }
     }
 
     /// The next entry, skipping what is left of the current one's body. `None` at the archive's end, when the stream
@@ -169,12 +163,17 @@ impl<R: Read> Cpio<R> {
         let name = self.name(&header)?;
         if name == TRAILER {
             self.ended = true;
-            return match io::copy(&mut self.source, &mut io::sink()) {
+            let room = self.limit.saturating_sub(self.offset);
+            return match io::copy(&mut self.source.by_ref().take(room.saturating_add(1)), &mut io::sink()) {
+                Ok(count) if count > room => Err(self.too_much()),
                 Ok(_) => Ok(None),
                 Err(source) => Err(self.failed("the stream fails after the last entry", source)),
             };
         }
         self.last = Some(PathBuf::from(OsString::from_vec(name)));
+        if self.offset.saturating_add(header.size) > self.limit {
+            return Err(self.too_much());
+        }
         self.left = header.size;
         self.padding = padding(header.size, header.align);
         self.entry(&header).map(Some)
@@ -298,6 +297,8 @@ impl<R: Read> Cpio<R> {
         if header.name == 0 || header.name > LONGEST_NAME {
             return Err(self.damage(format!("a name of {} bytes", header.name)));
         }
+        let too_many = || self.damage(format!("its names have more than {MOST_NAME_BYTES} bytes"));
+        self.names_left = self.names_left.checked_sub(header.name).ok_or_else(too_many)?;
         let mut name = self.bytes(header.name)?;
         if name.pop() != Some(0) || name.is_empty() || name.contains(&0) {
             return Err(self.damage("a name that does not end where it should".into()));
@@ -347,6 +348,13 @@ impl<R: Read> Cpio<R> {
             return Err(self.damage("it ends inside an entry".into()));
         }
         Ok(())
+    }
+
+    fn too_much(&self) -> CpioError {
+        self.damage(format!(
+            "it holds more than {} bytes, which is far more than the package says of itself; do not install it",
+            self.limit
+        ))
     }
 
     fn damage(&self, reason: String) -> CpioError {

@@ -5,6 +5,7 @@
 //! a product package holds a `Distribution` and a folder with such a set for each component.
 //! Nothing here trusts a name, a length or an offset found in the file, and no payload is ever held in memory.
 
+mod below;
 pub mod bom;
 pub mod checksum;
 pub mod cpio;
@@ -36,6 +37,12 @@ use xml::XmlError;
 
 /// The largest `PackageInfo` or `Distribution` that is read, in bytes.
 const LARGEST_DESCRIPTION: u64 = 16 << 20;
+
+/// Room for what a declaration leaves out: names and headers, files that are counted once but packed twice, mistakes.
+const SLACK: u64 = 256 << 20;
+
+/// Few payloads shrink to less than a fiftieth.
+const USUAL_RATIO: u64 = 50;
 
 /// More components than this are no package's.
 const MOST_COMPONENTS: usize = 1000;
@@ -154,8 +161,33 @@ impl<R: Read + Seek> FlatPackage<R> {
     /// [`PackageError`]: there is no such entry, or it cannot be decoded.
     pub fn files(&mut self, entry: EntryId) -> Result<PackedFiles<'_, R>, PackageError> {
         let path = self.archive.entry(entry).map(|entry| entry.path.clone()).unwrap_or_default();
-        let stream = Payload::new(self.archive.read(entry)?);
-        stream.map(Cpio::new).map_err(|source| PackageError::Stream { entry: path, source })
+        let most = self.most_bytes(entry);
+        match Payload::new(self.archive.read(entry)?) {
+            Ok(stream) => Ok(Cpio::new(stream).at_most(most)),
+            Err(source) => Err(PackageError::Stream { entry: path, source }),
+        }
+    }
+
+    /// How much the archive in `entry` may hold (P41): twice what the package declares, by its `PackageInfo` or else its
+    /// bill of materials, and some; without either, a good deal more than its stored bytes usually stand for.
+    fn most_bytes(&mut self, entry: EntryId) -> u64 {
+        let component = self.components.iter().find(|component| component.payload == Some(entry));
+        let kbytes =
+            component.and_then(|component| component.info.install_kbytes).filter(|kbytes| *kbytes > 0);
+        let bom = component.and_then(|component| component.bom);
+        let declared = match kbytes {
+            Some(kbytes) => Some(kbytes.saturating_mul(1024)),
+            None => bom.and_then(|bom| self.listed_bytes(bom)),
+        };
+        let stored = self.archive.entry(entry).and_then(|entry| entry.data.as_ref());
+        let usual = || stored.map_or(0, |stored| stored.length.saturating_mul(USUAL_RATIO));
+        declared.map_or_else(usual, |declared| declared.saturating_mul(2)).saturating_add(SLACK)
+    }
+
+    /// The bytes of all files in a bill of materials; `None` when it cannot be read.
+    fn listed_bytes(&mut self, bom: EntryId) -> Option<u64> {
+        let bill = bom::read(&self.archive.read_whole(bom, LARGEST_DESCRIPTION).ok()?).ok()?;
+        Some(bill.iter().map(|entry| u64::from(entry.size)).sum())
     }
 
     /// Opens the whole package stored in `entry`, after verifying the entry.

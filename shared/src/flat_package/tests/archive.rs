@@ -78,6 +78,16 @@ fn p38_damaged_headers_are_refused_before_anything_is_allocated() {
 }
 
 #[test]
+fn p38_a_table_of_contents_that_decompresses_to_more_than_it_says_is_read_no_further() {
+    let text = [b"<xar><toc>".as_slice(), &vec![b' '; 32 << 20], b"</toc></xar>"].concat();
+    let packed = zlib(&text);
+    assert!(packed.len() < 100_000, "a bomb");
+    let archive = |says: u64| [header(28, 1, packed.len() as u64, says, 0), packed.clone()].concat();
+    assert!(open(archive(text.len() as u64)).is_ok());
+    assert!(refusal(archive(100)).contains("damaged table of contents"));
+}
+
+#[test]
 fn p39_an_altered_byte_is_found_at_the_latest_at_the_entrys_end_and_stays_found() {
     for (encoding, stored) in
         [("octet-stream", TEXT.to_vec()), ("x-gzip", zlib(TEXT)), ("x-bzip2", bzip2(TEXT))]

@@ -1,11 +1,11 @@
 //! Packages altered by chance: refused or read, never a panic, never without end.
 
 use super::fixture::*;
-use crate::flat_package::FlatPackage;
 use crate::flat_package::signature::TrustRoots;
 use crate::flat_package::xar::EntryId;
+use crate::flat_package::{FlatPackage, bom, cpio::Cpio};
 use proptest::prelude::*;
-use std::io::Cursor;
+use std::io::{self, Cursor, Read};
 use time::OffsetDateTime;
 
 /// Does everything a package can be asked for.
@@ -43,6 +43,113 @@ fn package() -> Fixture {
                 .file("Scripts", &bzip2(&scripts), &scripts, "x-bzip2")
         })
         .plain("Inner.pkg", &Fixture::new().plain("PackageInfo", b"<a/>").finish())
+}
+
+/// Reads everything of a cpio archive that may have `most` bytes.
+fn read_at_most(most: u64, archive: &[u8]) -> Result<usize, String> {
+    let mut archive = Cpio::new(archive).at_most(most);
+    let mut entries = 0;
+    while archive.next_entry().map_err(|error| error.to_string())?.is_some() {
+        entries += 1;
+    }
+    Ok(entries)
+}
+
+#[test]
+fn p41_an_archive_has_no_more_than_it_may_wherever_it_hides_it() {
+    let trailer = odc("TRAILER!!!", 0, 0, 1, b"");
+    let (many, name) = (vec![0; 4000], "n".repeat(3000));
+    let hidden = [
+        [odc("file", 1, 0o100_644, 1, &many), trailer.clone()].concat(),
+        [odc("folder", 1, 0o040_755, 1, &many), trailer.clone()].concat(),
+        [odc("device", 1, 0o020_644, 1, &many), trailer.clone()].concat(),
+        [odc("a", 1, 0o100_644, 1, b""), trailer.clone(), many].concat(),
+        [odc(&name, 1, 0o040_755, 1, b""), odc("b", 2, 0o040_755, 1, b""), trailer.clone()].concat(),
+    ];
+    for (number, archive) in hidden.iter().enumerate() {
+        let whole = archive.len() as u64;
+        assert_eq!(read_at_most(whole, archive), Ok(if number == 4 { 2 } else { 1 }), "{number}");
+        let error = read_at_most(2000, archive).unwrap_err();
+        assert!(
+            error.contains("more than 2000 bytes") && error.contains("do not install it"),
+            "{number}: {error}"
+        );
+    }
+    // Announced, not there: refused before anything is read.
+    let mut announced = odc("file", 1, 0o100_644, 1, b"");
+    announced[65..76].copy_from_slice(b"77777777777");
+    assert!(read_at_most(2000, &announced).unwrap_err().contains("more than 2000 bytes"));
+}
+
+/// The same entry without end.
+struct Again<'a> {
+    entry: &'a [u8],
+    left: &'a [u8],
+}
+
+impl Read for Again<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left.is_empty() {
+            self.left = self.entry;
+        }
+        self.left.read(buffer)
+    }
+}
+
+#[test]
+fn p41_names_without_end_are_refused() {
+    // A name of 4 KiB, again and again: nobody who remembers names is made to remember more than this.
+    let name = "n".repeat(4095);
+    let entry = odc(&name, 1, 0o040_755, 1, b"");
+    let mut archive = Cpio::new(Again { entry: &entry, left: &entry });
+    let mut entries = 0_u64;
+    let error = loop {
+        match archive.next_entry() {
+            Ok(_) => entries += 1,
+            Err(error) => break error.to_string(),
+        }
+    };
+    assert!(error.contains("names have more than"), "{error}");
+    assert_eq!(entries, (256 << 20) / 4096);
+}
+
+/// What the payload of a package with this `PackageInfo` may hold, found by asking for a little and for very much.
+fn may_hold(info: &str, bill: Option<&[u8]>, bytes: u64) -> bool {
+    let mut payload = odc("file", 1, 0o100_644, 1, b"");
+    payload[65..76].copy_from_slice(format!("{bytes:011o}").as_bytes());
+    let fixture = Fixture::new().plain("PackageInfo", info.as_bytes()).plain("Payload", &payload);
+    let fixture = match bill {
+        Some(bill) => fixture.plain("Bom", bill),
+        None => fixture,
+    };
+    let mut package = FlatPackage::open(Cursor::new(fixture.finish())).unwrap();
+    let payload = package.components[0].payload.unwrap();
+    let found = package.files(payload).unwrap().next_entry();
+    !found.is_err_and(|error| error.to_string().contains("far more than the package says"))
+}
+
+#[test]
+fn p41_a_payload_may_hold_twice_what_is_declared_and_some() {
+    const GIB: u64 = 1 << 30;
+    let declared = format!("<a><payload installKBytes='{}'/></a>", GIB / 1024);
+    assert!(may_hold(&declared, None, 2 * GIB) && !may_hold(&declared, None, 3 * GIB));
+    for nothing in ["<a/>", "<a><payload installKBytes='0'/></a>"] {
+        assert!(may_hold(nothing, None, GIB / 5) && !may_hold(nothing, None, GIB));
+        let entry = |path: &str, kind, size| bom::Entry {
+            path: path.into(),
+            kind,
+            mode: 0o100_644,
+            uid: 0,
+            gid: 0,
+            mtime: 0,
+            size,
+        };
+        let bill = [entry(bom::ROOT, bom::Kind::Folder, 0), entry("file", bom::Kind::File(0), GIB as u32)];
+        let bill = bom::write(&bill).unwrap();
+        assert!(may_hold(nothing, Some(&bill), 2 * GIB) && !may_hold(nothing, Some(&bill), 3 * GIB));
+    }
+    let lie = format!("<a><payload installKBytes='{}'/></a>", u64::MAX);
+    assert!(may_hold(&lie, None, 7 * GIB), "what is declared without end ends with the disk");
 }
 
 proptest! {

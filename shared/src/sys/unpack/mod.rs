@@ -16,8 +16,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Entries of one archive; whole systems have fewer.
-const MAX_ENTRIES: u64 = 10_000_000;
+/// Entries of one archive at most; the largest packages have half a million.
+pub const MOST_ENTRIES: u64 = 2_000_000;
 
 /// Where an archive is unpacked to.
 #[derive(Clone, Copy)]
@@ -37,6 +37,8 @@ pub struct Rules {
     pub refuse_devices: bool,
     /// Bytes that all files together may have.
     pub max_bytes: u64,
+    /// Entries there may be: each takes room and time, however small it is. See [`MOST_ENTRIES`].
+    pub max_entries: u64,
 }
 
 /// One entry that was dealt with.
@@ -113,7 +115,7 @@ pub enum Refusal {
     #[error("it is a device node, pipe or socket (mode {0:o})")]
     Device(u32),
     /// The archive holds more than was allowed.
-    #[error("the archive holds more than {0}; the package does not say that it is so large")]
+    #[error("the archive holds more than the {0} there may be; do not install it")]
     TooMuch(String),
     /// The system refused.
     #[error("{what}")]
@@ -143,8 +145,8 @@ pub fn unpack<R: Read>(
     while let Some(entry) = archive.next_entry()? {
         let path = placer.path_of(&entry)?;
         totals.entries += 1;
-        let placed = if totals.entries > MAX_ENTRIES {
-            Err(Refusal::TooMuch(format!("{MAX_ENTRIES} entries")))
+        let placed = if totals.entries > rules.max_entries {
+            Err(Refusal::TooMuch(format!("{} entries", rules.max_entries)))
         } else {
             placer.place(&entry, &path, &mut archive.body())
         };

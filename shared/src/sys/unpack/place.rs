@@ -138,7 +138,9 @@ impl<'a> Placer<'a> {
             (0, true)
         };
         names.all.push(path.to_owned());
-        self.names.insert(first, names);
+        if names.all.len() < entry.links as usize {
+            self.names.insert(first, names);
+        }
         Ok(done)
     }
 

@@ -76,7 +76,8 @@ impl World {
     }
 }
 
-const RULES: Rules = Rules { keep_special_bits: false, refuse_devices: true, max_bytes: 1 << 20 };
+const RULES: Rules =
+    Rules { keep_special_bits: false, refuse_devices: true, max_bytes: 1 << 20, max_entries: 1000 };
 
 #[test]
 fn p41_paths_that_climb_or_are_absolute_are_refused() {
@@ -222,6 +223,14 @@ fn more_than_was_declared_is_refused() {
     let error = world.unpack_into("", &archive, rules).unwrap_err();
     assert!(matches!(error, UnpackError::Entry { source: Refusal::TooMuch(_), .. }), "{error}");
     assert!(world.root().join("a").exists() && !world.root().join("b").exists());
+
+    let names: Vec<String> = (0..6).map(|number| format!("empty-{number}")).collect();
+    let empty: Vec<Line<'_>> =
+        names.iter().zip(1..).map(|(name, inode)| (&**name, FILE, 1, inode, "")).collect();
+    let rules = Rules { max_entries: 5, ..RULES };
+    let error = world.unpack_into("", &odc(&empty), rules).unwrap_err();
+    assert!(matches!(error, UnpackError::Entry { source: Refusal::TooMuch(_), .. }), "{error}");
+    assert!(world.root().join("empty-4").exists() && !world.root().join("empty-5").exists());
 }
 
 #[test]

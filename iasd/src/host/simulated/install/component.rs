@@ -7,7 +7,8 @@ use shared::{
     exit::Ended,
     flat_package::{FlatPackage, cpio::below, package_info::PackageInfo, xar::EntryId},
     layout::MacPath,
-    sys::unpack::{Place, Placed, Remark, Rules, Totals, unpack},
+    sys::unpack::{MOST_ENTRIES, Place, Placed, Remark, Rules, Totals, unpack},
+    wording::bytes,
 };
 use std::{
     io::{self, Read, Seek},
@@ -17,10 +18,8 @@ use std::{
 
 /// Largest bill of materials that is kept; the largest known ones have tens of megabytes.
 const MAX_BILL: u64 = 256 << 20;
-/// Payloads may be larger than declared by this factor and amount: the declaration counts blocks, not bytes.
-const ALLOWANCE: (u64, u64) = (10, 1 << 30);
-/// Nothing compresses better.
-const BEST_RATIO: u64 = 2000;
+/// What no package gets of the free space: others write, too.
+const RESERVE: u64 = 64 << 20;
 
 /// Makes the folder in which everything of one installation happens, readable by root only.
 pub(super) fn private_folder(root: &Dir) -> io::Result<MacPath> {
@@ -58,13 +57,13 @@ impl Session<'_> {
         self.message(Report::Phase("Writing files…".into()));
         self.message(Report::Percent(from));
         if let Some(payload) = component.payload {
-            let rules = rules(info, package, payload);
+            self.has_room(info)?;
             let folder = location.trim_start_matches('/').to_owned();
             let total = info.number_of_files.unwrap_or(1).max(1) as f32;
             let mut done = 0.0;
             let mut shown = from;
             let totals =
-                self.unpack(package, payload, Path::new(&folder), rules, &mut |around, placed| {
+                self.unpack(package, payload, Path::new(&folder), false, &mut |around, placed| {
                     done += 1.0;
                     let percent = from + share * f32::min(done / total, 1.0) * 0.9;
                     // A report for each file of a large package would drown everything else.
@@ -83,6 +82,24 @@ impl Session<'_> {
         self.receipt(package, component.bom, info, &location)
     }
 
+    /// `installer` begins nothing for which there is no room.
+    fn has_room(&self, info: &PackageInfo) -> Result<(), Failure> {
+        let needed = info.install_kbytes.unwrap_or_default().saturating_mul(1024);
+        let free = self.free_bytes();
+        if needed <= free {
+            return Ok(());
+        }
+        let (needed, free) = (bytes(needed), bytes(free));
+        Err(Failure::Failed(format!("It needs {needed} of free space; there are {free}.")))
+    }
+
+    fn free_bytes(&self) -> u64 {
+        // Where the system does not say, the disk will.
+        let volume = rustix::fs::fstatvfs(self.mac.root).ok();
+        let free = volume.map_or(u64::MAX, |volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+        free.saturating_sub(RESERVE)
+    }
+
     fn unpack_scripts<R: Read + Seek>(
         &mut self,
         package: &mut FlatPackage<R>,
@@ -95,8 +112,7 @@ impl Session<'_> {
             .temporary
             .join(&format!("Scripts/{}-{name}", self.installed.len()))
             .map_err(|error| Failure::Failed(chain(&error)))?;
-        let rules = Rules { max_bytes: ALLOWANCE.1, keep_special_bits: false, refuse_devices: true };
-        self.unpack(package, scripts, folder.relative(), rules, &mut |_, _| None)?;
+        self.unpack(package, scripts, folder.relative(), true, &mut |_, _| None)?;
         Ok(Some(folder))
     }
 
@@ -106,10 +122,18 @@ impl Session<'_> {
         package: &mut FlatPackage<R>,
         entry: EntryId,
         folder: &Path,
-        rules: Rules,
+        refuse_devices: bool,
         watch: &mut dyn FnMut(&mut dyn super::Surroundings, &Placed<'_>) -> Option<Remark>,
     ) -> Result<Totals, Failure> {
         let place = Place { root: self.mac.root, folder };
+        let rules = Rules {
+            // Outside the simulated Mac its root is somebody's account, in which setuid programs would be a gift.
+            keep_special_bits: false,
+            refuse_devices,
+            // Whether that is too much for what the package says of itself, [`FlatPackage::files`] decides.
+            max_bytes: self.free_bytes(),
+            max_entries: MOST_ENTRIES,
+        };
         let (log, around) = (&self.log, &mut *self.around);
         let mut told = |placed: &Placed<'_>| {
             let text = match watch(around, placed) {
@@ -211,14 +235,4 @@ fn destination(info: &PackageInfo) -> Result<String, Failure> {
     path.map(String::from).map_err(|error| {
         Failure::Failed(format!("the install location {location:?} cannot be used: {error}"))
     })
-}
-
-fn rules<R>(info: &PackageInfo, package: &FlatPackage<R>, payload: EntryId) -> Rules {
-    let stored = package.archive.entry(payload).and_then(|entry| entry.data.as_ref());
-    let declared = match info.install_kbytes {
-        Some(kbytes) => kbytes.saturating_mul(1024).saturating_mul(ALLOWANCE.0),
-        None => stored.map_or(0, |stored| stored.length.saturating_mul(BEST_RATIO)),
-    };
-    // Outside the simulated Mac its root is somebody's account, in which setuid programs would be a gift.
-    Rules { max_bytes: declared.saturating_add(ALLOWANCE.1), keep_special_bits: false, refuse_devices: false }
 }
