@@ -6,7 +6,7 @@ use rustix::{
     io::Errno,
 };
 use shared::{
-    layout::{MacPath, RECORDS_FOLDER},
+    layout::{MacPath, records_folder},
     settings::Settings,
 };
 use std::{fs, path::Path};
@@ -21,8 +21,7 @@ const USER_SCRIPTS: &str = "userscripts";
 pub(crate) fn prepare(root: &Path, settings: &Settings, owner: u32) -> Result<(), StoreError> {
     let make = |path: &MacPath| Folder::open(root, path, owner, Missing::Create);
     let install_path = &settings.install_path;
-    let records = MacPath::new(RECORDS_FOLDER).map_err(|why| StoreError::io("make", install_path, why))?;
-    make(&records)?;
+    records(root, owner)?;
     if let Some(folder) = make(install_path)? {
         let scripts =
             install_path.join(USER_SCRIPTS).map_err(|why| StoreError::io("make", install_path, why))?;
@@ -30,6 +29,17 @@ pub(crate) fn prepare(root: &Path, settings: &Settings, owner: u32) -> Result<()
         make(&scripts)?;
     }
     Ok(())
+}
+
+/// Opens the folder of records, and makes it if need be. Whoever writes there opens it each time anew: a script of the
+/// run may have put a link in its place, which is not followed (R115).
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn records(root: &Path, owner: u32) -> Result<Folder, StoreError> {
+    let path = records_folder();
+    let vanished = || StoreError::io("make", &path, "it vanished");
+    Folder::open(root, &path, owner, Missing::Create)?.ok_or_else(vanished)
 }
 
 /// Packages made for InstallApplications bring `userscripts` open to everybody; nobody but us writes there (W26).
@@ -89,14 +99,14 @@ mod tests {
             prepare(root.path(), &Settings::default(), me()).unwrap();
             assert_eq!(fs::metadata(&scripts).unwrap().permissions().mode() & 0o777, 0o755);
         }
-        assert!(root.path().join(RECORDS_FOLDER.trim_start_matches('/')).is_dir());
+        assert!(records_folder().under(root.path()).is_dir());
     }
 
     #[test]
     fn r115_a_folder_that_is_a_link_or_open_to_others_is_refused_and_nothing_goes_there() {
-        for folder in [INSTALL, RECORDS_FOLDER.trim_start_matches('/')] {
+        for folder in [&format!("/{INSTALL}"), records_folder().as_str()] {
             let (root, elsewhere) = (mac(), tempfile::tempdir().unwrap());
-            let path = root.path().join(folder);
+            let path = MacPath::new(folder).unwrap().under(root.path());
             let parent = path.parent().unwrap();
             fs::create_dir_all(parent).unwrap();
             mode(parent, 0o755);

@@ -21,15 +21,10 @@ use crate::{
 use shared::{
     event::{Category, EventKind, Level},
     exit::ExitCode,
-    layout::RECORDS_FOLDER,
     settings::{Mode, Settings, SettingsFinding, Severity, arguments::Arguments},
     state::Cleanup,
 };
-use std::{
-    io,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::{io, path::Path, sync::Arc};
 use tokio::{
     signal::unix::{SignalKind, signal},
     sync::{Mutex, mpsc, watch},
@@ -121,7 +116,8 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     })?;
 
     let reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
-    let records = records_folder(host.root());
+    let records = folders::records(host.root(), host.trusted_owner())
+        .map_err(|error| Refused::new(ExitCode::Configuration, error))?;
     let refused = |error| Refused::new(ExitCode::Configuration, error);
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);
@@ -256,7 +252,6 @@ fn reporters(
 ) -> Result<Vec<Box<dyn Reporter>>, Refused> {
     let (root, owner) = (host.root(), host.trusted_owner());
     let (troubles, least) = (Troubles::default(), Log::least(settings.debug, settings.verbose));
-    let records = records_folder(root);
     let cannot =
         |what: &str, error: io::Error| Refused::new(ExitCode::Configuration, format!("{what}: {error}"));
     let mut reporters: Vec<Box<dyn Reporter>> = vec![Box::new(Log::to_stderr(least, troubles.clone()))];
@@ -278,15 +273,11 @@ fn reporters(
             reporters.push(Box::new(stream));
         }
     }
-    reporters.push(Box::new(Status::new(records, troubles.clone())));
+    reporters.push(Box::new(Status::new(root.to_owned(), owner, troubles.clone())));
     if settings.depnotify.enable {
         reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles)));
     }
     Ok(reporters)
-}
-
-fn records_folder(root: &Path) -> PathBuf {
-    root.join(RECORDS_FOLDER.trim_start_matches('/'))
 }
 
 async fn pass_on(mut notices: mpsc::UnboundedReceiver<String>, recorder: Recorder) {

@@ -138,6 +138,11 @@ impl From<MacPath> for String {
 
 /// The folder whose content outlives a run: journal, status, what `repair` and `report` read.
 pub const RECORDS_FOLDER: &str = "/Library/Application Support/ias";
+/// [`RECORDS_FOLDER`] as a path.
+#[must_use]
+pub fn records_folder() -> MacPath {
+    MacPath::of(RECORDS_FOLDER)
+}
 /// Which control file was the newest this Mac accepted, where they are signed; it outlives the installation.
 #[must_use]
 pub fn newest_control_file() -> MacPath {

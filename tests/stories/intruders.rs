@@ -91,3 +91,25 @@ fn r106_a_run_is_not_disturbed_by_strangers_at_the_agents_door() {
     let served = fs::read_to_string(world.root().join("Users/ada/who")).ok();
     assert_eq!(served.as_deref(), Some("ada\n"), "its own agent served it: {rest:#?}");
 }
+
+#[test]
+fn r115_a_script_that_turns_the_records_folder_into_a_link_leads_nothing_outside() {
+    let outside = tempfile::tempdir().unwrap();
+    let swap = format!(
+        "cd '/Library/Application Support' && mv ias away && ln -s '{}' ias",
+        outside.path().display()
+    );
+    let outcome = World::new()
+        .script("setupassistant", "Swap", &swap, json!({}))
+        .script("setupassistant", "After", "sleep 1", json!({}))
+        .setting("CleanupOnSuccess", false)
+        .run(&[]);
+    outcome.exits(0);
+    let found: Vec<_> = fs::read_dir(outside.path()).unwrap().collect();
+    assert!(found.is_empty(), "{found:?}");
+    assert!(
+        outcome.diagnostics.contains("ias is not safe to use: it is a symbolic link"),
+        "{}",
+        outcome.diagnostics
+    );
+}

@@ -1,15 +1,19 @@
 //! Finds the journal an earlier start left, and makes it ready to be written on.
 
-use rustix::fs::{Mode, OFlags};
+use crate::download::Folder;
+use rustix::{
+    fd::AsFd as _,
+    fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat},
+};
 use shared::{
     journal::{Opening, Replay, Start, VERSION, line, replay, start},
     sys::atomic,
 };
 use std::{
-    fs::{self, File},
+    ffi::OsStr,
+    fs::File,
     io::{self, Read as _},
     os::unix::fs::MetadataExt as _,
-    path::{Path, PathBuf},
 };
 
 /// The journal of the last run, in the records folder; `status`, `repair` and the next run read it.
@@ -27,9 +31,9 @@ const LONGEST: u64 = 256 * 1024 * 1024;
 
 /// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {}: {source}", path.display())]
+#[error("the journal {path}: {source}")]
 pub(crate) struct JournalError {
-    pub(super) path: PathBuf,
+    pub(super) path: String,
     pub(super) source: io::Error,
 }
 
@@ -39,7 +43,7 @@ pub(crate) struct Opened {
     pub(crate) start: Start,
     /// What should be said about the journal that was found.
     pub(crate) remarks: Vec<String>,
-    pub(super) path: PathBuf,
+    pub(super) path: String,
     pub(super) file: File,
     pub(super) length: u64,
 }
@@ -49,11 +53,12 @@ pub(crate) struct Opened {
 ///
 /// # Errors
 /// When it cannot be read or written.
-pub(crate) fn open(folder: &Path, owner: u32, dry_run: bool) -> Result<Opened, JournalError> {
-    let path = folder.join(if dry_run { DRY_RUN } else { JOURNAL });
+pub(crate) fn open(folder: &Folder, owner: u32, dry_run: bool) -> Result<Opened, JournalError> {
+    let name = if dry_run { DRY_RUN } else { JOURNAL };
+    let path = format!("{}/{name}", folder.path());
     let failed = |source| JournalError { path: path.clone(), source };
     let mut remarks = Vec::new();
-    let found = read(&path, owner).map_err(failed)?;
+    let found = read(folder, name, owner).map_err(failed)?;
     let found = match found.map(|bytes| replay(&bytes).map(|replay| (replay, bytes.len() as u64))) {
         _ if dry_run => Replay::default(),
         Ok(Ok((replay, length))) => {
@@ -61,25 +66,26 @@ pub(crate) fn open(folder: &Path, owner: u32, dry_run: bool) -> Result<Opened, J
             replay
         }
         Ok(Err(unreadable)) => {
-            remarks.push(set_aside(&path, &unreadable).map_err(failed)?);
+            remarks.push(set_aside(folder, name, &unreadable).map_err(failed)?);
             Replay::default()
         }
         Err(why) => {
-            remarks.push(set_aside(&path, &why).map_err(failed)?);
+            remarks.push(set_aside(folder, name, &why).map_err(failed)?);
             Replay::default()
         }
     };
     let length = found.length;
     let start = start(found);
     let (file, length) = match &start {
-        Start::GoOn { .. } if length <= LONG => reopen(&path, length),
+        Start::GoOn { .. } if length <= LONG => reopen(folder, name, length),
         Start::GoOn { state, before } => {
-            begin(&path, &Opening { journal: VERSION, before: before.clone(), state: (**state).clone() })
+            let state = (**state).clone();
+            begin(folder, name, &Opening { journal: VERSION, before: before.clone(), state })
         }
         Start::Anew { before } => {
-            keep_previous(folder, &path);
+            keep_previous(folder, name);
             let before = before.clone().unwrap_or_default();
-            begin(&path, &Opening { journal: VERSION, before, ..Opening::default() })
+            begin(folder, name, &Opening { journal: VERSION, before, ..Opening::default() })
         }
     }
     .map_err(failed)?;
@@ -98,9 +104,9 @@ fn remark(replay: &Replay, length: u64) -> Option<String> {
 }
 
 /// The journal's bytes, none when there is none; `Err` inside when something else lies in its place.
-fn read(path: &Path, owner: u32) -> io::Result<Result<Vec<u8>, &'static str>> {
+fn read(folder: &Folder, name: &str, owner: u32) -> io::Result<Result<Vec<u8>, &'static str>> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+    let file = match openat(folder, name, flags, Mode::empty()) {
         Ok(fd) => File::from(fd),
         Err(rustix::io::Errno::NOENT) => return Ok(Ok(Vec::new())),
         Err(rustix::io::Errno::LOOP) => return Ok(Err("it is a symbolic link")),
@@ -119,33 +125,35 @@ fn read(path: &Path, owner: u32) -> io::Result<Result<Vec<u8>, &'static str>> {
 }
 
 /// Puts a journal aside that cannot be understood: the run begins anew, receipts and digests still save work.
-fn set_aside(path: &Path, why: &dyn std::fmt::Display) -> io::Result<String> {
-    let aside = path.with_file_name(ASIDE);
-    fs::rename(path, &aside)?;
-    let aside = aside.display();
-    Ok(format!("{why}; it was put aside as {aside}, and everything is looked at anew"))
+fn set_aside(folder: &Folder, name: &str, why: &dyn std::fmt::Display) -> io::Result<String> {
+    renameat(folder, name, folder, ASIDE)?;
+    let folder = folder.path();
+    Ok(format!("{why}; it was put aside as {folder}/{ASIDE}, and everything is looked at anew"))
 }
 
 /// Keeps the journal of a finished run under another name; the one that is there stays until the new one replaces it.
-fn keep_previous(folder: &Path, path: &Path) {
-    let beside = folder.join(format!(".{PREVIOUS}"));
+fn keep_previous(folder: &Folder, name: &str) {
+    let beside = format!(".{PREVIOUS}");
+    let remove = || unlinkat(folder, beside.as_str(), AtFlags::empty());
     // For the reader of reports only: a run does not depend on it.
-    let _ = fs::remove_file(&beside);
-    if fs::hard_link(path, &beside).is_ok() && fs::rename(&beside, folder.join(PREVIOUS)).is_err() {
-        let _ = fs::remove_file(&beside);
+    let _ = remove();
+    if linkat(folder, name, folder, beside.as_str(), AtFlags::empty()).is_ok()
+        && renameat(folder, beside.as_str(), folder, PREVIOUS).is_err()
+    {
+        let _ = remove();
     }
 }
 
-fn begin(path: &Path, opening: &Opening) -> io::Result<(File, u64)> {
+fn begin(folder: &Folder, name: &str, opening: &Opening) -> io::Result<(File, u64)> {
     let text = line(opening)?;
-    atomic::replace(path, text.as_bytes(), 0o600)?;
-    reopen(path, text.len() as u64)
+    atomic::replace_in(folder.as_fd(), OsStr::new(name), text.as_bytes(), 0o600)?;
+    reopen(folder, name, text.len() as u64)
 }
 
 /// Opens the journal to write on after `length` bytes; what is behind them goes.
-fn reopen(path: &Path, length: u64) -> io::Result<(File, u64)> {
+fn reopen(folder: &Folder, name: &str, length: u64) -> io::Result<(File, u64)> {
     let flags = OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let file = File::from(openat(folder, name, flags, Mode::empty())?);
     file.set_len(length)?;
     Ok((file, length))
 }

@@ -4,11 +4,13 @@ use super::{
     found::{Opened, open},
     writer::{Death, Journal, Passing, Trouble},
 };
+use crate::download::{Folder, Missing};
 use shared::{
     event::{Category, Event, EventKind, Level, RunEnd},
     exit::ExitCode,
     item::{ItemId, Phase},
     journal::{Start, replay},
+    layout::MacPath,
     state::{Cleanup, RunState},
 };
 use std::{
@@ -25,8 +27,15 @@ fn me() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
+/// The records folder, as it is opened for a run.
+fn at(folder: &Path) -> Folder {
+    let name = folder.file_name().unwrap().to_str().unwrap();
+    let path = MacPath::new(&format!("/{name}")).unwrap();
+    Folder::open(folder.parent().unwrap(), &path, me(), Missing::Leave).unwrap().unwrap()
+}
+
 fn found(folder: &Path) -> Opened {
-    open(folder, me(), false).unwrap()
+    open(&at(folder), me(), false).unwrap()
 }
 
 fn event(seq: u64, kind: EventKind) -> Event {
@@ -117,7 +126,7 @@ fn r115_what_others_could_have_written_is_no_journal() {
     assert_eq!(opened.start, Start::Anew { before: None });
     assert!(opened.remarks[0].contains("not this program's own"), "{:?}", opened.remarks);
 
-    let strangers = open(folder.path(), me() + 1, false).unwrap();
+    let strangers = open(&at(folder.path()), me() + 1, false).unwrap();
     assert_eq!(strangers.start, Start::Anew { before: None });
 }
 
@@ -138,7 +147,7 @@ fn a_long_journal_is_folded_into_its_first_line() {
 fn r74_a_dry_run_does_not_touch_the_journal_of_a_paused_run() {
     let folder = tempfile::tempdir().unwrap();
     keep(found(folder.path()), &[notice(1, "one")]);
-    let dry = open(folder.path(), me(), true).unwrap();
+    let dry = open(&at(folder.path()), me(), true).unwrap();
     assert_eq!(dry.start, Start::Anew { before: None });
     keep(dry, &[notice(1, "dry")]);
     assert_eq!(seq(&found(folder.path()).start), 1);

@@ -13,7 +13,6 @@ use std::{
     fs::File,
     io::{self, ErrorKind},
     os::unix::fs::FileExt as _,
-    path::PathBuf,
     sync::mpsc,
     thread::{self, JoinHandle},
     time::{Duration, Instant},
@@ -158,7 +157,7 @@ impl Drop for Journal {
 }
 
 struct Writer {
-    path: PathBuf,
+    path: String,
     file: File,
     length: u64,
     entries: mpsc::Receiver<Entry>,
@@ -171,7 +170,7 @@ impl Writer {
             let mut batch = vec![first];
             batch.extend(self.entries.try_iter());
             if let Err(error) = self.write_patiently(&batch) {
-                let why = format!("{}: {error}", self.path.display());
+                let why = format!("{}: {error}", self.path);
                 self.tell.send_replace(Trouble::Broken(why));
                 // What waits is dropped with the channel: nothing of it was kept.
                 return;
@@ -192,7 +191,7 @@ impl Writer {
                 Err(error) if is_full(&error) && first_tried.elapsed() < PATIENCE => {
                     self.tell.send_if_modified(|told| {
                         let first = *told == Trouble::None;
-                        *told = Trouble::Waiting(format!("{}: {error}", self.path.display()));
+                        *told = Trouble::Waiting(format!("{}: {error}", self.path));
                         first
                     });
                     thread::sleep(PAUSE);

@@ -1,10 +1,14 @@
 //! Replacing a file as a whole: whoever reads it sees the old content or the new, never half of it.
 
+use rustix::{
+    fd::{AsFd, BorrowedFd},
+    fs::{AtFlags, CWD, Mode, OFlags, RawMode, fchmod, openat, renameat, unlinkat},
+};
 use std::{
-    fs::{self, File, OpenOptions},
+    ffi::OsStr,
+    fs::File,
     io::{self, Write as _},
-    os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _},
-    path::{Path, PathBuf},
+    path::Path,
     sync::atomic::{AtomicU64, Ordering},
 };
 
@@ -15,36 +19,49 @@ use std::{
 /// and the old content stays.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let beside = neighbour(path, folder);
-    let written = write_new(&beside, content, mode).and_then(|()| fs::rename(&beside, path));
+    let name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = openat(CWD, folder, flags, Mode::empty())?;
+    replace_in(folder.as_fd(), name, content, mode)
+}
+
+/// The same for the file `name` in an open folder, wherever that has been moved to meanwhile.
+///
+/// # Errors
+/// As [`replace`].
+pub fn replace_in(folder: BorrowedFd<'_>, name: &OsStr, content: &[u8], mode: u32) -> io::Result<()> {
+    let beside = neighbour(name);
+    let written = write_new(folder, &beside, content, mode)
+        .and_then(|()| Ok(renameat(folder, beside.as_str(), folder, name)?));
     if written.is_err() {
         // The first error is the one to tell.
-        let _ = fs::remove_file(&beside);
+        let _ = unlinkat(folder, beside.as_str(), AtFlags::empty());
         return written;
     }
     // The new name is durable once its folder is.
-    File::open(folder)?.sync_all()
+    File::from(folder.try_clone_to_owned()?).sync_all()
 }
 
-fn write_new(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+fn write_new(folder: BorrowedFd<'_>, name: &str, content: &[u8], mode: u32) -> io::Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(folder, name, flags, Mode::from_raw_mode(0o600))?);
     file.write_all(content)?;
     // Independent of the umask.
-    file.set_permissions(fs::Permissions::from_mode(mode))?;
+    fchmod(&file, Mode::from_raw_mode(mode as RawMode))?;
     file.sync_all()
 }
 
 /// A name in the same folder that no other writer uses.
-fn neighbour(path: &Path, folder: &Path) -> PathBuf {
+fn neighbour(name: &OsStr) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
-    let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-    folder.join(format!(".{name}.{}-{count}.new", std::process::id()))
+    format!(".{}.{}-{count}.new", name.to_string_lossy(), std::process::id())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::{fs, os::unix::fs::PermissionsExt as _};
 
     #[test]
     fn the_new_content_takes_the_old_ones_place_with_the_asked_mode() {

@@ -1,13 +1,16 @@
 //! Where the run stands, for other programs: `status.json`, `status.txt` and `report.json` in the records folder.
 //!
 //! Each is replaced as a whole, by a thread of its own, not more often than twice a second; the newest wins.
+//! The folder is opened anew for each writing: what a script put in its place meanwhile is not followed (R115).
 //! They leave the Mac: no user names, addresses, credentials or output of scripts go into them (R102).
 
 mod report;
 mod snapshot;
 
 use super::{Reporter, Troubles};
+use crate::folders;
 use report::Phases;
+use rustix::fd::AsFd as _;
 use shared::{
     event::{Event, EventKind},
     state::RunState,
@@ -16,7 +19,8 @@ use shared::{
 };
 use snapshot::Snapshot;
 use std::{
-    path::PathBuf,
+    ffi::OsStr,
+    path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -35,13 +39,13 @@ pub(crate) struct Status {
 }
 
 impl Status {
-    /// Writes into `folder`, the records folder as this computer sees it.
-    pub(crate) fn new(folder: PathBuf, troubles: Troubles) -> Self {
+    /// Writes into the records folder of the Mac whose `/` is `root`, and where `owner` owns what root owns.
+    pub(crate) fn new(root: PathBuf, owner: u32, troubles: Troubles) -> Self {
         let mailbox = Arc::new(Mailbox::default());
         let shared = Arc::clone(&mailbox);
         let to = troubles.clone();
         let started =
-            thread::Builder::new().name("status".to_owned()).spawn(move || shared.write(&folder, &to));
+            thread::Builder::new().name("status".to_owned()).spawn(move || shared.write(&root, owner, &to));
         if let Err(error) = &started {
             troubles.tell(format!("the status files are not written: {error}"));
         }
@@ -114,18 +118,14 @@ impl Mailbox {
         drop(self.changed.wait_timeout_while(files, PAUSE, |files| !files.last));
     }
 
-    fn write(&self, folder: &std::path::Path, troubles: &Troubles) {
+    fn write(&self, root: &Path, owner: u32, troubles: &Troubles) {
         loop {
             let files = self.take();
-            let line = files.line.map(String::into_bytes);
-            let all = [("status.json", files.status), ("status.txt", line), ("report.json", files.report)];
-            for (name, content) in all {
-                let Some(content) = content else { continue };
-                if let Err(error) = atomic::replace(&folder.join(name), &content, 0o644) {
-                    troubles.tell(format!("{}: {error}", folder.join(name).display()));
-                }
+            let last = files.last;
+            if let Err(error) = write(root, owner, files) {
+                troubles.tell(format!("the status files are not written: {error}"));
             }
-            if files.last {
+            if last {
                 return;
             }
             self.pause();
@@ -133,21 +133,39 @@ impl Mailbox {
     }
 }
 
+fn write(root: &Path, owner: u32, files: Files) -> Result<(), String> {
+    let folder = folders::records(root, owner).map_err(|error| error.to_string())?;
+    let line = files.line.map(String::into_bytes);
+    for (name, content) in
+        [("status.json", files.status), ("status.txt", line), ("report.json", files.report)]
+    {
+        let Some(content) = content else { continue };
+        atomic::replace_in(folder.as_fd(), OsStr::new(name), &content, 0o644)
+            .map_err(|error| format!("{}/{name}: {error}", folder.path()))?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::{super::sample, *};
     use serde_json::{Value, json};
-    use std::fs;
+    use shared::layout::records_folder;
+    use std::{fs, os::unix::fs::symlink};
+
+    fn me() -> u32 {
+        rustix::process::geteuid().as_raw()
+    }
 
     #[test]
     fn t100_r102_the_files_tell_the_last_state_when_the_run_is_over() {
-        let folder = tempfile::tempdir().unwrap();
+        let root = tempfile::tempdir().unwrap();
         let troubles = Troubles::default();
-        let mut reporter = Status::new(folder.path().to_owned(), troubles.clone());
+        let mut reporter = Status::new(root.path().to_owned(), me(), troubles.clone());
         let state = sample::tell(&mut reporter, sample::failing());
         reporter.finish();
         assert!(troubles.take().is_empty());
-        let read = |name: &str| fs::read_to_string(folder.path().join(name)).unwrap();
+        let read = |name: &str| fs::read_to_string(records_folder().under(root.path()).join(name)).unwrap();
         assert_eq!(read("status.txt"), status_line(&state) + "\n");
         let status: Value = serde_json::from_str(&read("status.json")).unwrap();
         assert_eq!(status["state"], "failed");
@@ -164,12 +182,17 @@ mod tests {
     }
 
     #[test]
-    fn a_folder_that_cannot_be_written_to_is_a_trouble_and_no_more() {
-        let folder = tempfile::tempdir().unwrap();
+    fn r115_a_folder_that_became_a_link_is_a_trouble_and_no_more() {
+        let (root, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let folder = records_folder().under(root.path());
+        fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        symlink(elsewhere.path(), folder).unwrap();
         let troubles = Troubles::default();
-        let mut reporter = Status::new(folder.path().join("missing"), troubles.clone());
+        let mut reporter = Status::new(root.path().to_owned(), me(), troubles.clone());
         sample::tell(&mut reporter, sample::v4());
         reporter.finish();
-        assert!(!troubles.take().is_empty());
+        let told = troubles.take().join("\n");
+        assert!(told.contains("ias is not safe to use"), "{told}");
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
     }
 }
