@@ -6,7 +6,9 @@
 use super::{CannotSign, Identity, IdentityError, Signer};
 use proptest::prelude::*;
 use shared::flat_package::FlatPackage;
-use shared::flat_package::signature::{ChainFault, Flaw, Purpose, TimeProof, TrustRoots, Verdict};
+use shared::flat_package::signature::{
+    ChainFault, Flaw, Purpose, TimeProof, TrustRoots, Verdict, verify_whole,
+};
 use shared::flat_package::write::{
     Component, ComponentSpec, Compression, PackageSigner, Signatures, SignedContents, write_component,
 };
@@ -53,6 +55,32 @@ fn verdict(package: &[u8], now: OffsetDateTime) -> Verdict {
     let mut roots = TrustRoots::apple();
     roots.add(&root()).unwrap();
     FlatPackage::open(Cursor::new(package)).unwrap().verify(&roots, now)
+}
+
+#[test]
+fn p39_a_package_as_a_whole_is_what_was_signed_or_it_is_not_by_anybody() {
+    let mut roots = TrustRoots::apple();
+    roots.add(&root()).unwrap();
+    let judge = |package: &[u8], roots: &TrustRoots| verify_whole(Cursor::new(package), roots, NOW);
+    let package = signed(&signer(IDENTITY));
+    assert_eq!(judge(&package, &roots), verdict(&package, NOW));
+
+    let entry = FlatPackage::open(Cursor::new(&package)).unwrap().archive.entries()[0].clone();
+    assert_eq!(entry.path, "PackageInfo");
+    let mut altered = package.clone();
+    // Its bytes are the last of the archive.
+    *altered.last_mut().unwrap() ^= 1;
+    let whole = judge(&altered, &roots);
+    let Err(Flaw::Entry(why)) = &whole.outcome else { panic!("{whole:?}") };
+    assert!(why.starts_with("PackageInfo ") && whole.team_id().is_none(), "{why}");
+    assert!(whole.outcome.as_ref().is_err_and(Flaw::is_damage));
+
+    let unknown = judge(&altered, &TrustRoots::apple()).outcome;
+    assert!(matches!(unknown, Err(Flaw::Chain { .. })), "whoever is not trusted is not read: {unknown:?}");
+    for broken in [&package[..100], b"#!/bin/sh\n", b""] {
+        let verdict = judge(broken, &roots);
+        assert!(matches!(verdict.outcome, Err(Flaw::Unreadable(_))), "{:?}", verdict.outcome);
+    }
 }
 
 fn names(identity: &Identity) -> Vec<String> {

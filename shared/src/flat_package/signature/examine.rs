@@ -10,8 +10,8 @@ use super::trust::TrustRoots;
 use super::{SigningTime, TimeProof, Verdict, chain};
 use crate::base64;
 use crate::flat_package::checksum::Style;
-use crate::flat_package::xar::{Contents, RawSignature, Xar, XarError};
-use std::io::{Read, Seek};
+use crate::flat_package::xar::{Contents, Entry, EntryId, RawSignature, Xar, XarError};
+use std::io::{self, Read, Seek};
 use time::OffsetDateTime;
 
 const RSA: &str = "RSA";
@@ -26,6 +26,36 @@ pub fn verify<R: Read + Seek>(archive: &mut Xar<R>, roots: &TrustRoots, now: Off
     let mut examination = Examination { roots, now, chain: claimed, signed_at: None };
     let outcome = examination.judge(archive, &raw);
     Verdict { outcome, styles, chain: examination.chain, signed_at: examination.signed_at }
+}
+
+/// Judges the package that begins at byte 0 of `source` as a whole: its signature, and every byte that it covers. What
+/// cannot be opened has a signature that cannot be read.
+///
+/// Entries are read only where the signature is genuine: nobody else can keep us busy with them.
+pub fn verify_whole<R: Read + Seek>(source: R, roots: &TrustRoots, now: OffsetDateTime) -> Verdict {
+    let mut archive = match Xar::open(source) {
+        Ok(archive) => archive,
+        Err(error) => {
+            let outcome = Err(Flaw::Unreadable(error.to_string()));
+            return Verdict { outcome, styles: Vec::new(), chain: Vec::new(), signed_at: None };
+        }
+    };
+    let verdict = verify(&mut archive, roots, now);
+    match verdict.outcome.as_ref().map(|_| read_entries(&mut archive)) {
+        Ok(Err(flaw)) => Verdict { outcome: Err(flaw), ..verdict },
+        Ok(Ok(())) | Err(_) => verdict,
+    }
+}
+
+/// Reads every entry to its end, where its checksums are compared.
+fn read_entries<R: Read + Seek>(archive: &mut Xar<R>) -> Result<(), Flaw> {
+    let held = |(index, entry): (usize, &Entry)| entry.data.as_ref().map(|_| EntryId(index));
+    let entries: Vec<EntryId> = archive.entries().iter().enumerate().filter_map(held).collect();
+    for id in entries {
+        let mut entry = archive.read(id).map_err(|error| Flaw::Entry(error.to_string()))?;
+        io::copy(&mut entry, &mut io::sink()).map_err(|error| Flaw::Entry(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// One signature's bytes and the certificates beside it.

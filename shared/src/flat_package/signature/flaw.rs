@@ -110,6 +110,9 @@ pub enum Flaw {
         /// What it is for.
         meant_for: String,
     },
+    /// The signature is genuine, but what it covers by its checksum is not what its author signed.
+    #[error("what it holds is not what was signed: {0}")]
+    Entry(String),
 }
 
 impl Flaw {
@@ -125,7 +128,8 @@ impl Flaw {
             | Self::Value { .. }
             | Self::Content(_)
             | Self::Signers { .. }
-            | Self::Timestamp(_) => true,
+            | Self::Timestamp(_)
+            | Self::Entry(_) => true,
             Self::Chain { fault, .. } => matches!(fault, ChainFault::NotIssued(_)),
             Self::Unsigned
             | Self::NoDigest

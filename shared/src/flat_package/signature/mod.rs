@@ -26,7 +26,7 @@ mod timestamp;
 mod trust;
 
 pub use certificate::{Certificate, Name};
-pub use examine::verify;
+pub use examine::{verify, verify_whole};
 pub use flaw::{ChainFault, Flaw};
 pub use purpose::Purpose;
 #[cfg(test)]
