@@ -137,6 +137,7 @@ fn phase_json(phase: &PhasePlan) -> Value {
             "type": item.kind,
             "url": item.source.as_ref().map(|source| source.url.to_string()),
             "mirrors": item.mirrors.iter().map(|source| source.url.to_string()).collect::<Vec<_>>(),
+            "team_ids": item.team_ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "donotwait": item.donotwait,
             "fail_policy": item.fail_policy,
         })

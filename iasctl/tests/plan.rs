@@ -10,7 +10,8 @@ use std::{
 
 const FILE: &str = r#"{"setupassistant": [
     {"name": "Tools", "type": "package", "file": "/Library/x/tools.pkg", "url": "https://example.com/tools.pkg",
-     "hash": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "packageid": "com.acme.tools", "version": "2.0"},
+     "hash": "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad", "packageid": "com.acme.tools", "version": "2.0",
+     "team_ids": ["ABCDE12345", "Apple"]},
     {"name": "Firmware", "type": "rootscript", "file": "/Library/x/firmware.sh", "skip_if": "arm64"}
 ]}"#;
 
@@ -31,16 +32,24 @@ fn a_plan_says_what_would_be_done_and_why_the_rest_would_not() {
     let printed = plan(&file, &[]);
     let text = String::from_utf8(printed.stdout).unwrap();
     assert_eq!(printed.status.code(), Some(0));
-    assert!(text.contains("1. setupassistant[0] \"Tools\": package"), "{text}");
+    assert!(
+        text.contains("1. setupassistant[0] \"Tools\": package, only if signed by ABCDE12345 or Apple\n"),
+        "{text}"
+    );
     assert!(
         text.contains("setupassistant[1] \"Firmware\": skipped: skip_if names this Mac (arm64)"),
         "{text}"
     );
 
+    let printed = plan(&file, &["--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(json["phases"][1]["batches"][0][0]["team_ids"], serde_json::json!(["ABCDE12345", "Apple"]));
+
     let there = plan(&file, &["--arch", "x86_64", "--installed", "com.acme.tools=2.1", "--json"]);
     let json: serde_json::Value = serde_json::from_slice(&there.stdout).unwrap();
     assert_eq!(json["phases"][1]["not_needed"][0]["why"], "skipped: version 2.1 is already installed");
     assert_eq!(json["phases"][1]["batches"][0][0]["name"], "Firmware");
+    assert_eq!(json["phases"][1]["batches"][0][0]["team_ids"], serde_json::json!([]));
 }
 
 #[test]
@@ -62,7 +71,7 @@ fn r12_a_folder_means_its_bootstrap_json_and_what_would_be_left_out_is_told_with
         (String::from_utf8(printed.stdout).unwrap(), String::from_utf8(printed.stderr).unwrap());
     assert!(text.contains("\"Tools\": package"), "the rest is planned: {text}");
     assert!(
-        told.contains("bootstrap.json:4:") && told.contains("hint: did you mean \"rootscript\"?"),
+        told.contains("bootstrap.json:5:") && told.contains("hint: did you mean \"rootscript\"?"),
         "{told}"
     );
     assert_eq!(printed.status.code(), Some(1), "{told}");

@@ -206,7 +206,7 @@ async fn engine(
     let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
-    let downloader = downloader.knowing(state.downloaded());
+    let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let agents = agents(host, settings, &recorder).await?;
     Ok(Engine {

@@ -2,6 +2,10 @@
 //!
 //! Values of these types have passed `control::validate`; nothing here is as found in the wild.
 
+mod signer;
+
+pub use signer::{NoTeamId, SignerId, TeamId, any_of};
+
 use crate::{digest::Digest, facts::Arch, layout::MacPath};
 use serde::{Deserialize, Serialize};
 use std::{fmt, time::Duration};
@@ -289,6 +293,8 @@ pub struct Item {
     pub hash: Option<Digest>,
     /// The receipt that makes the package unnecessary.
     pub receipt: Option<ReceiptTarget>,
+    /// Who may have signed the package; empty: anybody, or nobody. Each once.
+    pub team_ids: Vec<SignerId>,
     /// Install even if the receipt is current (R19).
     pub always_install: bool,
     /// Architectures on which the item is skipped (R24).
@@ -306,7 +312,8 @@ pub struct Item {
 }
 
 impl Item {
-    /// What this item does: its kind, its file, its content (by `hash`, else by URL) and the receipt it asks for.
+    /// What this item does: its kind, its file, its content (by `hash`, else by URL), the receipt it asks for, and who
+    /// must have signed it.
     ///
     /// Name, policies, place and mirrors may change without a finished item having to be done again.
     #[must_use]
@@ -318,7 +325,12 @@ impl Item {
         };
         let receipt = self.receipt.as_ref();
         let receipt = receipt.map(|receipt| format!("{}\0{}", receipt.package_id, receipt.version));
-        let text = format!("{}\0{}\0{content}\0{}", self.kind, self.file, receipt.unwrap_or_default());
+        let mut text = format!("{}\0{}\0{content}\0{}", self.kind, self.file, receipt.unwrap_or_default());
+        let mut signers = self.team_ids.clone();
+        signers.sort_unstable();
+        for signer in signers {
+            text.push_str(&format!("\0signed by {signer}"));
+        }
         let mut digits = Digest::of(text.as_bytes()).to_string();
         digits.truncate(16);
         Fingerprint(digits)

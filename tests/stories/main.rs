@@ -16,4 +16,5 @@ mod policies;
 mod power_cuts;
 mod repair;
 mod signatures;
+mod signers;
 mod standalone;

@@ -13,6 +13,7 @@ pub mod mixed;
 mod outcome;
 mod programs;
 pub mod server;
+pub mod signed;
 mod world;
 
 pub use fleet::Fleet;

@@ -243,7 +243,13 @@ fn scenario(folder: Option<&Path>) -> Result<Map<String, Value>, String> {
         return Ok(Map::new());
     };
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
-    serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+    let mut scenario: Map<String, Value> =
+        serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
+    // `iasd` reads a copy of the scenario that lies elsewhere.
+    if let Some(Value::String(roots)) = scenario.get_mut("package_roots") {
+        *roots = path.with_file_name(&roots).display().to_string();
+    }
+    Ok(scenario)
 }
 
 fn settings(folder: Option<&Path>, arguments: &Arguments) -> Result<Dictionary, String> {

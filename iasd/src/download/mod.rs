@@ -32,6 +32,7 @@ mod queue;
 mod ramp;
 mod redirect;
 mod series;
+mod signer;
 mod stage;
 mod store;
 mod tls;
@@ -54,6 +55,7 @@ use self::{busy::Busy, fetch::Fetch, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
+    flat_package::signature::TrustRoots,
     item::{Fingerprint, HashCheckPolicy, Secret},
     minisign::PublicKey,
     plan::{retry::PORTAL_PATIENCE, room::LONGEST_UNANNOUNCED},
@@ -82,6 +84,8 @@ pub(crate) struct Downloader {
     hosts: Hosts,
     digests: Semaphore,
     busy: Busy,
+    /// What the signature of a package may lead to.
+    package_roots: TrustRoots,
 }
 
 /// The settings that matter here.
@@ -128,12 +132,18 @@ impl Downloader {
             hosts: Hosts::default(),
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
+            package_roots: TrustRoots::apple(),
         }
     }
 
     /// The same, that knows what earlier starts of this run downloaded (R87).
     pub(crate) fn knowing(self, earlier: BTreeMap<Fingerprint, Digest>) -> Self {
         Self { earlier, ..self }
+    }
+
+    /// The same, that believes signatures on packages which lead to one of `package_roots`.
+    pub(crate) fn believing(self, package_roots: TrustRoots) -> Self {
+        Self { package_roots, ..self }
     }
 
     /// Does disk work away from the runtime's thread.

@@ -8,7 +8,7 @@ use crate::engine::{
 use futures::future::BoxFuture;
 use shared::{
     digest::Digest,
-    item::{Item, ItemId},
+    item::{Item, ItemId, SignerId},
     layout::MacPath,
     settings::Settings,
 };
@@ -109,6 +109,17 @@ impl Contents for DownloadStage {
             let confirmed = tokio::task::spawn_blocking(move || artifact.confirm()).await;
             let refused = |reason: String| Unavailable { reason, transient: false };
             confirmed.map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))
+        })
+    }
+
+    fn signed_by<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        wanted: &'a [SignerId],
+    ) -> BoxFuture<'a, Result<(), Unavailable>> {
+        Box::pin(async move {
+            let refused = |reason| Unavailable { reason, transient: false };
+            self.downloader.signed_by(package, wanted).await.map_err(refused)
         })
     }
 

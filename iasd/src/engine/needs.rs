@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use shared::{
     digest::Digest,
     exit::Ended,
-    item::{Item, ItemId},
+    item::{Item, ItemId, SignerId},
     layout::MacPath,
     sys::child::Finished,
 };
@@ -68,6 +68,14 @@ pub(crate) trait Contents: Send + Sync {
 
     /// Checks that the content is still what was verified, right before it is used (R89).
     fn confirm<'a>(&'a self, artifact: &'a VerifiedArtifact) -> BoxFuture<'a, Result<(), Unavailable>>;
+
+    /// Checks, right before a package is installed, that one of `wanted` has signed these very bytes, and confirms them
+    /// as [`Self::confirm`] does. Where nobody is wanted, nothing is asked.
+    fn signed_by<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        wanted: &'a [SignerId],
+    ) -> BoxFuture<'a, Result<(), Unavailable>>;
 
     /// Puts a root file, whose turn has come, under its final name; confirms it as [`Self::confirm`] does.
     fn place<'a>(

@@ -115,14 +115,29 @@ impl Engine {
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
             lane = self.package_lane.clone().lock_owned() => Some(lane),
         };
-        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
-        let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
-        let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
-        let started = self.host.install(content, Launch { timeout: item.timeout, output }).await;
-        let end = self.follow(item, started, lines, &mut lane, last).await;
+        let end = match self.contents.signed_by(content, &item.team_ids).await {
+            Err(refused) => ItemEnd::SignatureRefused(refused.reason),
+            // A large package takes a while to read.
+            Ok(()) if stop.is_raised() => return Ok(ItemEnd::NotStarted),
+            Ok(()) => self.install(item, content, &mut lane, last).await?,
+        };
         // Before the lane is free: the next package of this batch must not slip in (R57).
         stop.judge(item, &end);
         Ok(end)
+    }
+
+    async fn install(
+        &self,
+        item: &Item,
+        package: &VerifiedArtifact,
+        lane: &mut Option<OwnedMutexGuard<()>>,
+        last: &mut LastLines,
+    ) -> Result<ItemEnd, Ending> {
+        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
+        let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
+        let started = self.host.install(package, Launch { timeout: item.timeout, output }).await;
+        Ok(self.follow(item, started, lines, lane, last).await)
     }
 
     async fn root_script(

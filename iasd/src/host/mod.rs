@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use shared::{
     exit::Ended,
     facts::{ConsoleUser, Facts},
+    flat_package::signature::TrustRoots,
     layout::MacPath,
     settings::Identifiers,
     sys::link::Address,
@@ -134,6 +135,12 @@ pub(crate) trait Host: Send + Sync {
         package: &'a VerifiedArtifact,
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>>;
+
+    /// The root certificates that the signature of a package may lead to where its item says who must have signed it.
+    /// A real Mac knows Apple's and no other.
+    fn package_roots(&self) -> TrustRoots {
+        TrustRoots::apple()
+    }
 
     /// Runs a script as root (R71).
     fn run_script<'a>(

@@ -8,6 +8,7 @@ use crate::{
 };
 use shared::{
     digest::Digest,
+    flat_package::signature::TrustRoots,
     settings::arguments::{self, Invocation},
     sys::packing::build_component,
 };
@@ -24,6 +25,11 @@ impl PreferenceDomain for Unset {
 
 /// A Mac with a control file, a package and a script, and the tools a run needs.
 fn furnish(root: &Path) {
+    furnish_with(root, "");
+}
+
+/// The same, with further keys of the package.
+fn furnish_with(root: &Path, keys: &str) {
     let put = |path: &str, content: &str| {
         let mut folder = root.to_owned();
         for part in Path::new(path).parent().unwrap() {
@@ -69,8 +75,8 @@ fn furnish(root: &Path) {
             digest(name)
         )
     };
-    let package =
-        item("tools.pkg", r#""type": "package", "packageid": "com.acme.tools", "version": "2.4.1""#);
+    let package = format!(r#""type": "package", "packageid": "com.acme.tools", "version": "2.4.1"{keys}"#);
+    let package = item("tools.pkg", &package);
     let script = item("name.sh", r#""type": "rootscript""#);
     put(
         "Library/seed/bootstrap.json",
@@ -121,6 +127,28 @@ async fn r70_r81_r83_a_run_on_a_mac_installs_cleans_up_and_restarts() {
     assert!(calls.iter().any(|call| call.starts_with("sh -c /bin/sleep 5; exec")));
     assert!(!root.join("Library/installapplications").exists());
     assert!(!root.join("Library/LaunchDaemons/cz.macadmin.iasd.plist").exists());
+}
+
+#[tokio::test]
+async fn p62_a_package_without_the_wanted_signature_never_reaches_the_installer_of_a_mac() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    furnish_with(&root, r#", "team_ids": ["ABCDE12345"]"#);
+    let (exit, calls) = run(&root).await;
+    assert_eq!(exit, ExitCode::Aborted, "{calls:#?}");
+    assert!(
+        !calls.iter().any(|call| call.starts_with("installer") || call.starts_with("script")),
+        "{calls:#?}"
+    );
+    let status = fs::read_to_string(root.join("Library/Application Support/ias/status.txt")).unwrap();
+    assert!(status.contains(" aborted tools.pkg signature refused"), "{status}");
+}
+
+#[test]
+fn p39_a_mac_knows_no_other_root_for_packages_than_apples() {
+    let folder = tempfile::tempdir().unwrap();
+    let (host, _) = MacHost::below(folder.path()).unwrap();
+    assert_eq!(format!("{:?}", host.package_roots()), format!("{:?}", TrustRoots::apple()));
 }
 
 #[tokio::test]

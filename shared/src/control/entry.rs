@@ -6,6 +6,7 @@ use super::{
     findings::{Findings, Subject},
     keys,
     raw::{Json, Value},
+    signers,
     word::{self, Coerced, Problem, quoted},
 };
 use crate::{
@@ -145,6 +146,7 @@ impl Examination<'_, '_> {
         let hash = content::hash(self, source.is_some());
         let skip_if: Vec<SkipIf> = self.take("skip_if", choice::skip_if).unwrap_or_default();
         let (receipt, always_install) = self.read_package_keys();
+        let team_ids = self.take("team_ids", signers::team_ids).unwrap_or_default();
         let retry = self.read_retry_keys(source.is_some());
         let donotwait = self.take("donotwait", word::boolean).unwrap_or_default();
         let group = self.take("parallel_group", choice::parallel_group);
@@ -175,6 +177,7 @@ impl Examination<'_, '_> {
                     mirrors,
                     hash,
                     receipt: receipt.filter(|_| kind == ItemKind::Package),
+                    team_ids: if kind == ItemKind::Package { team_ids } else { Vec::new() },
                     always_install,
                     skip_if,
                     retry,
@@ -296,7 +299,7 @@ impl Examination<'_, '_> {
 
     fn warn_of_idle_keys(&mut self, kind: ItemKind, always_install: bool, donotwait: bool, timeout: bool) {
         if kind != ItemKind::Package {
-            for key in ["packageid", "version"] {
+            for key in ["packageid", "version", "team_ids"] {
                 if self.has(key) {
                     self.idle(key, "it means something for packages only");
                 }

@@ -7,7 +7,7 @@ use crate::hint;
 pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
 
 /// The keys of an item, of every dialect.
-pub(super) const ITEM: [&str; 27] = [
+pub(super) const ITEM: [&str; 28] = [
     "additional_headers",
     "cache_data",
     "can_resume",
@@ -29,6 +29,7 @@ pub(super) const ITEM: [&str; 27] = [
     "retries",
     "retrywait",
     "skip_if",
+    "team_ids",
     "timeout",
     "type",
     "url",

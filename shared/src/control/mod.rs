@@ -9,6 +9,7 @@ mod keys;
 mod place;
 mod raw;
 pub mod signed;
+mod signers;
 mod syntax;
 mod validate;
 mod word;

@@ -37,6 +37,8 @@ pub enum ItemEnd {
     Background,
     /// Its content could not be had, or a malformed item (R15).
     DownloadFailed(String),
+    /// Its package was not signed by anybody its `team_ids` accept; nothing of it ran.
+    SignatureRefused(String),
     /// It ran and failed, or could not be started.
     ExecutionFailed(Ended),
     /// Its file could not be placed.
@@ -65,6 +67,7 @@ impl fmt::Display for ItemEnd {
             Self::Skipped(reason) => write!(f, "skipped: {reason}"),
             Self::Background => f.write_str("started, not waited for"),
             Self::DownloadFailed(why) => write!(f, "no usable content: {why}"),
+            Self::SignatureRefused(why) => write!(f, "signature refused: {why}"),
             Self::ExecutionFailed(ended) => write!(f, "failed: {ended}"),
             Self::PlacementFailed(why) => write!(f, "not placed: {why}"),
             Self::NotStarted => f.write_str("not started"),
@@ -82,7 +85,13 @@ impl ItemEnd {
     /// Whether the item failed. Skipped, background and never begun items have not (R94).
     #[must_use]
     pub fn is_failure(&self) -> bool {
-        matches!(self, Self::DownloadFailed(_) | Self::ExecutionFailed(_) | Self::PlacementFailed(_))
+        match self {
+            Self::DownloadFailed(_)
+            | Self::SignatureRefused(_)
+            | Self::ExecutionFailed(_)
+            | Self::PlacementFailed(_) => true,
+            Self::Done | Self::Skipped(_) | Self::Background | Self::NotStarted => false,
+        }
     }
 }
 

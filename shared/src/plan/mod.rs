@@ -7,6 +7,7 @@ mod mirrors;
 pub mod planner;
 pub mod retry;
 pub mod room;
+pub mod signer;
 pub mod verdict;
 
 pub use planner::{Batch, PhasePlan, Plan, Settled, plan};

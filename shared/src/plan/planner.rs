@@ -5,7 +5,7 @@ use crate::{
     control::{ControlFile, Entry},
     event::{ItemEnd, Listed, Over, SkipReason},
     facts::Facts,
-    item::{HashCheckPolicy, Item, ItemKind, Phase},
+    item::{HashCheckPolicy, Item, ItemKind, Phase, any_of},
     journal::Past,
     version,
 };
@@ -225,7 +225,11 @@ impl fmt::Display for Plan {
                 (1..).zip(&phase.batches).flat_map(|(n, batch)| batch.0.iter().map(move |item| (n, item)));
             for (number, item) in numbered {
                 let wait = if item.donotwait { ", not waited for" } else { "" };
-                writeln!(f, "  {number}. {} \"{}\": {}{wait}", item.id, item.name, item.kind)?;
+                write!(f, "  {number}. {} \"{}\": {}{wait}", item.id, item.name, item.kind)?;
+                match item.team_ids.as_slice() {
+                    [] => writeln!(f)?,
+                    signers => writeln!(f, ", only if signed by {}", any_of(signers))?,
+                }
             }
         }
         Ok(())
@@ -256,6 +260,7 @@ mod tests {
             hash: Some(Digest::of(b"")),
             receipt: None,
             mirrors: Vec::new(),
+            team_ids: Vec::new(),
             always_install: false,
             skip_if: Vec::new(),
             retry: RetryKeys::default(),

@@ -9,7 +9,8 @@ use crate::{
 /// The ways in which an item can fail, as far as policies tell them apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Its content could not be had, its local file is missing, or the item is malformed (R15, R32).
+    /// Its content could not be had, its local file is missing, the item is malformed (R15, R32), or its package is not
+    /// signed as its `team_ids` want.
     Download,
     /// It ran and failed, could not be started, or its end was not seen (R50, R64).
     Execution,
@@ -56,7 +57,7 @@ pub fn after_background(ended: &Ended, policy: FailPolicy) -> Consequence {
 
 fn failure_of(end: &ItemEnd) -> Option<Failure> {
     match end {
-        ItemEnd::DownloadFailed(_) => Some(Failure::Download),
+        ItemEnd::DownloadFailed(_) | ItemEnd::SignatureRefused(_) => Some(Failure::Download),
         ItemEnd::ExecutionFailed(_) => Some(Failure::Execution),
         ItemEnd::PlacementFailed(_) => Some(Failure::Placement),
         ItemEnd::Done | ItemEnd::Skipped(_) | ItemEnd::Background | ItemEnd::NotStarted => None,
@@ -127,6 +128,7 @@ mod tests {
             ("download failed", went("404"), [false, true, true]),
             ("local file missing", went("no such file"), [false, true, true]),
             ("malformed item", went("malformed"), [false, true, true]),
+            ("wrong signer", ItemEnd::SignatureRefused("not signed".into()), [false, true, true]),
             ("script non-zero", ran(Ended::Exited(1)), [false, false, true]),
             ("script killed by a signal", ran(Ended::Signalled(9)), [false, false, true]),
             ("script timed out", ran(Ended::TimedOut), [false, false, true]),

@@ -76,6 +76,7 @@ pub fn finished(item: &ItemStatus, end: &ItemEnd) -> String {
         ItemEnd::NotStarted => return "not begun, because the run ended".to_owned(),
         ItemEnd::Skipped(reason) => return skipped(reason),
         ItemEnd::DownloadFailed(error) => format!("download failed: {error}"),
+        ItemEnd::SignatureRefused(error) => format!("not installed, signature refused: {error}"),
         ItemEnd::ExecutionFailed(ended) => format!("failed: {ended}"),
         ItemEnd::PlacementFailed(error) => format!("could not be placed: {error}"),
     };
@@ -89,9 +90,7 @@ pub fn finished(item: &ItemStatus, end: &ItemEnd) -> String {
 pub fn tolerates(policy: FailPolicy, end: &ItemEnd) -> bool {
     match policy {
         FailPolicy::Failable => true,
-        FailPolicy::FailableExecution => {
-            !matches!(end, ItemEnd::DownloadFailed(_) | ItemEnd::PlacementFailed(_))
-        }
+        FailPolicy::FailableExecution => !end.is_failure() || matches!(end, ItemEnd::ExecutionFailed(_)),
         FailPolicy::FailureIsNotAnOption => !end.is_failure(),
     }
 }
@@ -132,12 +131,13 @@ mod tests {
         let ends = [
             ItemEnd::DownloadFailed(String::new()),
             ItemEnd::PlacementFailed(String::new()),
+            ItemEnd::SignatureRefused(String::new()),
             ItemEnd::ExecutionFailed(Ended::Exited(1)),
         ];
         let table = [
-            (FailPolicy::Failable, [true, true, true]),
-            (FailPolicy::FailableExecution, [false, false, true]),
-            (FailPolicy::FailureIsNotAnOption, [false, false, false]),
+            (FailPolicy::Failable, [true, true, true, true]),
+            (FailPolicy::FailableExecution, [false, false, false, true]),
+            (FailPolicy::FailureIsNotAnOption, [false, false, false, false]),
         ];
         for (policy, expected) in table {
             assert_eq!(ends.clone().map(|end| tolerates(policy, &end)), expected, "{policy:?}");

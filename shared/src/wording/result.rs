@@ -81,6 +81,7 @@ pub fn status_line(state: &RunState) -> String {
 pub fn reason(end: &ItemEnd) -> String {
     match end {
         ItemEnd::DownloadFailed(_) => "download failed".to_owned(),
+        ItemEnd::SignatureRefused(_) => "signature refused".to_owned(),
         ItemEnd::PlacementFailed(_) => "could not be placed".to_owned(),
         ItemEnd::ExecutionFailed(Ended::NotStarted(_)) => "could not be started".to_owned(),
         ItemEnd::ExecutionFailed(Ended::Lost(_)) => "its end was not seen".to_owned(),

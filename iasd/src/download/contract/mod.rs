@@ -209,6 +209,7 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
         hash,
         receipt: None,
         mirrors: Vec::new(),
+        team_ids: Vec::new(),
         always_install: false,
         skip_if: Vec::new(),
         retry: RetryKeys::default(),

@@ -13,6 +13,7 @@ use crate::{
 use futures::future::BoxFuture;
 use shared::{
     facts::{ConsoleUser, Facts},
+    flat_package::signature::TrustRoots,
     layout::{AGENT_SOCKET, LAUNCH_AGENTS, LAUNCH_DAEMONS},
     settings::Identifiers,
     sys::{
@@ -92,6 +93,10 @@ impl Host for SimulatedHost {
             install::launch(file, package.path().clone(), computer, Arc::new(self.runner.clone()), launch)
                 .map_err(failed)
         })
+    }
+
+    fn package_roots(&self) -> TrustRoots {
+        self.package_roots.clone()
     }
 
     fn run_script<'a>(

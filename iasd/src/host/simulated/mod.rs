@@ -10,6 +10,7 @@ mod inside;
 mod install;
 mod launchd;
 mod outages;
+mod package_roots;
 pub(crate) mod power_cut;
 mod programs;
 mod receipt;
@@ -27,6 +28,7 @@ use self::{
     inside::Inside,
     launchd::{Launchd, Retire},
     outages::Outages,
+    package_roots::package_roots,
     runner::Runner,
     scenario::Scenario,
     session::LoginWindow,
@@ -36,6 +38,7 @@ use super::notices::Notices;
 use cap_std::fs::Dir;
 use shared::{
     facts::ConsoleUser,
+    flat_package::signature::TrustRoots,
     sys::sandbox::{Bind, Ids, Processes, Sandbox, SandboxError, ids_available, probe},
 };
 use std::{
@@ -53,6 +56,7 @@ pub(crate) struct SimulatedHost {
     side: PathBuf,
     scenario: Scenario,
     runner: Runner,
+    package_roots: TrustRoots,
     ids: Ids,
     users: watch::Receiver<Option<ConsoleUser>>,
     online: watch::Receiver<bool>,
@@ -74,6 +78,9 @@ pub(crate) enum WorldError {
     /// Scripts cannot be kept in the folder.
     #[error(transparent)]
     Sandbox(#[from] SandboxError),
+    /// Root certificates for packages cannot be read.
+    #[error("scenario: package_roots: {0}")]
+    PackageRoots(String),
     /// The side folder cannot be written.
     #[error("the side folder {0} of the simulated Mac cannot be written: {1}")]
     Side(PathBuf, io::Error),
@@ -101,6 +108,8 @@ impl SimulatedHost {
         this: &Path,
     ) -> Result<(Self, mpsc::UnboundedReceiver<String>), WorldError> {
         scenario.check()?;
+        let package_roots =
+            package_roots(scenario.package_roots.as_deref()).map_err(WorldError::PackageRoots)?;
         // As launchd starts a daemon: what is made here can be read by the user.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o022));
         let dir = Arc::new(shape::shape(root, &scenario)?);
@@ -150,6 +159,7 @@ impl SimulatedHost {
             side,
             scenario,
             runner,
+            package_roots,
             ids,
             users,
             online,

@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     pub(crate) power_cuts: Vec<PowerCut>,
     /// Packages that are there from the outset: identifier to version.
     pub(crate) installed: BTreeMap<String, String>,
+    /// A PEM file with root certificates that signatures on packages may lead to, besides Apple's.
+    pub(crate) package_roots: Option<PathBuf>,
     /// Where `iasd` finds its servers.
     pub(crate) network: NetworkScenario,
     /// Whether scripts reach the host's network.
@@ -57,6 +59,7 @@ impl Default for Scenario {
             boot_session: None,
             power_cuts: Vec::new(),
             installed: BTreeMap::new(),
+            package_roots: None,
             network: NetworkScenario::default(),
             scripts_may_use_network: false,
             sandbox: true,

@@ -1,7 +1,7 @@
 //! The keys of one item.
 
 use super::*;
-use crate::item::{ItemKind, SkipIf};
+use crate::item::{ItemKind, SignerId, SkipIf};
 
 #[test]
 fn r11_r12_a_type_in_the_wrong_place_is_ignored_with_an_error() {
@@ -124,3 +124,74 @@ fn r75_a_name_is_one_short_line() {
     assert!(name.starts_with("ab") && name.chars().count() == 200);
     assert_warned(&item(r#""name": """#), "empty");
 }
+
+#[test]
+fn team_ids_name_who_may_have_signed_a_package() {
+    let package = |keys: &str| item(&format!(r#""type": "package", "team_ids": {keys}"#));
+    let signers = |reading: &Reading| -> Vec<String> {
+        checked(reading).team_ids.iter().map(SignerId::to_string).collect()
+    };
+    let two = package(r#"["ABCDE12345", "Apple"]"#);
+    assert_clean(&two);
+    assert_eq!(signers(&two), ["ABCDE12345", "Apple"]);
+    assert_clean(&package("null"));
+    assert!(checked(&package("null")).team_ids.is_empty());
+    for (keys, words, taken) in [
+        (r#""ABCDE12345""#, "one text is taken as an array of one", "ABCDE12345"),
+        (r#"["abcde12345"]"#, "\"abcde12345\" is taken as \"ABCDE12345\"", "ABCDE12345"),
+        (r#"["apple"]"#, "taken as \"Apple\"", "Apple"),
+        (r#"["Apple", "Apple"]"#, "Apple is listed twice", "Apple"),
+    ] {
+        let reading = package(keys);
+        assert_warned(&reading, words);
+        assert_eq!(signers(&reading), [taken], "{keys}");
+    }
+}
+
+#[test]
+fn team_ids_that_cannot_be_understood_are_never_as_if_absent() {
+    let package = |keys: &str| item(&format!("\n\"type\": \"package\",\n\"team_ids\": {keys}"));
+    for (keys, words) in [
+        ("[]", "empty: nobody could have signed"),
+        (r#""""#, "expected a Team ID of ten letters and digits, or \"Apple\", found \"\""),
+        (r#"["ABCDE1234"]"#, "found \"ABCDE1234\""),
+        (r#"["Apple", "ABCDE-1234"]"#, "found \"ABCDE-1234\""),
+        (r#"["ABCDE12345", null]"#, "expected text, found null"),
+        ("true", "expected an array of texts, found true"),
+        ("{}", "expected an array of texts"),
+    ] {
+        let reading = package(keys);
+        assert_malformed(&reading, words);
+        assert!(lines(&reading)[0].starts_with("error: bootstrap.json:3:13: "), "{:?}", lines(&reading));
+    }
+    let many = vec!["\"ABCDE12345\""; 17].join(",");
+    assert_malformed(&package(&format!("[{many}]")), "more than 16 signers");
+    let shown = package(r#"["Developer ID Installer: Acme (West) (ABCDE12345)"]"#);
+    assert_eq!(shown.findings[0].hint.as_deref(), Some("did you mean \"ABCDE12345\"?"));
+}
+
+#[test]
+fn team_ids_mean_nothing_for_what_is_no_package() {
+    for kind in ItemKind::ALL.into_iter().filter(|kind| *kind != ItemKind::Package) {
+        let reading = item(&format!(r#""type": "{kind}", "team_ids": ["ABCDE12345"]"#));
+        assert_warned(&reading, "team_ids: has no effect: it means something for packages only");
+        assert!(checked(&reading).team_ids.is_empty());
+    }
+}
+
+#[test]
+fn what_must_be_signed_is_another_item_and_without_team_ids_it_is_the_old_one() {
+    let package = |keys: &str| {
+        checked(&item(&format!(r#""type": "package", "packageid": "a.b", "version": "1"{keys}"#)))
+            .fingerprint()
+            .0
+    };
+    // As it was before `team_ids`: what journals of finished runs hold must stay true.
+    assert_eq!(package(""), FINGERPRINT);
+    let one = package(r#", "team_ids": ["ABCDE12345"]"#);
+    let two = package(r#", "team_ids": ["ABCDE12345", "Apple"]"#);
+    assert!(one != FINGERPRINT && two != FINGERPRINT && one != two);
+    assert_eq!(package(r#", "team_ids": ["Apple", "ABCDE12345"]"#), two, "the order means nothing");
+}
+
+const FINGERPRINT: &str = "1fe3d56e528c2384";

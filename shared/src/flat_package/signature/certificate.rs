@@ -4,7 +4,7 @@ use super::der::{self, BIT_STRING, INTEGER, OBJECT_IDENTIFIER, Reader, SEQUENCE,
 use super::extensions::Extensions;
 use super::key::{PublicKey, Scheme};
 use super::moment;
-use crate::digest::Digest;
+use crate::{digest::Digest, item::TeamId};
 use std::fmt;
 use time::OffsetDateTime;
 
@@ -97,8 +97,7 @@ impl Certificate {
     #[must_use]
     pub fn team_id(&self) -> Option<&str> {
         let unit = self.subject.organizational_unit.as_deref()?;
-        let is_team = unit.len() == 10 && unit.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
-        is_team.then_some(unit)
+        TeamId::fits(unit).then_some(unit)
     }
 
     /// Its key in PKCS #1, if it is an RSA key.

@@ -132,6 +132,7 @@ fn item(kind: ItemKind, path: &str) -> Item {
         hash: None,
         receipt: None,
         mirrors: Vec::new(),
+        team_ids: Vec::new(),
         always_install: false,
         skip_if: Vec::new(),
         retry: RetryKeys::default(),
