@@ -6,7 +6,10 @@ use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _, OpenOptions, OpenOptionsE
 use rustix::fs::Uid;
 use shared::{
     layout::MacPath,
-    sys::child::{Program, open_app},
+    sys::{
+        child::{Program, open_app},
+        tools,
+    },
 };
 use std::{
     fs::File,
@@ -71,7 +74,7 @@ impl UserWork<'_> {
                 let words = [folder, root.join(&lent.path), path.under(root)].map(PathBuf::into_os_string);
                 let sh = ["-c", PLACE, "place"].map(Into::into);
                 let arguments = sh.into_iter().chain(words).collect();
-                (Program { arguments, ..Program::new(Path::new("/bin/sh")) }, Some(lent))
+                (Program { arguments, ..Program::new(Path::new(tools::SH)) }, Some(lent))
             }
         })
     }

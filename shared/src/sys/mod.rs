@@ -6,6 +6,7 @@ pub mod link;
 pub mod mac;
 pub mod packing;
 pub mod sandbox;
+pub mod tools;
 pub mod unpack;
 #[cfg(target_os = "macos")]
 #[expect(unsafe_code, reason = "libxpc is a C library; this is the one place that calls it")]

@@ -1,10 +1,11 @@
 //! `caffeinate`: keeps the Mac awake as long as this process lives (P64).
 
 use super::tools::Request;
+use shared::sys::tools::CAFFEINATE;
 
 /// Holds off idle sleep until process `pid` ends, however that comes about.
 pub(super) fn while_running(pid: u32) -> Request {
-    Request::new("/usr/bin/caffeinate", ["-i".to_owned(), "-w".to_owned(), pid.to_string()])
+    Request::new(CAFFEINATE, ["-i".to_owned(), "-w".to_owned(), pid.to_string()])
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use shared::{
     sys::{
         child::{Account, Limits, Program, start},
         link::Address,
+        tools::SHUTDOWN,
     },
 };
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
@@ -177,7 +178,7 @@ impl Host for MacHost {
 
     fn schedule_reboot(&self) -> BoxFuture<'_, Result<(), HostError>> {
         Box::pin(async move {
-            let request = shutdown::restart_soon(&self.tools.place(shutdown::TOOL));
+            let request = shutdown::restart_soon(&self.tools.place(SHUTDOWN));
             let failed = |why: String| HostError { what: request.what(), why };
             let output = nowhere().map_err(|error| failed(error.to_string()))?;
             // In a process group of its own, which launchd leaves alone when our job ends (P48).

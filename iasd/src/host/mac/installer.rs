@@ -3,20 +3,19 @@
 use super::tools::Request;
 use crate::host::{Line, installer::Report};
 use plist::Value;
+use shared::sys::tools::INSTALLER;
 use std::path::Path;
-
-const TOOL: &str = "/usr/sbin/installer";
 
 /// Installs `package`. Unsigned ones too, without a word: what may be installed was decided before (P62).
 pub(super) fn install(package: &Path) -> Request {
     let [verbose, of, on, here] = ["-verboseR", "-pkg", "-target", "/"].map(Path::new);
-    Request::new(TOOL, [verbose, of, package, on, here])
+    Request::new(INSTALLER, [verbose, of, package, on, here])
 }
 
 /// Asks whether `package` wants a restart.
 pub(super) fn restart_action(package: &Path) -> Request {
     let [query, action, of, plist] = ["-query", "RestartAction", "-pkg", "-plist"].map(Path::new);
-    Request::new(TOOL, [query, action, of, package, plist])
+    Request::new(INSTALLER, [query, action, of, package, plist])
 }
 
 /// What `package` wants when it is installed, such as `RequireRestart`; `None` when it wants nothing.

@@ -1,11 +1,13 @@
 //! `launchctl`: launchd's jobs, and how they are brought in and sent away (P47–P50).
 
 use super::tools::{Request, Tools};
-use shared::{exit::Ended, sys::child::Answer};
+use shared::{
+    exit::Ended,
+    sys::{child::Answer, tools::LAUNCHCTL},
+};
 use std::{fmt, path::Path, time::Duration};
 use tokio::time::{Instant, sleep};
 
-const TOOL: &str = "/bin/launchctl";
 /// How long the end of a job is waited for: launchd kills it after 20 s (P48).
 const PATIENCE: Duration = Duration::from_secs(25);
 /// How often launchd is asked meanwhile.
@@ -39,18 +41,18 @@ impl fmt::Display for Domain {
 
 /// Asks about a job; it fails when nobody knows it. Only the exit status says something reliable.
 pub(super) fn print(domain: Domain, label: &str) -> Request {
-    Request::new(TOOL, ["print".to_owned(), format!("{domain}/{label}")])
+    Request::new(LAUNCHCTL, ["print".to_owned(), format!("{domain}/{label}")])
 }
 
 /// Sends a job away; that of the caller ends the caller.
 pub(super) fn bootout(domain: Domain, label: &str) -> Request {
-    Request::new(TOOL, ["bootout".to_owned(), format!("{domain}/{label}")])
+    Request::new(LAUNCHCTL, ["bootout".to_owned(), format!("{domain}/{label}")])
 }
 
 /// Brings in the job that `plist` describes.
 pub(super) fn bootstrap(domain: Domain, plist: &Path) -> Request {
     let (verb, domain) = (Path::new("bootstrap"), domain.to_string());
-    Request::new(TOOL, [verb, Path::new(&domain), plist])
+    Request::new(LAUNCHCTL, [verb, Path::new(&domain), plist])
 }
 
 /// What to do after a `bootout` answered.

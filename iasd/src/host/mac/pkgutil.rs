@@ -2,13 +2,12 @@
 
 use super::{signer::team_id, tools::Request};
 use plist::Value;
+use shared::sys::tools::PKGUTIL;
 use std::path::Path;
-
-const TOOL: &str = "/usr/sbin/pkgutil";
 
 /// Asks for the receipt of `package_id`; it fails when there is none.
 pub(super) fn receipt(package_id: &str) -> Request {
-    Request::new(TOOL, ["--pkg-info-plist", package_id])
+    Request::new(PKGUTIL, ["--pkg-info-plist", package_id])
 }
 
 /// The installed version, from the answer.
@@ -23,7 +22,7 @@ pub(super) fn version(answer: &[u8]) -> Result<String, String> {
 
 /// Asks who signed `package`.
 pub(super) fn check_signature(package: &Path) -> Request {
-    Request::new(TOOL, [Path::new("--check-signature"), package])
+    Request::new(PKGUTIL, [Path::new("--check-signature"), package])
 }
 
 /// What macOS thinks of a signature: to be shown, never to decide by (P60).

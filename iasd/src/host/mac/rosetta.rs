@@ -1,6 +1,7 @@
 //! Rosetta: whether Intel code can run on Apple silicon (P67).
 
 use super::tools::{Request, Tools};
+use shared::sys::tools::{ARCH, TRUE};
 
 /// What an admin can do without it.
 pub(super) const ADVICE: &str = "Rosetta is not on this Mac: let a root script before this package run \
@@ -8,7 +9,7 @@ pub(super) const ADVICE: &str = "Rosetta is not on this Mac: let a root script b
 
 /// Runs something small as Intel code: the only check that has never gone wrong.
 pub(super) fn probe() -> Request {
-    Request::new("/usr/bin/arch", ["-x86_64", "/usr/bin/true"])
+    Request::new(ARCH, ["-x86_64", TRUE])
 }
 
 /// Whether Intel code runs.

@@ -1,10 +1,11 @@
 //! `scutil`: whether the system knows a way to the rest of the world (R47).
 
 use super::tools::Request;
+use shared::sys::tools::SCUTIL;
 
 /// Asks for the state of the network.
 pub(super) fn network() -> Request {
-    Request::new("/usr/sbin/scutil", ["--nwi"])
+    Request::new(SCUTIL, ["--nwi"])
 }
 
 /// Whether the answer says that no network is up, in IPv4 or IPv6.

@@ -1,16 +1,14 @@
 //! `shutdown`: restarts the Mac a little later, whatever becomes of us (P65, R83).
 
 use super::tools::Request;
+use shared::sys::tools::{SH, SHUTDOWN, SLEEP};
 use std::path::Path;
 
 /// Restarts in five seconds. The shell waits, so that we need not; `shutdown` is where `tool` says.
 pub(super) fn restart_soon(tool: &Path) -> Request {
-    let [run, text] = ["-c", "/bin/sleep 5; exec \"$0\" -r now"].map(Path::new);
-    Request::new("/bin/sh", [run, text, tool])
+    let text = format!("{SLEEP} 5; exec \"$0\" -r now");
+    Request::new(SH, [Path::new("-c"), Path::new(&text), tool])
 }
-
-/// The tool itself.
-pub(super) const TOOL: &str = "/sbin/shutdown";
 
 #[cfg(test)]
 mod tests {
@@ -18,7 +16,7 @@ mod tests {
 
     #[test]
     fn r83_the_exact_call() {
-        let request = restart_soon(Path::new(TOOL));
+        let request = restart_soon(Path::new(SHUTDOWN));
         assert_eq!(request.tool, "/bin/sh");
         assert_eq!(request.arguments, ["-c", "/bin/sleep 5; exec \"$0\" -r now", "/sbin/shutdown"]);
     }

@@ -1,15 +1,16 @@
 //! `spctl`: whether Gatekeeper would let somebody open a package (P61).
 
 use super::{signer::team_id, tools::Request};
-use shared::{exit::Ended, sys::child::Answer};
+use shared::{
+    exit::Ended,
+    sys::{child::Answer, tools::SPCTL},
+};
 use std::path::Path;
-
-const TOOL: &str = "/usr/sbin/spctl";
 
 /// Asks for the assessment of `package`. It may look on the network for the notarization.
 pub(super) fn assess(package: &Path) -> Request {
     let [assess, verbose, kind, install] = ["-a", "-vv", "-t", "install"].map(Path::new);
-    Request::new(TOOL, [assess, verbose, kind, install, package])
+    Request::new(SPCTL, [assess, verbose, kind, install, package])
 }
 
 /// What Gatekeeper says: to be shown, not to decide by, since a policy may have switched it off.

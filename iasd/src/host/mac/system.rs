@@ -2,17 +2,20 @@
 
 use super::tools::{Request, Tools};
 use crate::host::HostError;
-use shared::facts::Arch;
+use shared::{
+    facts::Arch,
+    sys::tools::{SW_VERS, SYSCTL},
+};
 use std::fmt;
 
 /// Asks for the system's version.
 pub(super) fn sw_vers() -> Request {
-    Request::new::<String>("/usr/bin/sw_vers", [])
+    Request::new::<String>(SW_VERS, [])
 }
 
 /// Asks the kernel for one value.
 pub(super) fn sysctl(name: &str) -> Request {
-    Request::new("/usr/sbin/sysctl", ["-n", name])
+    Request::new(SYSCTL, ["-n", name])
 }
 
 /// The running system.

@@ -2,13 +2,12 @@
 
 use super::tools::{Request, Tools};
 use nix::unistd::User;
-use shared::sys::child::{Account, Program};
+use shared::sys::{
+    child::{Account, Program},
+    tools::{ENV, LAUNCHCTL, SH, SUDO},
+};
 use std::{ffi::OsString, io, path::PathBuf};
 
-const LAUNCHCTL: &str = "/bin/launchctl";
-const SUDO: &str = "/usr/bin/sudo";
-const ENV: &str = "/usr/bin/env";
-const SH: &str = "/bin/sh";
 /// A path with `=` in it would be a variable to `env`.
 const EXEC: &str = "exec \"$0\" \"$@\"";
 

@@ -1,5 +1,6 @@
 //! For whom a program runs: what its environment says about that user (R71).
 
+use crate::sys::tools;
 use std::{env, ffi::OsString, path::PathBuf};
 
 /// A user, as far as a clean environment tells.
@@ -22,7 +23,7 @@ impl Account {
         Self {
             name: "root".into(),
             home: "/var/root".into(),
-            shell: "/bin/sh".into(),
+            shell: tools::SH.into(),
             temporary: "/private/tmp".into(),
         }
     }
@@ -36,7 +37,7 @@ impl Account {
         Self {
             name: name.and_then(|name| name.into_string().ok()).unwrap_or_default(),
             home: path("HOME", "/"),
-            shell: path("SHELL", "/bin/sh"),
+            shell: path("SHELL", tools::SH),
             temporary: path("TMPDIR", "/tmp"),
         }
     }

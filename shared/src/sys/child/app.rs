@@ -1,7 +1,7 @@
 //! How an application is opened: by `open`, its arguments as a vector, never through generated code (R101).
 
 use super::Program;
-use crate::layout::MacPath;
+use crate::{layout::MacPath, sys::tools};
 use std::path::Path;
 
 /// What opens the application at `path`; it returns once that was launched.
@@ -12,10 +12,7 @@ pub fn open_app(path: &MacPath, arguments: &[String]) -> Program {
         words.push("--args");
         words.extend(arguments.iter().map(String::as_str));
     }
-    Program {
-        arguments: words.into_iter().map(Into::into).collect(),
-        ..Program::new(Path::new("/usr/bin/open"))
-    }
+    Program { arguments: words.into_iter().map(Into::into).collect(), ..Program::new(Path::new(tools::OPEN)) }
 }
 
 #[cfg(test)]

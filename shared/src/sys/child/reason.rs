@@ -1,6 +1,7 @@
 //! Why a program could not be started, in words an admin can act on.
 
 use super::Program;
+use crate::sys::tools;
 use std::{fs::File, io, io::Read, path::Path};
 
 /// How much of a file is read to see what it is.
@@ -15,7 +16,7 @@ pub fn script(path: &Path, head: &[u8]) -> Program {
     if head.starts_with(b"#!") || head.contains(&0) {
         return Program::new(path);
     }
-    Program { arguments: vec![path.into()], ..Program::new(Path::new("/bin/sh")) }
+    Program { arguments: vec![path.into()], ..Program::new(Path::new(tools::SH)) }
 }
 
 /// Turns the error of an exec into a reason; reads the head of the file to name a missing interpreter.

@@ -1,12 +1,13 @@
 //! How this program itself is signed, as `codesign` tells (docs/decisions/0004).
 
 use super::requirement::Signature;
-use crate::sys::child::{Limits, Output, Program, start};
+use crate::sys::{
+    child::{Limits, Output, Program, start},
+    tools,
+};
 use std::{path::Path, time::Duration};
 use tokio::sync::mpsc;
 
-/// Part of every macOS, also without developer tools.
-const CODESIGN: &str = "/usr/bin/codesign";
 /// Signatures are read from one file; this is generous.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -27,7 +28,7 @@ pub(crate) async fn own() -> Signature {
 
 fn request(program: &Path) -> Program {
     let arguments = vec!["--display".into(), "--verbose=2".into(), program.into()];
-    Program { arguments, ..Program::new(Path::new(CODESIGN)) }
+    Program { arguments, ..Program::new(Path::new(tools::CODESIGN)) }
 }
 
 /// Reads `Identifier=…` and `TeamIdentifier=…`; an ad-hoc signature has `not set` for a team.
