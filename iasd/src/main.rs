@@ -16,6 +16,8 @@ use shared::{
     layout::AGENT_SOCKET,
     settings::arguments::{self, Invocation},
 };
+#[cfg(feature = "agent")]
+use std::path::Path;
 use std::{
     os::unix::process::CommandExt as _,
     process::{Command, ExitCode},
@@ -32,6 +34,10 @@ fn main() -> ExitCode {
     #[cfg(feature = "simulated")]
     if host::simulated::shim::is_wanted() {
         return host::simulated::shim::answer();
+    }
+    #[cfg(feature = "agent")]
+    if is_called(iasagent::NAME) {
+        return iasagent::run();
     }
     let usage = ExitCode::from(shared::exit::ExitCode::Usage.code());
     match arguments::parse(std::env::args_os()) {
@@ -50,6 +56,12 @@ fn main() -> ExitCode {
             usage
         }
     }
+}
+
+/// Whether this program was started under the name `name`.
+#[cfg(feature = "agent")]
+fn is_called(name: &str) -> bool {
+    std::env::args_os().next().is_some_and(|own| Path::new(&own).file_name() == Some(name.as_ref()))
 }
 
 /// `--userscript` in InstallApplications' words (R41): this process becomes the agent installed beside it.

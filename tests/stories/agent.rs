@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::event::{EventKind, ItemEnd};
-use support::{Fleet, World, fleet::url, server::Reply};
+use support::{Fleet, Outcome, World, fleet::url, program, server::Reply};
 
 #[test]
 fn a_user_script_runs_as_the_user_who_logged_in() {
@@ -13,6 +13,22 @@ fn a_user_script_runs_as_the_user_who_logged_in() {
     outcome.exits(0);
     assert_eq!(outcome.end("Hello"), &ItemEnd::Done);
     assert_eq!(outcome.read("/Users/grace/Documents/home").as_deref(), Some("/Users/grace\n"));
+}
+
+#[test]
+fn r136_one_program_under_two_names_is_both_daemon_and_agent() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| std::fs::copy(program(from), folder.path().join(to)).unwrap();
+    copy("iasctl", "iasctl");
+    copy("iasd", "iasd");
+    copy("iasd", "iasagent");
+    let world = World::new().script("userland", "Hello", "id -un", json!({"type": "userscript"}));
+    let told = world.command(&[]);
+    let output =
+        std::process::Command::new(folder.path().join("iasctl")).args(told.get_args()).output().unwrap();
+    let outcome = Outcome::of(&output, &world.root(), None);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Hello"), &ItemEnd::Done);
 }
 
 #[test]

@@ -29,7 +29,9 @@ pub struct Outcome {
 }
 
 impl Outcome {
-    pub(crate) fn of(output: &Output, root: &Path, world: Option<TempDir>) -> Self {
+    /// What a finished `iasctl simulate --json` of the Mac `root` told; the Mac lives as long as `world`, if that is given.
+    #[must_use]
+    pub fn of(output: &Output, root: &Path, world: Option<TempDir>) -> Self {
         use std::os::unix::process::ExitStatusExt as _;
         let text = String::from_utf8_lossy(&output.stdout);
         let read = |line: &str| serde_json::from_str::<Event>(line).unwrap_or_else(|e| panic!("{e}: {line}"));

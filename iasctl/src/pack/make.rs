@@ -99,14 +99,12 @@ fn content(
         None => own_folder()?,
     };
     let names = &input.settings.identifiers;
-    let prepare = |name, identifier: &str| {
-        programs::prepare(&folder, name, identifier).map_err(|error| {
-            let how =
-                if matches!(error, BadProgram::Unreadable { .. }) { "" } else { programs::HOW_TO_BUILD };
-            format!("{}\n  {how}", chain(&error)).trim_end().to_owned()
-        })
+    let in_words = |error: BadProgram| {
+        let how = if matches!(error, BadProgram::Unreadable { .. }) { "" } else { programs::HOW_TO_BUILD };
+        format!("{}\n  {how}", chain(&error)).trim_end().to_owned()
     };
-    let (daemon, agent) = (prepare("iasd", &names.daemon)?, prepare("iasagent", &names.agent)?);
+    let daemon = programs::prepare(&folder, "iasd", &names.daemon).map_err(in_words)?;
+    let agent = programs::prepare_agent(&folder, &names.agent).map_err(in_words)?;
     let list = |program: &Program| words(&program.architectures);
     if daemon.architectures != agent.architectures {
         let (daemon, agent) = (list(&daemon), list(&agent));

@@ -37,10 +37,13 @@ const FOLDERS: [(Arch, [&str; 5]); 2] = [
     ),
 ];
 
+/// A line of the agent's help, by which a daemon that is the agent as well is known.
+const AGENT: &[u8] = b"Usage: iasagent [";
+
 /// How to get what is missing.
 pub(super) const HOW_TO_BUILD: &str = "build them on a Mac, or with a cross compiler such as cargo-zigbuild:
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -p iasd -p iasagent --target aarch64-apple-darwin
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -p iasd -p iasagent --target x86_64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -F agent -p iasd --target aarch64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -F agent -p iasd --target x86_64-apple-darwin
   then: iasctl pack --programs target …";
 
 /// A program, ready to be packed.
@@ -83,6 +86,37 @@ pub(super) enum BadProgram {
         /// Why.
         problem: String,
     },
+}
+
+/// Finds the agent in `folder` and signs its slices as `identifier`, unless somebody signed them already. Where it is not a
+/// program of its own, it is the daemon under another name.
+///
+/// # Errors
+/// When neither is there, or is no program for Macs, or cannot be signed.
+pub(super) fn prepare_agent(folder: &Path, identifier: &str) -> Result<Program, BadProgram> {
+    let (agent, daemon) = ("iasagent", "iasd");
+    match prepare(folder, agent, identifier) {
+        Err(missing @ BadProgram::Missing { .. }) => {
+            // One that is missing too is told as the daemon's own problem.
+            let Ok(both) = prepare(folder, daemon, identifier) else { return Err(missing) };
+            let problem = |problem: &str| BadProgram::Unusable {
+                path: folder.join(daemon),
+                problem: problem.to_owned(),
+            };
+            let slices = macho::split(&both.bytes).map_err(|error| problem(&error.to_string()))?;
+            if !slices.iter().all(|slice| slice.windows(AGENT.len()).any(|words| words == AGENT)) {
+                return Err(missing);
+            }
+            if both.signed == Signed::Identity {
+                return Err(problem(
+                    "it is signed, and would be the agent under the daemon's name; copy the unsigned iasd as iasagent, and \
+                     sign that under the agent's name",
+                ));
+            }
+            Ok(both)
+        }
+        found => found,
+    }
 }
 
 /// Finds the program `name` in `folder` and signs its slices as `identifier`, unless somebody signed them already.
@@ -195,6 +229,21 @@ mod tests {
         }
         let twice = macho::join(&[arm.clone(), arm]).unwrap();
         assert!(prepared(&[("iasd", &twice)]).unwrap_err().contains("iasd is there twice for arm64"));
+    }
+
+    #[test]
+    fn a_daemon_that_is_the_agent_as_well_is_packed_under_both_names_each_signed_as_its_own() {
+        let both = program(ARM64, 0, b"code Usage: iasagent [--service NAME");
+        let with = folder(&[("iasd", &both)]);
+        let agent = prepare_agent(with.path(), "com.example.agent").unwrap();
+        let daemon = prepare(with.path(), "iasd", NAME).unwrap();
+        assert!(agent.bytes != daemon.bytes && agent.signed == Signed::AdHoc);
+        let own = folder(&[("iasd", &both), ("iasagent", &program(ARM64, 0, b"its own"))]);
+        let agent = prepare_agent(own.path(), "com.example.agent").unwrap();
+        assert!(agent.bytes.windows(7).any(|words| words == b"its own"));
+        let without = folder(&[("iasd", &program(ARM64, 0, b"the daemon alone"))]);
+        let missing = prepare_agent(without.path(), "com.example.agent").unwrap_err().to_string();
+        assert!(missing.starts_with("there is no iasagent in "), "{missing}");
     }
 
     #[test]

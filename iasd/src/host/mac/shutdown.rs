@@ -1,7 +1,7 @@
 //! `shutdown`: restarts the Mac a little later, whatever becomes of us (P65, R83).
 
 use super::tools::Request;
-use shared::sys::tools::{SH, SHUTDOWN, SLEEP};
+use shared::sys::tools::{SH, SLEEP};
 use std::path::Path;
 
 /// Restarts in five seconds. The shell waits, so that we need not; `shutdown` is where `tool` says.
@@ -13,6 +13,7 @@ pub(super) fn restart_soon(tool: &Path) -> Request {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::sys::tools::SHUTDOWN;
 
     #[test]
     fn r83_the_exact_call() {
