@@ -21,8 +21,9 @@ use crate::{
 use shared::{
     event::{Category, EventKind, Level},
     exit::ExitCode,
+    item::ItemKind,
     settings::{Mode, Settings, SettingsFinding, Severity, arguments::Arguments},
-    state::Cleanup,
+    state::{Cleanup, RunState},
 };
 use std::{io, path::Path, sync::Arc};
 use tokio::{
@@ -208,7 +209,7 @@ async fn engine(
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
-    let agents = agents(host, settings, &recorder).await?;
+    let agents = agents(host, settings, &recorder, &state).await?;
     Ok(Engine {
         host: Arc::clone(host),
         contents: Arc::new(contents),
@@ -231,13 +232,15 @@ async fn agents(
     host: &Arc<dyn Host>,
     settings: &Settings,
     recorder: &Recorder,
+    state: &RunState,
 ) -> Result<Arc<dyn AgentLink>, Refused> {
     if settings.mode == Mode::Standalone {
         return Ok(Arc::new(Standalone::new(Arc::clone(host), recorder.clone())));
     }
     let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
-    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request).await;
+    let earlier = state.in_the_background(ItemKind::UserScript).collect();
+    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request, earlier).await;
     let agents = agents.map_err(|error| {
         Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
     })?;

@@ -12,7 +12,7 @@ use crate::{
     digest::Digest,
     event::{Event, EventKind, ItemEnd, Leftover, Listed, Over, Progress, RunEnd},
     exit::{Ended, ExitCode},
-    item::{FailPolicy, Fingerprint, ItemId, Phase},
+    item::{FailPolicy, Fingerprint, ItemId, ItemKind, Phase},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -236,6 +236,14 @@ impl RunState {
     pub fn downloaded(&self) -> BTreeMap<Fingerprint, Digest> {
         let made = self.items.values().filter(|item| item.created);
         made.filter_map(|item| Some((item.listed.fingerprint.clone()?, item.digest?))).collect()
+    }
+
+    /// The items of `kind` that were handed to the background.
+    pub fn in_the_background(&self, kind: ItemKind) -> impl Iterator<Item = ItemId> {
+        let there = move |item: &&ItemStatus| {
+            item.listed.kind == Some(kind) && item.state == ItemState::Ended(ItemEnd::Background)
+        };
+        self.items.values().filter(there).map(|item| item.listed.id)
     }
 
     /// How many items are over.

@@ -125,7 +125,8 @@ impl Drop for Agents {
 }
 
 impl Agents {
-    /// Listens where the world says (R105). `request_timeout` is the setting `AgentRequestTimeout`.
+    /// Listens where the world says (R105). `request_timeout` is the setting `AgentRequestTimeout`; `earlier` are the
+    /// items that earlier daemons of this run left in the background.
     ///
     /// # Errors
     /// When nobody can listen there.
@@ -134,8 +135,9 @@ impl Agents {
         screen: Screen,
         recorder: Recorder,
         request_timeout: Option<Duration>,
+        earlier: BTreeSet<ItemId>,
     ) -> io::Result<Self> {
-        let office = Arc::new(Office::new(screen, recorder, request_timeout));
+        let office = Arc::new(Office::new(screen, recorder, request_timeout, earlier));
         let listener = link::listen(address, door::gate(&office)).await?;
         let door = tokio::spawn(door::keep(listener, office.clone())).abort_handle();
         Ok(Self { office, door })
@@ -184,8 +186,8 @@ impl Agents {
         let ask = Ask { command, dry_run: script.dry_run, patience, lines: Some(lines) };
         match self.office.ask(ask, Some(content.descriptor()?)).await {
             Ok(Outcome::Ended { ended, tail }) => Ok(Ran::Ended(ended, tail)),
-            Ok(Outcome::Started) => Ok(Ran::Background),
-            Ok(Outcome::DryRun) => Ok(Ran::DryRun),
+            Ok(Outcome::Started) if script.donotwait => Ok(Ran::Background),
+            Ok(Outcome::DryRun) if script.dry_run => Ok(Ran::DryRun),
             Ok(other) => Err(unexpected(other)),
             Err(AgentError::Lost(reason)) => Ok(Ran::Ended(Ended::Lost(reason), Vec::new())),
             Err(error) => Err(error),

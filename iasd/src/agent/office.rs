@@ -51,9 +51,20 @@ pub(super) struct Desk {
 pub(super) struct Background {
     pub(super) running: BTreeSet<ItemId>,
     pub(super) ended: BTreeMap<ItemId, Ended>,
+    /// Started by earlier daemons of this run: their ends are news, but nobody waits for them.
+    earlier: BTreeSet<ItemId>,
 }
 
 impl Background {
+    /// Takes an end an agent tells; `false` when nothing of that item runs: then it is no fact.
+    pub(super) fn ends(&mut self, item: ItemId, ended: &Ended) -> bool {
+        let known = self.running.remove(&item) | self.earlier.remove(&item);
+        if known {
+            self.ended.insert(item, ended.clone());
+        }
+        known
+    }
+
     /// How those ended that have not been given yet; those that still run are given up.
     pub(super) fn take(&mut self) -> Vec<(ItemId, Ended)> {
         let lost = || Ended::Lost("the agent that started it is gone".into());
@@ -81,7 +92,12 @@ impl Ask {
 }
 
 impl Office {
-    pub(super) fn new(screen: Screen, recorder: Recorder, request_timeout: Option<Duration>) -> Self {
+    pub(super) fn new(
+        screen: Screen,
+        recorder: Recorder,
+        request_timeout: Option<Duration>,
+        earlier: BTreeSet<ItemId>,
+    ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Self {
             screen,
@@ -90,7 +106,10 @@ impl Office {
             // Its low bits differ from daemon to daemon.
             daemon: now as u64,
             numbers: AtomicU64::new(1),
-            desk: Mutex::default(),
+            desk: Mutex::new(Desk {
+                background: Background { earlier, ..Background::default() },
+                ..Desk::default()
+            }),
             connected: watch::Sender::new(None),
         }
     }

@@ -8,7 +8,7 @@
 use super::{AgentError, office::Office};
 use crate::host::Line;
 use shared::{
-    event::EventKind,
+    event::{Category, EventKind, Level},
     exit::Ended,
     ipc::{
         message::{Command, FromAgent, FromDaemon, Outcome, Request, from_bytes, to_bytes},
@@ -112,6 +112,8 @@ pub(super) struct Session {
     left: bool,
     /// It was told to exit, and agreed: that it leaves is no news.
     dismissed: bool,
+    /// It was told in the log that not all it says is believed.
+    doubted: bool,
 }
 
 impl Drop for Session {
@@ -124,8 +126,8 @@ impl Session {
     pub(super) fn new(office: Arc<Office>, serving: Serving, connection: Connection) -> Self {
         let waiting = Outstanding::default();
         let heard = Instant::now();
-        let (pinged, retired, left, dismissed) = (false, false, false, false);
-        Self { office, serving, connection, waiting, heard, pinged, retired, left, dismissed }
+        let (pinged, retired, left, dismissed, doubted) = (false, false, false, false, false);
+        Self { office, serving, connection, waiting, heard, pinged, retired, left, dismissed, doubted }
     }
 
     /// Serves until the agent is gone.
@@ -224,11 +226,14 @@ impl Session {
         }
     }
 
-    async fn background_ended(&self, item: ItemId, ended: Ended) {
-        {
-            let background = &mut self.office.desk().background;
-            background.running.remove(&item);
-            background.ended.insert(item, ended.clone());
+    /// The agent is the user's: what it says of items it was not given, or has told the end of, is not believed.
+    async fn background_ended(&mut self, item: ItemId, ended: Ended) {
+        if !self.office.desk().background.ends(item, &ended) {
+            if !std::mem::replace(&mut self.doubted, true) {
+                let text = "the agent says that something ended in the background which it was not given";
+                self.office.recorder.notice(Level::Warning, Category::Agent, Some(item), text).await;
+            }
+            return;
         }
         // A run that is being stopped evaluates it no more.
         let _ = self.office.recorder.record(EventKind::BackgroundEnded { id: item, ended }).await;

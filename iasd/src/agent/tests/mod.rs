@@ -26,6 +26,8 @@ use std::{
 };
 
 const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 2 };
+/// An item that an earlier daemon of the run left in the background.
+const EARLIER: ItemId = ItemId { phase: Phase::Userland, index: 1 };
 
 /// A daemon's end, and everything it records.
 struct Daemon {
@@ -64,7 +66,8 @@ impl Daemon {
         });
         let screen = Screen::seen_as(user.subscribe(), uid);
         let address = Address::Socket(socket.clone());
-        let agents = Agents::listen(&address, screen, recorder, None).await.unwrap();
+        let earlier = BTreeSet::from([EARLIER]);
+        let agents = Agents::listen(&address, screen, recorder, None, earlier).await.unwrap();
         Self { agents, user, facts, socket, folder }
     }
 

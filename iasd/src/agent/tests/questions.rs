@@ -107,6 +107,71 @@ async fn r69_background_ends_are_recorded_as_they_come_and_given_once() {
 }
 
 #[tokio::test]
+async fn r69_only_what_runs_in_the_background_can_end_there_and_once() {
+    let mut daemon = Daemon::start().await;
+    let mut agent = Agent::welcome(&mut daemon).await;
+    let script = file("x");
+    let background = UserScript { donotwait: true, ..SCRIPT };
+    let run = daemon.agents.run(content(&script, "x"), background, lines().0);
+    let serve = async {
+        let (request, _) = agent.request().await;
+        agent.answer(request.id, Outcome::Started).await;
+    };
+    let (ran, ()) = tokio::join!(run, serve);
+    assert_eq!(ran.unwrap(), Ran::Background);
+
+    let ended = |item, code| FromAgent::BackgroundEnded { item, ended: Ended::Exited(code) };
+    let package = ItemId { phase: Phase::SetupAssistant, index: 0 };
+    for (item, code) in [(package, 1), (ITEM, 0), (ITEM, 1), (EARLIER, 2), (EARLIER, 3)] {
+        agent.say(&ended(item, code)).await;
+    }
+    // Answered in order: when this is, all of that was heard.
+    let script_over = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0);
+    let serve = async {
+        let (request, _) = agent.request().await;
+        agent.answer(request.id, Outcome::ended(Ended::Exited(0), Vec::new())).await;
+    };
+    let (ran, ()) = tokio::join!(script_over, serve);
+    ran.unwrap();
+    let mut told = Vec::new();
+    while let Ok(fact) = daemon.facts.try_recv() {
+        match fact {
+            EventKind::BackgroundEnded { id, ended } => told.push((id, ended)),
+            EventKind::Notice { id, text, .. } if text.contains("was not given") => {
+                told.push((id.unwrap(), Ended::Lost(String::new())));
+            }
+            _ => {}
+        }
+    }
+    let refused = |id| (id, Ended::Lost(String::new()));
+    let expected = [refused(package), (ITEM, Ended::Exited(0)), (EARLIER, Ended::Exited(2))];
+    assert_eq!(told, expected, "a doubt is told once");
+    let ends = daemon.agents.wait_for_background(Duration::from_secs(1));
+    let serve = async {
+        let (request, _) = agent.request().await;
+        agent.answer(request.id, Outcome::Background(0)).await;
+    };
+    let (ends, ()) = tokio::join!(ends, serve);
+    assert_eq!(ends.unwrap(), [(EARLIER, Ended::Exited(2)), (ITEM, Ended::Exited(0))]);
+}
+
+#[tokio::test]
+async fn r65_an_answer_that_does_not_fit_the_question_is_no_success() {
+    for outcome in [Outcome::Started, Outcome::DryRun, Outcome::Done, Outcome::Background(0)] {
+        let mut daemon = Daemon::start().await;
+        let mut agent = Agent::welcome(&mut daemon).await;
+        let script = file("x");
+        let run = daemon.agents.run(content(&script, "x"), SCRIPT, lines().0);
+        let serve = async {
+            let (request, _) = agent.request().await;
+            agent.answer(request.id, outcome.clone()).await;
+        };
+        let (ran, ()) = tokio::join!(run, serve);
+        assert!(matches!(ran, Err(AgentError::Refused(_))), "{outcome:?}: {ran:?}");
+    }
+}
+
+#[tokio::test]
 async fn r81_shutdown_waits_until_the_agent_is_gone_but_not_for_ever() {
     let mut daemon = Daemon::start().await;
     daemon.agents.shutdown(Duration::from_secs(600)).await;
@@ -148,9 +213,9 @@ async fn r111_an_agent_may_send_the_longest_line() {
         let message = FromAgent::Output { id: request.id, line: long.clone() };
         assert!(to_bytes(&message).unwrap().len() <= frame::LIMIT);
         agent.say(&message).await;
-        agent.answer(request.id, Outcome::DryRun).await;
+        agent.answer(request.id, Outcome::ended(Ended::Exited(0), Vec::new())).await;
     };
     let (ran, ()) = tokio::join!(run, serve);
-    assert_eq!(ran.unwrap(), Ran::DryRun);
+    assert_eq!(ran.unwrap(), Ran::Ended(Ended::Exited(0), Vec::new()));
     assert_eq!(lines.recv().await, Some(Line::Output(long)));
 }
