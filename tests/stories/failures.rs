@@ -55,6 +55,27 @@ fn r92_by_default_a_download_that_fails_ends_the_run_and_a_script_that_fails_doe
 }
 
 #[test]
+fn r65_what_nobody_waits_for_has_failed_when_it_cannot_even_start() {
+    let alone = |keys: serde_json::Value| {
+        let mut all = json!({"donotwait": true, "fail_policy": "failable"});
+        keys.as_object().into_iter().flatten().for_each(|(key, value)| all[key] = value.clone());
+        all
+    };
+    let script = b"#!/opt/no/such/interpreter\n";
+    let outcome = World::new()
+        .program("setupassistant", "Root", script, alone(json!({})))
+        .program("userland", "User", script, alone(json!({"type": "userscript"})))
+        .run(&[]);
+    outcome.exits(0);
+    for name in ["Root", "User"] {
+        let ItemEnd::ExecutionFailed(Ended::NotStarted(why)) = outcome.end(name) else {
+            panic!("{name}: {:?}", outcome.end(name))
+        };
+        assert!(why.contains("/opt/no/such/interpreter"), "{name}: {why}");
+    }
+}
+
+#[test]
 fn content_that_is_not_what_the_hash_says_is_never_run() {
     let wrong = json!({"hash": "0".repeat(64)});
     let outcome = World::new().script("setupassistant", "Forged", "touch /Library/forged", wrong).run(&[]);

@@ -93,6 +93,12 @@ impl World {
         self.served(phase, item, "sh", format!("#!/bin/sh\n{body}\n").as_bytes(), keys)
     }
 
+    /// A script with exactly this content, which may be no script at all.
+    #[must_use]
+    pub fn program(self, phase: &str, name: &str, content: &[u8], keys: Value) -> Self {
+        self.served(phase, json!({"name": name, "type": "rootscript"}), "sh", content, keys)
+    }
+
     /// A file to be placed at `file` for root.
     #[must_use]
     pub fn file(self, phase: &str, name: &str, file: &str, content: &str) -> Self {

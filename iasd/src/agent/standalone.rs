@@ -62,7 +62,7 @@ impl Standalone {
             Ok(running) => running,
             Err(error) => return Ok(Ended::NotStarted(error.to_string())),
         };
-        if !script.donotwait {
+        if !script.donotwait || !running.begun {
             return Ok(running.finish().await);
         }
         let file = script.script.path().clone();

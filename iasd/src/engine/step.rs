@@ -167,7 +167,7 @@ impl Engine {
             Ok(running) => running,
             Err(error) => return verdict::failed(item.kind, Ended::NotStarted(error.to_string())),
         };
-        if waits_for_nobody(item) {
+        if waits_for_nobody(item) && running.begun {
             self.background.watch(item.into(), running, lane.take(), &self.recorder);
             return ItemEnd::Background;
         }

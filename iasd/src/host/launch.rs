@@ -82,12 +82,13 @@ pub(super) fn running(child: Child, forwarding: Forwarding) -> Running {
             ended
         }),
         stop: Box::new(|| stop.stop()),
+        begun: true,
     }
 }
 
 /// An effect that ended before it began.
 pub(super) fn never(ended: Ended) -> Running {
-    Running { ended: Box::pin(async { ended }), stop: Box::new(|| {}) }
+    Running { ended: Box::pin(async { ended }), stop: Box::new(|| {}), begun: false }
 }
 
 /// Opens the log of a process that outlives the run (R66).

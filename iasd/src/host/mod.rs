@@ -77,6 +77,8 @@ pub(crate) struct Running {
     pub(crate) ended: BoxFuture<'static, Ended>,
     /// Ends it: SIGTERM to the group, 10 s, SIGKILL (R69).
     pub(crate) stop: Box<dyn FnOnce() + Send>,
+    /// Whether it has begun; what has not is over already, and a failure also where nobody waits for its end (R65).
+    pub(crate) begun: bool,
 }
 
 impl Running {
@@ -95,7 +97,7 @@ impl Running {
             drop(thing);
             ended
         };
-        Self { ended: Box::pin(ended), stop: self.stop }
+        Self { ended: Box::pin(ended), stop: self.stop, begun: self.begun }
     }
 }
 

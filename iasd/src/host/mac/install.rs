@@ -66,6 +66,7 @@ impl MacHost {
                 ended
             }),
             stop: running.stop,
+            begun: running.begun,
         })
     }
 }

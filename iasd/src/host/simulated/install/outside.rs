@@ -64,7 +64,7 @@ pub(in crate::host::simulated) fn launch(
         // It has ended already.
         let _ = stop.send(true);
     };
-    Ok(Running { ended, stop: Box::new(stop) })
+    Ok(Running { ended, stop: Box::new(stop), begun: true })
 }
 
 async fn wait(
