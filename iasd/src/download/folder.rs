@@ -80,21 +80,24 @@ impl Folder {
         owner: u32,
         missing: Missing,
     ) -> Result<Option<Self>, StoreError> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let mut fd = rustix::fs::openat(CWD, root, flags, Mode::empty())
-            .map_err(|errno| StoreError::io("open the root folder of", path, errno))?;
-        let mut walked = String::new();
-        for name in resolved(fd.as_fd(), path) {
-            walked.push('/');
-            walked.push_str(&name);
-            let here = MacPath::new(&walked).map_err(|error| StoreError::io("open", path, error))?;
-            match step(fd.as_fd(), &name, &here, missing)? {
-                Some(next) => fd = next,
-                None => return Ok(None),
-            }
-            check(&stat(fd.as_fd(), &here)?, &here, owner)?;
-        }
-        Ok(Some(Self { fd, path: path.clone() }))
+        let check = |fd: BorrowedFd<'_>, here: &MacPath| check(&stat(fd, here)?, here, owner);
+        let root = open_root(root, path)?;
+        let names = resolved(root.as_fd(), path);
+        let opened = walk(root, names, path, missing, &check)?;
+        Ok(opened.map(|fd| Self { fd, path: path.clone() }))
+    }
+
+    /// Opens the folder that `file` lies in, whoever owns what is on the way: links are not followed, and that is all.
+    /// Whoever writes there looks at the file itself.
+    ///
+    /// # Errors
+    /// When a component is missing, is a link or no folder, or cannot be opened.
+    pub(crate) fn of_anybody(root: &Path, file: &MacPath) -> Result<OwnedFd, StoreError> {
+        let root = open_root(root, file)?;
+        let mut names = resolved(root.as_fd(), file);
+        names.pop();
+        let opened = walk(root, names, file, Missing::Leave, &|_, _| Ok(()))?;
+        opened.ok_or_else(|| StoreError::io("open the folder of", file, "there is no such folder"))
     }
 
     /// The path it was opened by.
@@ -126,6 +129,34 @@ impl AsFd for Folder {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
     }
+}
+
+fn open_root(root: &Path, path: &MacPath) -> Result<OwnedFd, StoreError> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::openat(CWD, root, flags, Mode::empty())
+        .map_err(|errno| StoreError::io("open the root folder of", path, errno))
+}
+
+/// Opens the folder `names` lead to, one after the other; `path` is what all that is for.
+fn walk(
+    root: OwnedFd,
+    names: Vec<String>,
+    path: &MacPath,
+    missing: Missing,
+    check: &dyn Fn(BorrowedFd<'_>, &MacPath) -> Result<(), StoreError>,
+) -> Result<Option<OwnedFd>, StoreError> {
+    let (mut fd, mut walked) = (root, String::new());
+    for name in names {
+        walked.push('/');
+        walked.push_str(&name);
+        let here = MacPath::new(&walked).map_err(|error| StoreError::io("open", path, error))?;
+        match step(fd.as_fd(), &name, &here, missing)? {
+            Some(next) => fd = next,
+            None => return Ok(None),
+        }
+        check(fd.as_fd(), &here)?;
+    }
+    Ok(Some(fd))
 }
 
 /// The components of `path`, with a system link at its front replaced by what it stands for.

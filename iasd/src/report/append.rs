@@ -1,6 +1,6 @@
 //! Opening a file that others may have prepared for us, to append to it as root (R99).
 
-use cap_std::{ambient_authority, fs::Dir};
+use crate::download::Folder;
 use rustix::{
     fs::{FileType, Mode, OFlags, fchmod, fstat, openat},
     io::Errno,
@@ -10,13 +10,14 @@ use std::{fs::File, path::Path};
 
 /// Opens `path` below `root` to append to it; creates it with `mode` when it is missing.
 ///
-/// The last component is never followed, and the file must be a regular one with a single name and one of `owners`.
+/// No link is followed, on the way neither, but for those macOS has in `/`: whoever owns a folder there would choose
+/// where root writes. The file must be a regular one with a single name and one of `owners`.
 ///
 /// # Errors
 /// What is wrong with the file, in one line that names it.
 pub(super) fn open(root: &Path, path: &MacPath, mode: Mode, owners: &[u32]) -> Result<File, String> {
     let refused = |why: &dyn std::fmt::Display| format!("{path}: {why}");
-    let folder = open_folder(root, path).map_err(|error| refused(&error))?;
+    let folder = Folder::of_anybody(root, path).map_err(|error| refused(&error))?;
     let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     // A FIFO without a reader must not hold the run up.
     let flags = flags | OFlags::NONBLOCK | OFlags::NOCTTY;
@@ -44,15 +45,6 @@ pub(super) fn open(root: &Path, path: &MacPath, mode: Mode, owners: &[u32]) -> R
     Ok(File::from(fd))
 }
 
-/// The folder `path` is in; links on the way are followed, but never out of `root`.
-fn open_folder(root: &Path, path: &MacPath) -> std::io::Result<Dir> {
-    let root = Dir::open_ambient_dir(root, ambient_authority())?;
-    match path.parent() {
-        Some(parent) => root.open_dir(parent.relative()),
-        None => Ok(root),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,9 +67,10 @@ mod tests {
     #[test]
     fn r99_a_missing_file_is_created_readable_and_an_existing_one_is_appended_to() {
         let root = tempfile::tempdir().unwrap();
-        try_open(root.path(), "/log").unwrap().write_all(b"a").unwrap();
-        try_open(root.path(), "/log").unwrap().write_all(b"b").unwrap();
-        let path = root.path().join("log");
+        fs::create_dir(root.path().join("var")).unwrap();
+        try_open(root.path(), "/var/log").unwrap().write_all(b"a").unwrap();
+        try_open(root.path(), "/var/log").unwrap().write_all(b"b").unwrap();
+        let path = root.path().join("var/log");
         assert_eq!(fs::read(&path).unwrap(), b"ab");
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o644);
     }
@@ -103,14 +96,21 @@ mod tests {
     }
 
     #[test]
-    fn r99_the_way_to_the_file_may_be_a_link_inside_the_root_only() {
-        let root = tempfile::tempdir().unwrap();
-        let outside = tempfile::tempdir().unwrap();
+    fn r99_links_on_the_way_are_followed_only_where_macos_has_them() {
+        let (root, outside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         fs::create_dir_all(root.path().join("private/var/tmp")).unwrap();
         symlink("private/var", root.path().join("var")).unwrap();
         symlink(outside.path(), root.path().join("out")).unwrap();
         try_open(root.path(), "/var/tmp/depnotify.log").unwrap();
         assert!(root.path().join("private/var/tmp/depnotify.log").exists());
-        assert!(try_open(root.path(), "/out/x").is_err());
+        // A folder of the user's, behind which the user has put a link to one of root's.
+        fs::create_dir_all(root.path().join("Users/ada")).unwrap();
+        fs::create_dir(root.path().join("etc")).unwrap();
+        symlink("../../etc", root.path().join("Users/ada/logs")).unwrap();
+        for path in ["/out/x", "/Users/ada/logs/x"] {
+            let error = try_open(root.path(), path).unwrap_err();
+            assert!(error.contains("is not safe to use: it is a symbolic link"), "{error}");
+        }
+        assert_eq!(fs::read_dir(root.path().join("etc")).unwrap().count(), 0);
     }
 }
