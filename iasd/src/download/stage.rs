@@ -35,6 +35,13 @@ impl DownloadStage {
         }
     }
 
+    /// The content of an item that was there once, and is no more.
+    async fn again(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
+        let (downloader, recorder) = (Arc::clone(&self.downloader), self.recorder.clone());
+        let queue = DownloadQueue::start(downloader, vec![item.clone()], (1, 1), recorder);
+        queue.take(item.id).await.map_err(|error| error.as_ref().into())
+    }
+
     fn queue(&self) -> MutexGuard<'_, Option<Arc<DownloadQueue>>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -129,7 +136,16 @@ impl Contents for DownloadStage {
         artifact: &'a VerifiedArtifact,
     ) -> BoxFuture<'a, Result<(), Unavailable>> {
         let refused = |error: StoreError| Unavailable { reason: error.to_string(), transient: false };
-        Box::pin(async move { self.downloader.place(item, artifact).await.map_err(refused) })
+        Box::pin(async move {
+            match self.downloader.place(item, artifact).await {
+                // It was in its place already, and an item before this one has written over it there.
+                Err(StoreError::Unsafe { path, .. }) if path == item.file && artifact.reused() => {
+                    let again = self.again(item).await?;
+                    self.downloader.place(item, &again).await.map_err(refused)
+                }
+                placed => placed.map_err(refused),
+            }
+        })
     }
 
     fn cancel(&self) -> BoxFuture<'_, ()> {

@@ -1,6 +1,7 @@
 //! Root files: downloaded and checked early, placed when their turn comes (R13, R34, R87, R113–R116).
 
 use super::*;
+use crate::{download::DownloadStage, engine::needs::Contents as _};
 use std::os::unix::fs::MetadataExt as _;
 use support::server::Reply;
 
@@ -72,6 +73,22 @@ async fn r87_what_replaced_a_file_that_was_right_is_replaced_in_turn() {
     site.put(FILE, b"the script before it wrote this", 0o644);
     place(&site, &item, &artifact).await.unwrap();
     assert_eq!(fs::read(site.on_disk(FILE)).unwrap(), b"x");
+}
+
+#[tokio::test]
+async fn r87_what_was_written_over_in_its_place_is_downloaded_again() {
+    let site = Site::new();
+    site.server.serve("/x", [Reply::ok("x")]);
+    site.put(FILE, b"x", 0o644);
+    let item = root_file(&site, 0, b"x");
+    let artifact = site.obtain(&item).await.unwrap();
+    assert!(artifact.reused() && site.server.seen().is_empty());
+    // As `echo y > file` does: the file stays the same, and the right bytes are nowhere any more.
+    fs::write(site.on_disk(FILE), "y").unwrap();
+    let stage = DownloadStage::new(site.downloader(), &site.settings, site.recorder());
+    stage.place(&item, &artifact).await.unwrap();
+    assert_eq!(fs::read(site.on_disk(FILE)).unwrap(), b"x");
+    assert_eq!(site.server.seen().len(), 1);
 }
 
 #[tokio::test]
