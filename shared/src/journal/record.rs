@@ -48,8 +48,10 @@ pub fn durability(kind: &EventKind) -> Durability {
         EventKind::ItemRunning { .. } | EventKind::RunFinished { .. } | EventKind::CleanupFinished => {
             Durability::First
         }
-        // Effects are over: lost, an item would be done twice.
-        EventKind::ItemFinished { .. }
+        // Effects are over: lost, an item would be done twice. Or a file is about to come, perhaps outside `InstallPath`:
+        // lost, the next start would take it for one that was there before, and leave it there for good (R82).
+        EventKind::DownloadStarted { .. }
+        | EventKind::ItemFinished { .. }
         | EventKind::BackgroundFailed { .. }
         | EventKind::PreflightVerdict { .. } => Durability::Soon,
         _ => Durability::Lazy,

@@ -209,6 +209,15 @@ fn r81_a_run_that_is_over_is_cleaned_up_before_anything_else() {
 }
 
 #[test]
+fn r78_r82_facts_that_effects_depend_on_do_not_wait_for_others_to_be_kept() {
+    let download = EventKind::DownloadStarted { id: A, url: String::new(), attempt: 1, resumed_at: 0 };
+    assert_eq!(durability(&EventKind::ItemRunning { id: A }), Durability::First);
+    assert_eq!(durability(&download), Durability::Soon, "whose file it is");
+    assert_eq!(durability(&finished(A, ItemEnd::Done)), Durability::Soon);
+    assert_eq!(durability(&EventKind::WaitingForUser), Durability::Lazy);
+}
+
+#[test]
 fn r79_digests_outlive_a_start_and_a_changed_item_loses_its_own() {
     let digest = Digest::of(b"content");
     let mut kinds = vec![
