@@ -7,9 +7,11 @@ use std::{
     fs::{self, File},
     io::{BufRead, BufReader, Read},
     os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     process::{Child, Command, Stdio},
-    time::Duration,
+    sync::mpsc,
+    thread,
+    time::{Duration, Instant},
 };
 
 const SETTINGS: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
@@ -81,11 +83,22 @@ impl Mac {
     }
 }
 
+/// Nothing here may take longer.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Opens a pipe and waits for the first word in it.
-fn hear(pipe: &Path) -> BufReader<File> {
-    let mut said = BufReader::new(File::open(pipe).unwrap());
-    let mut word = String::new();
-    said.read_line(&mut word).unwrap();
+fn hear(mac: &Mac, pipe: PathBuf) -> BufReader<File> {
+    let (heard, wait) = mpsc::channel();
+    // Opening waits for whoever writes: for ever, when nobody comes.
+    thread::spawn(move || {
+        let mut said = BufReader::new(File::open(pipe).unwrap());
+        let mut word = String::new();
+        said.read_line(&mut word).unwrap();
+        heard.send((said, word))
+    });
+    let heard = wait.recv_timeout(PATIENCE);
+    assert!(heard.is_ok(), "nobody was heard\n{}", mac.log());
+    let (said, word) = heard.unwrap();
     assert_eq!(word, "in\n");
     said
 }
@@ -104,10 +117,12 @@ fn killed_in_the_middle(command: Command) -> Mac {
     let mac = Mac::new();
     let (background, agent) = (mac.pipe("background"), mac.pipe("agent"));
     let mut run = mac.start(command);
-    let (background, agent) = (hear(&background), hear(&agent));
+    let (background, agent) = (hear(&mac, background), hear(&mac, agent));
     // By then the run has said what there was to notice.
+    let deadline = Instant::now() + PATIENCE;
     while !mac.log().contains("Inventory: started") {
-        std::thread::sleep(Duration::from_millis(10));
+        assert!(Instant::now() < deadline, "nothing was started\n{}", mac.log());
+        thread::sleep(Duration::from_millis(10));
     }
     run.kill().unwrap();
     run.wait().unwrap();

@@ -24,10 +24,14 @@ impl Screen {
         }
     }
 
-    /// One for tests: processes of any user are seen as `uid`.
+    /// One for tests: processes of any user are seen as the uid that is in `uid` when somebody looks.
     #[cfg(test)]
-    pub(super) fn seen_as(user: watch::Receiver<Option<ConsoleUser>>, uid: u32) -> Self {
-        Self { user, seen_as: Box::new(move |_| uid), session: Box::new(|| None) }
+    pub(super) fn seen_as(
+        user: watch::Receiver<Option<ConsoleUser>>,
+        uid: Arc<std::sync::atomic::AtomicU32>,
+    ) -> Self {
+        let seen_as = move |_: &ConsoleUser| uid.load(std::sync::atomic::Ordering::SeqCst);
+        Self { user, seen_as: Box::new(seen_as), session: Box::new(|| None) }
     }
 
     /// Who is there now; asked anew each time (R61).

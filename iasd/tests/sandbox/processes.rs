@@ -230,7 +230,7 @@ fn r66_a_program_that_is_free_outlives_its_caller() {
 #[tokio::test]
 async fn r73_a_timeout_ends_the_whole_group() {
     let Some(world) = Fixture::new() else { return };
-    let limits = Limits { timeout: Some(Duration::from_millis(500)), kill_after: Duration::from_millis(500) };
+    let limits = Limits { timeout: Some(Duration::from_secs(3)), kill_after: Duration::from_millis(500) };
     let fifo = "mkfifo /fifo; (trap '' TERM; exec 3<>/fifo; echo in; cat <&3) & trap '' TERM; wait; wait";
     let (ended, lines) = world.start(&shell(fifo), limits).await;
     assert_eq!(ended, Ended::TimedOut);

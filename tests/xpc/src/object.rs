@@ -81,10 +81,10 @@ pub(crate) fn died() {
     ALIVE.1.notify_all();
 }
 
-/// Waits until nothing lives, for as long as `patience`; gives what is left.
-pub(crate) fn wait_for_none(patience: std::time::Duration) -> usize {
+/// Waits until no more than `few` live, for as long as `patience`; gives how many do.
+pub(crate) fn wait_for(few: usize, patience: std::time::Duration) -> usize {
     let guard = ALIVE.0.lock().unwrap();
-    *ALIVE.1.wait_timeout_while(guard, patience, |alive| *alive > 0).unwrap().0
+    *ALIVE.1.wait_timeout_while(guard, patience, |alive| *alive > few).unwrap().0
 }
 
 /// One reference.

@@ -87,6 +87,8 @@ async fn p24_a_service_that_launchd_does_not_know_is_an_error_at_both_ends() {
     let mut daemon = xpc::listen(&unknown, Box::new(|_| Ok(()))).await.unwrap();
     let told = soon(daemon.accept()).await.err().unwrap();
     assert_eq!(told.kind(), ErrorKind::NotFound, "{told}");
+    // A listener lets go of its handler behind its last event: then all has been told.
+    assert_eq!(xpc_stand_in::settled(1), 1, "the listener is left");
     tokio::select! {
         biased;
         again = daemon.accept() => panic!("told twice: {:?}", again.err()),

@@ -131,7 +131,7 @@ mod service {
 
     impl Drop for Service {
         fn drop(&mut self) {
-            let left = xpc_stand_in::settled();
+            let left = xpc_stand_in::settled(0);
             xpc_stand_in::become_(xpc_stand_in::Identity::default());
             xpc_stand_in::withdraw(&self.name);
             if !std::thread::panicking() {

@@ -25,7 +25,12 @@ async fn r106_another_users_process_is_not_listened_to() {
     daemon.notice("it runs as uid").await;
     let mut other = Agent::connect(&daemon).await;
     assert_eq!(other.check_in(my_uid()).await, None);
-    assert!(daemon.facts.try_recv().is_err(), "one line is enough");
+    // Who comes in is told after all who were turned away before.
+    daemon.seen_as.store(my_uid(), Ordering::SeqCst);
+    let mut agent = Agent::connect(&daemon).await;
+    assert_eq!(agent.check_in(my_uid()).await, Some(FromDaemon::Welcome { protocol: PROTOCOL }));
+    let next = daemon.fact(|_| true).await;
+    assert!(matches!(next, EventKind::AgentCheckedIn { .. }), "one line is enough: {next:?}");
 }
 
 /// Where the process of another user is told the socket.

@@ -58,7 +58,8 @@ impl Receiver for Slow {
 async fn r64_an_answer_that_the_system_tells_late_still_counts() {
     let (_user, users) = watch::channel(Some(ada()));
     let (recorder, mut messages) = Recorder::new();
-    let office = Arc::new(Office::new(Screen::seen_as(users, my_uid()), recorder, None, BTreeSet::new()));
+    let screen = Screen::seen_as(users, Arc::new(my_uid().into()));
+    let office = Arc::new(Office::new(screen, recorder, None, BTreeSet::new()));
     let (line, questions) = mpsc::channel(1);
     office.desk().line = Some(line);
     let wire = Arc::new(Wire::default());

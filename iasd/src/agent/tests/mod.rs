@@ -23,6 +23,7 @@ use std::{
     io::Write,
     os::unix::{fs::FileExt, net::UnixStream as StdStream},
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU32, Ordering},
 };
 
 const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 2 };
@@ -33,6 +34,8 @@ const EARLIER: ItemId = ItemId { phase: Phase::Userland, index: 1 };
 struct Daemon {
     agents: Agents,
     user: watch::Sender<Option<ConsoleUser>>,
+    /// As whom the kernel shows the user's processes.
+    seen_as: Arc<AtomicU32>,
     facts: mpsc::UnboundedReceiver<EventKind>,
     socket: PathBuf,
     folder: tempfile::TempDir,
@@ -64,11 +67,12 @@ impl Daemon {
                 }
             }
         });
-        let screen = Screen::seen_as(user.subscribe(), uid);
+        let seen_as = Arc::new(AtomicU32::new(uid));
+        let screen = Screen::seen_as(user.subscribe(), seen_as.clone());
         let address = Address::Socket(socket.clone());
         let earlier = BTreeSet::from([EARLIER]);
         let agents = Agents::listen(&address, screen, recorder, None, earlier).await.unwrap();
-        Self { agents, user, facts, socket, folder }
+        Self { agents, user, seen_as, facts, socket, folder }
     }
 
     async fn fact(&mut self, wanted: impl Fn(&EventKind) -> bool) -> EventKind {

@@ -38,8 +38,6 @@ async fn r29_a_failing_server_is_asked_again() {
     let bad = [
         (Reply::status(503), "503"),
         (Reply::status(429), "429"),
-        (Reply::ok(body.clone()).slow_head(), "nothing arrived"),
-        (Reply::ok(body.clone()).stall_after(100), "nothing arrived"),
         (Reply::ok(body.clone()).drop_after(20_000), "broke"),
         (Reply::ok(body.clone()).drop_after(0), "broke"),
         (Reply::ok(body.clone()).announcing(60_000), "broke"),
@@ -55,6 +53,22 @@ async fn r29_a_failing_server_is_asked_again() {
         assert_eq!(site.content(&result.unwrap()), body, "{label}");
         let failures = site.failures();
         assert!(failures.len() == 1 && failures[0].contains(word), "{label}: {failures:?}");
+    }
+}
+
+#[tokio::test]
+async fn r29_a_server_that_falls_silent_is_asked_again() {
+    let body = pattern(50_000);
+    for silent in [Reply::ok(body.clone()).slow_head(), Reply::ok(body.clone()).stall_after(100)] {
+        let mut site = Site::new();
+        // As often as a loaded computer takes to answer in time.
+        site.settings.redownloads = 100;
+        site.server.serve("/x", [silent, Reply::ok(body.clone())]);
+        let artifact = site.obtain(&impatient(site.item(0, "/x", &body))).await.unwrap();
+        assert_eq!(site.content(&artifact), body);
+        assert!(site.server.seen().len() > 1);
+        let failures = site.failures();
+        assert!(failures[0].contains("nothing arrived"), "{failures:?}");
     }
 }
 

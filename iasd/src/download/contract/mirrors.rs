@@ -43,19 +43,21 @@ impl Mirrored {
 #[tokio::test]
 async fn whatever_is_wrong_with_one_server_the_next_one_is_asked_at_once_and_at_no_cost() {
     let body = pattern(5000);
-    for first in [
-        Reply::status(404),
-        Reply::status(503).header("Retry-After", "300"),
-        Reply::ok(body.clone()).slow_head(),
-        Reply::ok(body.clone()).stall_after(100),
-        Reply::ok(body.clone()).drop_after(100),
-        Reply::ok(pattern(4999)),
-        Reply::redirect("ftp://files.example/x"),
-        Reply::garbage("SSH-2.0-OpenSSH_9.9\r\n"),
+    for (first, silent) in [
+        (Reply::status(404), false),
+        (Reply::status(503).header("Retry-After", "300"), false),
+        (Reply::ok(body.clone()).slow_head(), true),
+        (Reply::ok(body.clone()).stall_after(100), true),
+        (Reply::ok(body.clone()).drop_after(100), false),
+        (Reply::ok(pattern(4999)), false),
+        (Reply::redirect("ftp://files.example/x"), false),
+        (Reply::garbage("SSH-2.0-OpenSSH_9.9\r\n"), false),
     ] {
         let label = format!("{first:?}").chars().take(60).collect::<String>();
         let two = Mirrored::new(vec![first], vec![Reply::ok(body.clone())]);
-        let artifact = two.obtain(&body).await.expect(&label);
+        let item = two.item(&body);
+        let item = if silent { impatient(item) } else { item };
+        let artifact = two.site.obtain(&item).await.expect(&label);
         assert_eq!(two.site.content(&artifact), body, "{label}");
         assert_eq!((two.site.server.seen().len(), two.other.seen().len()), (1, 1), "{label}");
         let wait = two.site.told().into_iter().find_map(|fact| match fact {
@@ -101,12 +103,12 @@ async fn a_server_that_is_down_is_not_asked_first_for_the_next_item() {
 
 #[tokio::test]
 async fn r125_another_server_gives_the_rest_where_a_hash_decides_in_the_end() {
-    for broken in [
-        Reply::ok(body()).etag("\"one\"").drop_after(CUT),
-        Reply::ok(body()).etag("\"one\"").stall_after(CUT),
-    ] {
+    let whole = || Reply::ok(body()).etag("\"one\"");
+    for (broken, silent) in [(whole().drop_after(CUT), false), (whole().stall_after(CUT), true)] {
         let two = Mirrored::new(vec![broken], vec![Reply::ok(body()).etag("\"two\"")]);
-        let artifact = two.obtain(&body()).await.unwrap();
+        let item = two.item(&body());
+        let item = if silent { impatient(item) } else { item };
+        let artifact = two.site.obtain(&item).await.unwrap();
         assert_eq!(two.site.content(&artifact), body());
         let asked = &two.other.seen()[0];
         assert_eq!(asked.header("range"), Some("bytes=300000-"));

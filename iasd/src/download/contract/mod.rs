@@ -193,10 +193,13 @@ impl Site {
     }
 }
 
+/// Long enough for a loaded computer; where silence is what is tested, [`impatient`] shortens it.
+const PATIENCE: Duration = Duration::from_secs(10);
+
 fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
     let url = url::Url::parse(url).unwrap();
     let options = FetchOptions {
-        connection_timeout: Some(Duration::from_millis(300)),
+        connection_timeout: Some(PATIENCE),
         follow_redirects: Some(FollowRedirects::All),
         ..FetchOptions::default()
     };
@@ -218,6 +221,12 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
         group: None,
         timeout: None,
     }
+}
+
+/// An item whose first server may be silent for a short time only.
+fn impatient(mut item: Item) -> Item {
+    options(&mut item).connection_timeout = Some(Duration::from_secs(1));
+    item
 }
 
 fn options(item: &mut Item) -> &mut FetchOptions {

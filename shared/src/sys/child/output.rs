@@ -90,7 +90,8 @@ impl Sink {
 
     async fn finish(mut self) -> Vec<String> {
         if let Some(summary) = self.budget.summary() {
-            self.patience = self.patience.max(Duration::from_millis(100));
+            // That something is missing must not get lost as well: the child has written its last, nothing is held up.
+            self.patience = PATIENCE;
             self.send(summary).await;
         }
         self.tail.into_lines()
