@@ -127,7 +127,7 @@ fn p74_every_tool_of_the_system_that_is_called_stands_in_one_table() {
     let mut broken = Vec::new();
     for source in sources() {
         let starts = |with: &&str| source.path.starts_with(*with);
-        if !programs.iter().any(|with| starts(with)) || others.iter().any(|with| starts(with)) {
+        if !programs.iter().any(starts) || others.iter().any(starts) {
             continue;
         }
         if is_test_code(&source.path) || source.path.contains("/contract/") {
