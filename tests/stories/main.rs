@@ -3,8 +3,8 @@
 mod advice;
 mod agent;
 mod batches;
-mod credentials;
 mod crafted_packages;
+mod credentials;
 mod dialects;
 mod ending;
 mod example;
