@@ -1,21 +1,4 @@
-//! Any bytes are read as a control file: without panic, and never refused without a reason in its place.
+//! libFuzzer at the door `control_file`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use shared::{
-    control::{self, Context, Entry, Severity},
-    item::HashCheckPolicy,
-    layout::MacPath,
-};
-
-fuzz_target!(|bytes: &[u8]| {
-    let install_path = MacPath::new("/Library/installapplications").expect("a usable path");
-    let context = Context { install_path, hash_check: HashCheckPolicy::Strict };
-    let reading = control::read(bytes, "fuzz.json", &context);
-    let lines = bytes.iter().filter(|byte| **byte == b'\n').count() + 1;
-    for finding in &reading.findings {
-        assert!((1..=lines).contains(&finding.line) && finding.column >= 1, "{finding}");
-    }
-    let usable = reading.control.is_some_and(|control| control.entries().all(|e| matches!(e, Entry::Item(_))));
-    assert!(usable || reading.findings.iter().any(|finding| finding.severity == Severity::Error));
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::control_file(bytes));

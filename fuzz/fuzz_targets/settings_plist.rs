@@ -1,27 +1,4 @@
-//! Any bytes are read as settings, a profile or a launchd job: without panic, and whatever comes out keeps the rules.
+//! libFuzzer at the door `settings_plist`.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use shared::settings::{
-    Layer, Mode, Source, arguments, document, install_path, keys::KEYS, merge, profile::Use,
-};
-
-fuzz_target!(|bytes: &[u8]| {
-    let source = Source::File("fuzz.plist".to_owned());
-    let Ok(document) = document::read(bytes, &source) else { return };
-    let layers = match Use::of(document.value) {
-        Some(Use::Settings(values)) => vec![Layer { source, values, places: document.places }],
-        Some(Use::Profile(domains)) => {
-            domains.into_iter().map(|(domain, values)| Layer::new(Source::Managed(domain), values)).collect()
-        }
-        Some(Use::Job(words)) => {
-            let _ = arguments::parse(words.into_iter().map(Into::into));
-            return;
-        }
-        None => return,
-    };
-    let merged = merge(layers, Mode::Daemon);
-    assert_eq!(merged.origins.len(), KEYS.len());
-    assert!(merged.settings.min_downloads <= merged.settings.max_downloads);
-    assert!(install_path::refusal(&merged.settings.install_path).is_none());
-});
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::settings_plist(bytes));
