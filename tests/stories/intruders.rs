@@ -92,24 +92,58 @@ fn r106_a_run_is_not_disturbed_by_strangers_at_the_agents_door() {
     assert_eq!(served.as_deref(), Some("ada\n"), "its own agent served it: {rest:#?}");
 }
 
+/// The folders root writes into, and what in them a script of the run turns into links to a folder outside the Mac.
+const WRITTEN: [&str; 8] = [
+    "/Library/installapplications",
+    "/Library/installapplications/.work",
+    "/Library/installapplications/userscripts",
+    "/Library/Application Support/ias",
+    "/Library/Seed",
+    "/private/var/log/ias",
+    "/private/var/db/receipts",
+    "/private/var/tmp/depnotify.log",
+];
+
 #[test]
-fn r115_a_script_that_turns_the_records_folder_into_a_link_leads_nothing_outside() {
-    let outside = tempfile::tempdir().unwrap();
-    let swap = format!(
-        "cd '/Library/Application Support' && mv ias away && ln -s '{}' ias",
-        outside.path().display()
-    );
-    let outcome = World::new()
-        .script("setupassistant", "Swap", &swap, json!({}))
-        .script("setupassistant", "After", "sleep 1", json!({}))
-        .setting("CleanupOnSuccess", false)
-        .run(&[]);
-    outcome.exits(0);
-    let found: Vec<_> = fs::read_dir(outside.path()).unwrap().collect();
-    assert!(found.is_empty(), "{found:?}");
-    assert!(
-        outcome.diagnostics.contains("ias is not safe to use: it is a symbolic link"),
-        "{}",
-        outcome.diagnostics
-    );
+fn r115_a_script_that_turns_places_of_the_run_into_links_leads_nothing_outside() {
+    for place in WRITTEN {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("precious"), "as it was").unwrap();
+        let aim =
+            if place.ends_with(".log") { outside.path().join("precious") } else { outside.path().into() };
+        let swap = format!(
+            "mkdir -p '{place}' 2>/dev/null; mv '{place}' '{place}.away'; ln -s '{}' '{place}' || exit 9",
+            aim.display()
+        );
+        let failable = || json!({"fail_policy": "failable"});
+        let outcome = World::new()
+            .script("preflight", "Swap", &format!("{swap}; exit 1"), failable())
+            .script("setupassistant", "Root", "echo hello", failable())
+            .script(
+                "setupassistant",
+                "Alone",
+                "echo hello",
+                json!({"donotwait": true, "fail_policy": "failable"}),
+            )
+            .package("setupassistant", "Package", "com.acme.tool", "true", failable())
+            .served_file("setupassistant", "File", "/Library/Seed/file", failable())
+            .script(
+                "userland",
+                "User",
+                "echo hello",
+                json!({"type": "userscript", "fail_policy": "failable"}),
+            )
+            .setting("DEPNotifyEnable", true)
+            .setting("CleanupOnSuccess", false)
+            .run(&[]);
+        assert!(outcome.exists(place), "{place} is the link: {}", outcome.diagnostics);
+        let found: Vec<_> =
+            fs::read_dir(outside.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(found, ["precious"], "{place}");
+        assert_eq!(fs::read_to_string(outside.path().join("precious")).unwrap(), "as it was", "{place}");
+        if place == "/Library/Application Support/ias" {
+            let told = "ias is not safe to use: it is a symbolic link";
+            assert!(outcome.diagnostics.contains(told), "{}", outcome.diagnostics);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod dialects;
 mod ending;
 mod example;
 mod failures;
+mod hostile_control_files;
 mod intruders;
 mod network;
 mod once;

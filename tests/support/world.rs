@@ -106,6 +106,13 @@ impl World {
         self.served(phase, item, "txt", content.as_bytes(), json!({"file": file}))
     }
 
+    /// The same with further keys.
+    #[must_use]
+    pub fn served_file(self, phase: &str, name: &str, file: &str, mut keys: Value) -> Self {
+        keys["file"] = json!(file);
+        self.served(phase, json!({"name": name, "type": "rootfile"}), "txt", b"content", keys)
+    }
+
     /// A package that installs the one file `/usr/local/share/<id>`, and runs `postinstall`.
     ///
     /// # Panics

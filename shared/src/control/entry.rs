@@ -248,6 +248,8 @@ impl Examination<'_, '_> {
         let folder = text.is_empty() || text.ends_with('/') || home.is_within(&path);
         let trouble = if folder {
             Some(format!("{} names a folder, not a file", quoted(&text)))
+        } else if text.contains(char::is_control) {
+            Some(format!("{} has a control character in it, such as a line end", quoted(&text)))
         } else if path.as_str().len() > LONGEST_PATH || path.file_name().len() > LONGEST_FILE_NAME {
             Some("the path is longer than macOS allows".to_owned())
         } else {

@@ -97,6 +97,8 @@ fn r31_files_are_absolute_or_below_the_install_path() {
         ("../a", "`..`"),
         ("/a/../../b", "`..`"),
         ("/a\\u0000b", "NUL"),
+        ("/a\\nb", "control character"),
+        ("/a\\u001b[2Jb", "control character"),
         ("", "names a folder"),
         ("/Library/ias/", "names a folder"),
         ("/Library/installapplications", "names a folder"),
