@@ -1,8 +1,17 @@
 //! What becomes of a run when the network is not there, or goes away (R47).
 
 use serde_json::json;
-use shared::{digest::Digest, event::ItemEnd};
-use support::{Fleet, World, fleet::url, server::Reply};
+use shared::{
+    digest::Digest,
+    event::{EventKind, ItemEnd, PhaseEnd},
+    exit::Ended,
+    item::Phase,
+};
+use support::{
+    Fleet, World,
+    fleet::url,
+    server::{Reply, Server},
+};
 
 #[test]
 fn r47_without_a_network_a_run_waits_instead_of_spending_its_attempts() {
@@ -56,6 +65,12 @@ fn a_server_that_is_down_pauses_the_run_and_nothing_is_lost() {
     paused.exits(75);
     assert!(paused.diagnostics.contains("503"), "{}", paused.diagnostics);
     assert!(paused.exists("/Library/installapplications"), "what is not finished is not removed");
+    let (phase, end) = (Phase::SetupAssistant, PhaseEnd::Paused);
+    assert!(paused.events.iter().any(|event| event.kind == EventKind::PhaseFinished { phase, end }));
+    let report = paused.read("/Library/Application Support/ias/report.json").unwrap_or_default();
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a report");
+    let state = |phase: &str| report["phases"][phase]["state"].as_str();
+    assert_eq!((state("setupassistant"), state("userland")), (Some("Running"), None), "{report:#}");
 
     let _ = fleet.script("/second.sh", "echo second >> /Library/done");
     let finished = fleet.run(&arguments);
@@ -94,4 +109,25 @@ fn what_is_not_there_still_ends_the_run_by_its_policy() {
     let outcome = fleet.run(&["--jsonurl", &url("/bootstrap.json")]);
     outcome.exits(1);
     assert!(!outcome.exists("/Library/installapplications"));
+}
+
+#[test]
+fn a_pause_in_preflight_lets_what_has_begun_end_and_a_policy_weighs_more_than_it() {
+    for (policy, code) in [("failable", 75), ("failure_is_not_an_option", 1)] {
+        let server = Server::start().unwrap();
+        // Long enough that the pause is known before the script ends.
+        let looks = "touch /Library/begun; sleep 2; touch /Library/ended; exit 3";
+        let world = World::new().setting("MinDownloadConcurrency", 2);
+        server.serve("/down.sh", [Reply::status(503).after(world.root().join("Library/begun"))]);
+        let down = json!({
+            "name": "Down", "type": "rootscript", "hash": "0".repeat(64), "retries": 0,
+            "url": server.url("/down.sh"), "file": "/Library/installapplications/down.sh",
+        });
+        let world = world.item("preflight", down);
+        let outcome = world.script("preflight", "Look", looks, json!({"fail_policy": policy})).run(&[]);
+        outcome.exits(code);
+        assert!(outcome.exists("/Library/ended"), "{policy}\n{}", outcome.diagnostics);
+        assert_eq!(outcome.end("Look"), &ItemEnd::ExecutionFailed(Ended::Exited(3)), "{policy}");
+        assert_eq!(outcome.state.preflight_passed, None, "{policy}: nothing was decided");
+    }
 }

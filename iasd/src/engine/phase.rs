@@ -19,7 +19,11 @@ impl Engine {
         self.recorder.record(EventKind::PhaseStarted { phase }).await?;
         self.settle(plan).await?;
         let result = self.batches(plan).await;
-        let end = if result.is_ok() { PhaseEnd::Completed } else { PhaseEnd::Aborted };
+        let end = match &result {
+            Ok(()) => PhaseEnd::Completed,
+            Err(Ending::Temporary(_)) => PhaseEnd::Paused,
+            Err(_) => PhaseEnd::Aborted,
+        };
         self.recorder.record(EventKind::PhaseFinished { phase, end }).await?;
         result
     }

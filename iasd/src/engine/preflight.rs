@@ -1,10 +1,10 @@
 //! Preflight: all scripts at once, and one verdict when all have ended (R48–R53).
 
 use super::{Ending, Engine, stop::Stop};
-use futures::future::try_join_all;
+use futures::future::join_all;
 use shared::{
     event::{EventKind, ItemEnd, PhaseEnd},
-    item::{FailPolicy, Phase},
+    item::{FailPolicy, Item, Phase},
     plan::{Plan, verdict, verdict::PreflightVerdict},
 };
 
@@ -24,13 +24,33 @@ impl Engine {
         self.contents.start(plan.items().cloned().collect());
         // A failing script does not keep the others from running: the verdict is taken after all ended.
         let stop = Stop::new();
-        let ended = try_join_all(plan.items().map(|item| self.carry_out(item, &stop))).await?;
+        let results = join_all(plan.items().map(|item| async {
+            let result = self.carry_out(item, &stop).await;
+            if result.is_err() {
+                // The run pauses: what has not begun is left to the next start.
+                stop.raise();
+            }
+            result
+        }))
+        .await;
+        let ended: Vec<(&Item, &ItemEnd)> = plan
+            .items()
+            .zip(&results)
+            .filter_map(|(item, result)| Some((item, result.as_ref().ok()?)))
+            .collect();
 
         let settled = plan.over.iter().chain(&plan.settled);
         let settled = settled.map(|settled| (&settled.end, settled.listed.fail_policy));
-        let ran = ended.iter().zip(plan.items()).map(|(end, item)| (end, item.fail_policy));
+        let ran = ended.iter().map(|(item, end)| (*end, item.fail_policy));
         let ends: Vec<(&ItemEnd, FailPolicy)> = settled.chain(ran).collect();
         let verdict = verdict::preflight(ends);
+        // What a policy ends is not to be started again, whatever else went wrong beside it.
+        if verdict != PreflightVerdict::Abort
+            && let Some(pause) = results.iter().find_map(|result| result.as_ref().err())
+        {
+            self.recorder.record(EventKind::PhaseFinished { phase, end: PhaseEnd::Paused }).await?;
+            return Err(pause.clone());
+        }
         let pass = verdict == PreflightVerdict::Pass;
         if verdict != PreflightVerdict::Abort {
             self.recorder.record(EventKind::PreflightVerdict { pass }).await?;
@@ -40,7 +60,7 @@ impl Engine {
         match verdict {
             PreflightVerdict::Pass => Ok(true),
             PreflightVerdict::Continue => Ok(false),
-            PreflightVerdict::Abort => self.judge(plan.items().zip(&ended)).and(Ok(false)),
+            PreflightVerdict::Abort => self.judge(ended.into_iter()).and(Ok(false)),
         }
     }
 }

@@ -103,6 +103,8 @@ pub enum PhaseEnd {
     Completed,
     /// A failure policy ended the run.
     Aborted,
+    /// The run pauses in it: started again, it goes on where it was.
+    Paused,
     /// There was nothing to do, or preflight passed.
     Skipped,
 }

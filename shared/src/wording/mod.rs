@@ -69,6 +69,7 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             let (level, word) = match end {
                 PhaseEnd::Completed => (Info, "completed"),
                 PhaseEnd::Aborted => (Error, "aborted"),
+                PhaseEnd::Paused => (Warning, "paused"),
                 PhaseEnd::Skipped => (Info, "skipped"),
             };
             LogLine::new(level, category(*phase), format!("{phase} {word}"))

@@ -3,7 +3,7 @@
 use super::snapshot::code;
 use serde::Serialize;
 use shared::{
-    event::{EventKind, ItemEnd, PhaseEnd},
+    event::{EventKind, ItemEnd, PhaseEnd, RunEnd},
     exit::ExitCode,
     item::{ItemId, ItemKind, Phase},
     state::{ItemState, ItemStatus, RunState},
@@ -39,6 +39,8 @@ impl Phases {
                 match end {
                     PhaseEnd::Completed => PhaseState::Completed,
                     PhaseEnd::Aborted => PhaseState::Failed,
+                    // Not over: the next start goes on with it.
+                    PhaseEnd::Paused => PhaseState::Running,
                     PhaseEnd::Skipped => PhaseState::Skipped,
                 },
             ),
@@ -58,7 +60,8 @@ impl Phases {
     pub(super) fn report(&self, version: &str, state: &RunState) -> Report {
         let over = state.finished.is_some();
         let phase = |phase: Phase| {
-            let not_begun = over.then_some(PhaseState::Skipped);
+            let goes_on = state.end == Some(RunEnd::Paused);
+            let not_begun = (over && !goes_on).then_some(PhaseState::Skipped);
             let items = state.items.values().filter(|item| item.listed.id.phase == phase);
             let report = PhaseReport {
                 state: self.states.get(&phase).copied().or(not_begun),
