@@ -77,6 +77,9 @@ pub struct ItemStatus {
     /// Whether the run asked for its content: then the file is the run's own, and not one that was there before (R82).
     #[serde(default)]
     pub created: bool,
+    /// Whether what was started in the background has ended.
+    #[serde(default)]
+    pub background_ended: bool,
 }
 
 impl ItemStatus {
@@ -187,11 +190,14 @@ impl RunState {
                 self.with(*id, |item| (item.bytes, item.digest) = (ready, Some(*digest)));
             }
             EventKind::ItemStarted { id } => self.with(*id, |item| item.state = ItemState::Started),
-            EventKind::ItemRunning { id } => self.with(*id, |item| item.state = ItemState::Running),
+            EventKind::ItemRunning { id } => self.with(*id, |item| {
+                (item.state, item.background_ended) = (ItemState::Running, false);
+            }),
             EventKind::ItemFinished { id, end, ms, .. } => self.with(*id, |item| {
                 item.state = ItemState::Ended(end.clone());
                 item.ms = *ms;
             }),
+            EventKind::BackgroundEnded { id, .. } => self.with(*id, |item| item.background_ended = true),
             EventKind::BackgroundFailed { id, ended } => {
                 self.with(*id, |item| item.state = ItemState::Ended(ItemEnd::ExecutionFailed(ended.clone())));
             }
@@ -207,7 +213,6 @@ impl RunState {
             }
             EventKind::CleanupFinished => self.cleanup = Cleanup::Over,
             EventKind::PhaseFinished { .. }
-            | EventKind::BackgroundEnded { .. }
             | EventKind::AgentLost { .. }
             | EventKind::Notice { .. }
             | EventKind::Cleanup { .. }
@@ -275,7 +280,8 @@ impl RunState {
                 bytes: BytesState::None,
                 ms: earlier.as_ref().map_or(0, |earlier| earlier.ms),
                 digest: earlier.as_ref().and_then(|earlier| earlier.digest),
-                created: earlier.is_some_and(|earlier| earlier.created),
+                created: earlier.as_ref().is_some_and(|earlier| earlier.created),
+                background_ended: earlier.is_some_and(|earlier| earlier.background_ended),
             };
             (listed.id, status)
         });

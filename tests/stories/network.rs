@@ -131,3 +131,27 @@ fn a_pause_in_preflight_lets_what_has_begun_end_and_a_policy_weighs_more_than_it
         assert_eq!(outcome.state.preflight_passed, None, "{policy}: nothing was decided");
     }
 }
+
+#[test]
+fn r68_a_pause_waits_for_a_package_in_the_background() {
+    let server = Server::start().unwrap();
+    let slow = "touch /Library/begun; sleep 2; echo slow >> /Library/installed";
+    let world =
+        World::new().package("setupassistant", "Slow", "com.example.slow", slow, json!({"donotwait": true}));
+    server.serve("/down.sh", [Reply::status(503).after(world.root().join("Library/begun"))]);
+    let script = "#!/bin/sh\ntouch /Library/down\n";
+    let down = json!({
+        "name": "Down", "type": "rootscript", "hash": Digest::of(script.as_bytes()), "retries": 0,
+        "url": server.url("/down.sh"), "file": "/Library/installapplications/down.sh",
+    });
+    let world = world.item("setupassistant", down);
+    let paused = world.again(&[]);
+    paused.exits(75);
+    assert_eq!(paused.read("/Library/installed").as_deref(), Some("slow\n"), "{}", paused.diagnostics);
+
+    server.serve("/down.sh", [Reply::ok(script)]);
+    let finished = world.run(&[]);
+    finished.exits(0);
+    assert!(finished.exists("/Library/down"));
+    assert_eq!(finished.read("/Library/installed").as_deref(), Some("slow\n"), "once");
+}

@@ -30,7 +30,10 @@ fn instants(whole: &Outcome) -> Vec<(String, InFlight)> {
         // Before there is a run there is nothing to go on with; news of the world is no step of it.
         let is_step = !matches!(
             event.kind,
-            EventKind::RunStarted { .. } | EventKind::Notice { .. } | EventKind::AgentLost { .. }
+            EventKind::RunStarted { .. }
+                | EventKind::Notice { .. }
+                | EventKind::AgentLost { .. }
+                | EventKind::BackgroundEnded { .. }
         );
         if !is_step {
             continue;
@@ -43,6 +46,7 @@ fn instants(whole: &Outcome) -> Vec<(String, InFlight)> {
         let (running, ending) = match (&event.kind, id) {
             (EventKind::ItemRunning { id }, _) => (InFlight::Item(*id), InFlight::Nothing),
             (EventKind::ItemFinished { id, .. }, _) => (InFlight::Nothing, InFlight::Item(*id)),
+            (EventKind::DownloadStarted { .. }, _) => (InFlight::Anything, InFlight::Anything),
             _ if is_durable => (InFlight::Nothing, InFlight::Nothing),
             _ => (InFlight::Anything, InFlight::Anything),
         };

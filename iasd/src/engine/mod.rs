@@ -59,6 +59,10 @@ impl Engine {
         let ending = self.phases(&mut downloads).await.unwrap_or_else(|early| early);
         self.remember_unused(&downloads);
         self.contents.cancel().await;
+        if matches!(ending, Ending::Temporary(_)) {
+            // Else the next start would install it beside itself (R59); cleanup waits for it in any case.
+            self.background.packages_ended(self.settings.background_timeout).await;
+        }
         ending
     }
 

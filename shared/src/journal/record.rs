@@ -52,6 +52,7 @@ pub fn durability(kind: &EventKind) -> Durability {
         // lost, the next start would take it for one that was there before, and leave it there for good (R82).
         EventKind::DownloadStarted { .. }
         | EventKind::ItemFinished { .. }
+        | EventKind::BackgroundEnded { .. }
         | EventKind::BackgroundFailed { .. }
         | EventKind::PreflightVerdict { .. } => Durability::Soon,
         _ => Durability::Lazy,

@@ -14,8 +14,13 @@ use std::cmp::Ordering;
 
 /// How an entry of an interrupted run ended; `None` when it is to be carried out, or carried out again (R79).
 pub(super) fn ended(id: ItemId, entry: &Entry, state: &RunState) -> Option<ItemEnd> {
-    match &state.items.get(&id)?.state {
+    let status = state.items.get(&id)?;
+    match &status.state {
         ItemState::Ended(ItemEnd::NotStarted) | ItemState::Pending | ItemState::Started => None,
+        // Nobody saw a package end that was begun: half of it may be there.
+        ItemState::Ended(ItemEnd::Background) => {
+            (status.background_ended || is_background_script(entry)).then_some(ItemEnd::Background)
+        }
         ItemState::Ended(end) => Some(end.clone()),
         // In flight: nobody waited for its end, so it is taken for a success.
         ItemState::Running => is_background_script(entry).then_some(ItemEnd::Background),

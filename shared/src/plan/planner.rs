@@ -241,9 +241,12 @@ mod tests {
     use super::*;
     use crate::{
         digest::Digest,
+        event::{Event, EventKind},
+        exit::Ended,
         facts::Arch,
         item::{FailPolicy, ItemId, ParallelGroup, ReceiptTarget, RetryKeys, SkipIf, Source},
         layout::MacPath,
+        state::RunState,
     };
     use std::collections::BTreeMap;
 
@@ -354,6 +357,58 @@ mod tests {
         };
         assert_eq!(count(FailPolicy::Failable), 0);
         assert_eq!(count(FailPolicy::FailableExecution), 1);
+    }
+
+    /// A run of one item that was cut off after these facts, planned again.
+    fn cut_off(item: &Item, facts_told: Vec<EventKind>) -> Option<ItemEnd> {
+        let control = control(vec![Entry::Item(Box::new(item.clone()))]);
+        let loaded = |over| EventKind::ControlFileLoaded {
+            source: String::new(),
+            digest: control.digest,
+            items: control.entries().map(Entry::listed).collect(),
+            errors: 0,
+            warnings: 0,
+            over,
+        };
+        let mut state = RunState::default();
+        let tell = |state: &mut RunState, kind| {
+            let seq = state.seq + 1;
+            state.apply(&Event { seq, at_ms: seq, kind });
+        };
+        tell(&mut state, loaded(Vec::new()));
+        facts_told.into_iter().for_each(|kind| tell(&mut state, kind));
+        let planned = |state: &RunState| {
+            let past = Past::interrupted(state.clone(), &[]);
+            plan(&control, &facts(), HashCheckPolicy::Strict, &past)
+        };
+        let first = planned(&state);
+        tell(&mut state, loaded(first.over().collect()));
+        let again = planned(&state);
+        assert_eq!(first, again, "the next start plans the same");
+        first.phase(Phase::SetupAssistant).over.first().map(|over| over.end.clone())
+    }
+
+    #[test]
+    fn r68_r79_a_background_package_is_over_when_it_has_ended_and_a_script_when_it_has_started() {
+        let package = Item { donotwait: true, ..item(Phase::SetupAssistant, 0) };
+        let script = Item { kind: ItemKind::RootScript, ..package.clone() };
+        let id = package.id;
+        let running = || EventKind::ItemRunning { id };
+        let started =
+            || EventKind::ItemFinished { id, end: ItemEnd::Background, ms: 1, last_lines: Vec::new() };
+        let ended = |code| EventKind::BackgroundEnded { id, ended: Ended::Exited(code) };
+        let background = Some(ItemEnd::Background);
+        assert_eq!(cut_off(&script, vec![running()]), background);
+        assert_eq!(cut_off(&script, vec![running(), started()]), background);
+        assert_eq!(cut_off(&package, vec![running()]), None);
+        assert_eq!(cut_off(&package, vec![running(), started()]), None, "nobody knows how far it came");
+        // Its end may be told before that it has started.
+        for told in [[started(), ended(0)], [ended(0), started()], [started(), ended(1)]] {
+            let told = std::iter::once(running()).chain(told).collect();
+            assert_eq!(cut_off(&package, told), background);
+        }
+        let again = vec![running(), started(), ended(0), EventKind::ItemStarted { id }, running(), started()];
+        assert_eq!(cut_off(&package, again), None, "another installation");
     }
 
     #[test]
