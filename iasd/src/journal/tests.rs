@@ -47,6 +47,13 @@ fn notice(seq: u64, text: &str) -> Event {
     event(seq, EventKind::Notice { level, category, id: None, text: text.to_owned() })
 }
 
+/// The end of a run.
+fn finished() -> [Event; 2] {
+    let (exit, end) = (ExitCode::Finished, RunEnd::Completed);
+    let finished = EventKind::RunFinished { exit, end, summary: String::new(), leftovers: Vec::new() };
+    [event(1, finished), event(2, EventKind::CleanupFinished)]
+}
+
 /// Keeps facts and waits until they are on the disk.
 fn keep(opened: Opened, events: &[Event]) {
     let mut journal = Journal::new(opened, None).unwrap();
@@ -87,13 +94,29 @@ fn r78_a_run_goes_on_behind_its_last_whole_line() {
 #[test]
 fn a_finished_run_leaves_its_journal_beside_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
-    let (exit, end) = (ExitCode::Finished, RunEnd::Completed);
-    let finished = EventKind::RunFinished { exit, end, summary: String::new(), leftovers: Vec::new() };
-    keep(found(folder.path()), &[event(1, finished), event(2, EventKind::CleanupFinished)]);
+    keep(found(folder.path()), &finished());
     let before = text(folder.path());
     assert_eq!(found(folder.path()).start, Start::Anew { before: Some(Vec::new()) });
     assert_eq!(fs::read_to_string(folder.path().join("previous-run.ndjson")).unwrap(), before);
     assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state, RunState::default());
+}
+
+#[test]
+fn a_finished_run_is_known_also_when_the_next_one_died_while_it_kept_the_journal() {
+    let folder = tempfile::tempdir().unwrap();
+    keep(found(folder.path()), &finished());
+    let at = |name: &str| folder.path().join(name);
+    // The journal has two names from when it is kept until the new one takes its place.
+    fs::hard_link(at("last-run.ndjson"), at(".previous-run.ndjson")).unwrap();
+    let opened = found(folder.path());
+    assert_eq!(opened.start, Start::Anew { before: Some(Vec::new()) }, "{:?}", opened.remarks);
+
+    keep(opened, &finished());
+    fs::remove_file(at("previous-run.ndjson")).unwrap();
+    fs::hard_link(at("last-run.ndjson"), at("previous-run.ndjson")).unwrap();
+    let opened = found(folder.path());
+    assert_eq!(opened.start, Start::Anew { before: Some(Vec::new()) }, "{:?}", opened.remarks);
+    assert!(!at(".previous-run.ndjson").exists() && !at("unreadable-run.ndjson").exists());
 }
 
 #[test]
