@@ -263,7 +263,11 @@ impl RunState {
             self.boot_started_ms = at_ms;
         }
         (self.launch, self.boot) = (launch, boot.cloned());
-        (self.phase, self.waiting, self.finished, self.end) = (None, None, None, None);
+        (self.phase, self.waiting) = (None, None);
+        // What is over stays over: only cleanup is left of it (R81).
+        if !matches!(self.cleanup, Cleanup::Due(_)) {
+            (self.finished, self.end) = (None, None);
+        }
     }
 
     /// Digests and created files outlive a start: content is named by where its item stands in the same control file.

@@ -132,3 +132,14 @@ fn r79_killed_at_random_instants_nothing_is_lost_and_nothing_done_twice() {
     let (lost, doubled, broken) = (&tally.lost, &tally.doubled, &tally.broken);
     assert!(lost.is_empty() && doubled.is_empty() && broken.is_empty(), "seed {seed}: {tally:#?}");
 }
+
+#[test]
+fn r81_a_run_that_is_over_stays_over_however_often_its_cleanup_is_cut_off() {
+    let outcome = mixed().run(&["--power-cut", "after run_finished", "--power-cut", "after run_started"]);
+    outcome.exits(0);
+    assert_eq!(outcome.state.launch, 3, "{}", outcome.diagnostics);
+    let loaded =
+        outcome.events.iter().filter(|event| matches!(event.kind, EventKind::ControlFileLoaded { .. }));
+    assert_eq!(loaded.count(), 1, "nothing is left to be decided\n{}", outcome.diagnostics);
+    assert!(!outcome.exists("/Library/installapplications"));
+}

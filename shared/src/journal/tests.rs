@@ -218,6 +218,22 @@ fn r78_r82_facts_that_effects_depend_on_do_not_wait_for_others_to_be_kept() {
 }
 
 #[test]
+fn r81_a_run_that_is_over_stays_over_when_its_cleanup_is_cut_off_again() {
+    let mut kinds = whole_run();
+    kinds.pop();
+    kinds.push(started(2, "one"));
+    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap()) else {
+        panic!("cleanup is left");
+    };
+    assert_eq!(state.end, Some(RunEnd::Completed));
+    assert_eq!(state.finished, Some((ExitCode::Finished, "over".to_owned())));
+    // A pause is no end: a further start goes on.
+    let paused = run_finished(ExitCode::Temporary, RunEnd::Paused);
+    let paused = folded(vec![started(1, "one"), paused, started(2, "one")]);
+    assert_eq!((paused.end, paused.finished), (None, None));
+}
+
+#[test]
 fn r79_digests_outlive_a_start_and_a_changed_item_loses_its_own() {
     let digest = Digest::of(b"content");
     let mut kinds = vec![
