@@ -24,6 +24,7 @@ use shared::{
     item::ItemKind,
     settings::{Mode, Settings, SettingsFinding, Severity, arguments::Arguments},
     state::{Cleanup, RunState},
+    sys::clock::uptime,
 };
 use std::{io, path::Path, sync::Arc};
 use tokio::{
@@ -194,6 +195,7 @@ async fn run_started(
         facts,
         launch,
         boot: host.boot_session().await,
+        uptime_ms: u64::try_from(uptime().as_millis()).unwrap_or(u64::MAX),
     })
 }
 

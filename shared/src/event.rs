@@ -137,6 +137,9 @@ pub enum EventKind {
         /// Names the time since the Mac was started; another one after a restart.
         #[serde(skip_serializing_if = "Option::is_none", default)]
         boot: Option<String>,
+        /// How long the Mac had been up, in milliseconds: the wall clock may jump, this does not.
+        #[serde(default)]
+        uptime_ms: u64,
     },
     /// The control file was read and checked.
     ControlFileLoaded {

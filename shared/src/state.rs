@@ -112,8 +112,8 @@ pub struct RunState {
     pub launch: u32,
     /// The boot session of the last start.
     pub boot: Option<String>,
-    /// When the run was first started in that boot session (R77).
-    pub boot_started_ms: u64,
+    /// How long the Mac had been up when the run was first started in that boot session (R77), in milliseconds.
+    pub first_uptime_ms: u64,
     /// Whether nothing is carried out (R74).
     pub dry_run: bool,
     /// The control file's digest.
@@ -167,8 +167,8 @@ impl RunState {
         self.seq = event.seq;
         self.now_ms = event.at_ms;
         match &event.kind {
-            EventKind::RunStarted { run_id, launch, boot, dry_run, .. } => {
-                self.begin(event.at_ms, (*launch, boot.as_ref()));
+            EventKind::RunStarted { run_id, launch, boot, uptime_ms, dry_run, .. } => {
+                self.begin(*launch, boot.as_ref(), *uptime_ms);
                 self.run_id.clone_from(run_id);
                 self.dry_run = *dry_run;
             }
@@ -258,9 +258,9 @@ impl RunState {
     }
 
     /// A start: what was under way before is known only from what it left.
-    fn begin(&mut self, at_ms: u64, (launch, boot): (u32, Option<&String>)) {
+    fn begin(&mut self, launch: u32, boot: Option<&String>, uptime_ms: u64) {
         if launch == 1 || self.boot.as_ref() != boot {
-            self.boot_started_ms = at_ms;
+            self.first_uptime_ms = uptime_ms;
         }
         (self.launch, self.boot) = (launch, boot.cloned());
         (self.phase, self.waiting) = (None, None);

@@ -59,6 +59,7 @@ pub(super) fn started(dry_run: bool) -> EventKind {
         facts,
         launch: 1,
         boot: None,
+        uptime_ms: 60_000,
     }
 }
 

@@ -1,12 +1,10 @@
 //! What a start begins with: a new run, a repair, or the run that was cut off (R76–R79).
 
-use crate::{
-    engine::{Ending, dispatcher::now_ms},
-    host::Host,
-};
+use crate::{engine::Ending, host::Host};
 use shared::{
     journal::{Past, Repair, Start, gives_up},
     state::RunState,
+    sys::clock::uptime,
 };
 use std::time::Duration;
 
@@ -40,7 +38,7 @@ pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
     let decided = match kept {
         // Only cleanup is left of it (R81).
         Some(ending) => Some(ending),
-        None if state.seq > 0 && gives_up(&state, boot.as_deref(), now_ms(), GIVE_UP_AFTER) => {
+        None if state.seq > 0 && gives_up(&state, boot.as_deref(), uptime(), GIVE_UP_AFTER) => {
             Some(Ending::GaveUp)
         }
         None => None,

@@ -39,9 +39,11 @@ pub fn start(replay: Replay) -> Start {
 }
 
 /// Whether a run was started again and again for so long that the next boot should try (R77): `boot` is the present
-/// boot session, `now_ms` the time, `patience` how long one boot session tries.
+/// boot session, `uptime` how long the Mac is up, `patience` how long one boot session tries.
+///
+/// The wall clock says nothing here: that of a new Mac jumps by years when the network sets it.
 #[must_use]
-pub fn gives_up(state: &RunState, boot: Option<&str>, now_ms: u64, patience: Duration) -> bool {
-    let patience = u64::try_from(patience.as_millis()).unwrap_or(u64::MAX);
-    state.boot.as_deref() == boot && now_ms.saturating_sub(state.boot_started_ms) > patience
+pub fn gives_up(state: &RunState, boot: Option<&str>, uptime: Duration, patience: Duration) -> bool {
+    let tried = uptime.saturating_sub(Duration::from_millis(state.first_uptime_ms));
+    state.boot.as_deref() == boot && tried > patience
 }

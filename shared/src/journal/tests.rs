@@ -24,7 +24,10 @@ fn started(launch: u32, boot: &str) -> EventKind {
         placed: BTreeMap::new(),
     };
     let (run_id, version) = ("7f3a".to_owned(), "0.1.0".to_owned());
-    EventKind::RunStarted { run_id, version, dry_run: false, facts, launch, boot: Some(boot.to_owned()) }
+    let boot = Some(boot.to_owned());
+    // A second before the first start, and a second for each further one.
+    let uptime_ms = 1000 * u64::from(launch);
+    EventKind::RunStarted { run_id, version, dry_run: false, facts, launch, boot, uptime_ms }
 }
 
 fn print(text: &str) -> Fingerprint {
@@ -261,13 +264,24 @@ fn r79_digests_outlive_a_start_and_a_changed_item_loses_its_own() {
 #[test]
 fn r77_one_boot_session_tries_for_its_time_and_the_next_begins_anew() {
     let day = Duration::from_secs(86_400);
+    let at = |ms| Duration::from_millis(ms);
     let state = folded(vec![started(1, "one"), started(2, "one")]);
-    assert!(!gives_up(&state, Some("one"), 1000 + 86_400_000, day));
-    assert!(gives_up(&state, Some("one"), 1001 + 86_400_000, day));
-    assert!(!gives_up(&state, Some("two"), 1001 + 86_400_000, day));
+    assert!(!gives_up(&state, Some("one"), at(1000 + 86_400_000), day));
+    assert!(gives_up(&state, Some("one"), at(1001 + 86_400_000), day));
+    assert!(!gives_up(&state, Some("two"), at(1001 + 86_400_000), day));
     let rebooted = folded(vec![started(1, "one"), started(2, "two"), started(3, "two")]);
-    assert!(!gives_up(&rebooted, Some("two"), 2000 + 86_400_000, day));
-    assert!(gives_up(&rebooted, Some("two"), 2001 + 86_400_000, day));
+    assert!(!gives_up(&rebooted, Some("two"), at(2000 + 86_400_000), day));
+    assert!(gives_up(&rebooted, Some("two"), at(2001 + 86_400_000), day));
+}
+
+#[test]
+fn r77_a_clock_that_is_set_between_two_starts_does_not_end_the_trying() {
+    let mut state = RunState::default();
+    let year_2001 = 978_307_200_000;
+    for (seq, at_ms) in [(1, year_2001), (2, year_2001 + 25 * 31_557_600_000)] {
+        state.apply(&Event { seq, at_ms, kind: started(u32::try_from(seq).unwrap(), "one") });
+    }
+    assert!(!gives_up(&state, Some("one"), Duration::from_secs(60), Duration::from_secs(86_400)));
 }
 
 proptest! {

@@ -1,7 +1,8 @@
-//! The only effects of this crate: child processes, atomic files, sockets, unpacking.
+//! The only effects of this crate: child processes, atomic files, sockets, unpacking, a clock.
 
 pub mod atomic;
 pub mod child;
+pub mod clock;
 pub mod link;
 pub mod mac;
 pub mod packing;
