@@ -57,13 +57,14 @@ use shared::{
     digest::Digest,
     flat_package::signature::TrustRoots,
     item::{Fingerprint, HashCheckPolicy, Secret},
+    layout::MacPath,
     minisign::PublicKey,
     plan::{retry::PORTAL_PATIENCE, room::LONGEST_UNANNOUNCED},
     settings::{HttpSettings, Settings},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -86,6 +87,8 @@ pub(crate) struct Downloader {
     busy: Busy,
     /// What the signature of a package may lead to.
     package_roots: TrustRoots,
+    /// What was put in place, noted while it happens: a cancelled transfer tells nobody that it was the last piece.
+    brought: Arc<Mutex<BTreeSet<MacPath>>>,
 }
 
 /// The settings that matter here.
@@ -133,7 +136,13 @@ impl Downloader {
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
             package_roots: TrustRoots::apple(),
+            brought: Arc::default(),
         }
+    }
+
+    /// The files that were put in place; complete once nothing is [`busy`](Busy) any more.
+    pub(crate) fn brought(&self) -> BTreeSet<MacPath> {
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// The same, that knows what earlier starts of this run downloaded (R87).

@@ -20,7 +20,7 @@ use shared::{
 };
 use std::{
     hash::{BuildHasher as _, Hasher as _, RandomState},
-    sync::PoisonError,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 use url::Url;
@@ -269,9 +269,10 @@ impl Series<'_> {
                 return Err(Cause::Portal(portal));
             }
             (Verdict::Accepted(accepted), None, _) => {
-                let place = self.place.clone();
+                let (place, brought) = (self.place.clone(), Arc::clone(&self.downloader.brought));
                 let placed = self.downloader.on_disk(move |store| {
                     let opened = partial.place(store, content, &place)?;
+                    brought.lock().unwrap_or_else(PoisonError::into_inner).insert(place.path);
                     VerifiedArtifact::new(opened, content, accepted, false)
                 });
                 return Ok(placed.await?);

@@ -12,7 +12,10 @@ use shared::{
     layout::MacPath,
     settings::Settings,
 };
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
 use url::Url;
 
 /// Downloads for a run.
@@ -100,6 +103,10 @@ impl Contents for DownloadStage {
         self.queue().as_ref()?.arrived(id)
     }
 
+    fn brought(&self) -> BTreeSet<MacPath> {
+        self.downloader.brought()
+    }
+
     fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>> {
         Box::pin(
             async move { self.downloader.local(item, &self.recorder).await.map_err(|error| (&error).into()) },
@@ -149,7 +156,7 @@ impl Contents for DownloadStage {
     }
 
     fn cancel(&self) -> BoxFuture<'_, ()> {
-        let queue = self.queue().take();
+        let queue = self.queue().clone();
         Box::pin(async move {
             if let Some(queue) = queue {
                 queue.cancel();

@@ -57,8 +57,8 @@ impl Engine {
     pub(crate) async fn run(&self) -> Ending {
         let mut downloads = Vec::new();
         let ending = self.phases(&mut downloads).await.unwrap_or_else(|early| early);
-        self.remember_unused(&downloads);
         self.contents.cancel().await;
+        self.remember_unused(&downloads);
         if matches!(ending, Ending::Temporary(_)) {
             // Else the next start would install it beside itself (R59); cleanup waits for it in any case.
             self.background.packages_ended(self.settings.background_timeout).await;
@@ -119,8 +119,11 @@ impl Engine {
     }
 
     fn remember(&self, item: &Item, content: &VerifiedArtifact) {
+        self.remember_as(item, item.source.is_some() && (!content.reused() || self.created_before(item)));
+    }
+
+    fn remember_as(&self, item: &Item, created: bool) {
         if matches!(item.kind, ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript) {
-            let created = item.source.is_some() && (!content.reused() || self.created_before(item));
             self.lock_leftovers().push(Leftover { path: item.file.clone(), failed: false, created });
         }
     }
@@ -128,9 +131,13 @@ impl Engine {
     /// Downloads run ahead: what came for items whose turn never came is not meant to stay either.
     fn remember_unused(&self, downloads: &[Item]) {
         let known: Vec<MacPath> = self.leftovers().into_iter().map(|leftover| leftover.path).collect();
+        let brought = self.contents.brought();
         for item in downloads.iter().filter(|item| !known.contains(&item.file)) {
-            if let Some(content) = self.contents.arrived(item.id) {
-                self.remember(item, &content);
+            match self.contents.arrived(item.id) {
+                Some(content) => self.remember(item, &content),
+                // Cancelled in the instant in which it was put in place.
+                None if brought.contains(&item.file) => self.remember_as(item, true),
+                None => {}
             }
         }
     }

@@ -11,7 +11,7 @@ use shared::{
     layout::MacPath,
     sys::child::Finished,
 };
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::sync::{mpsc, watch};
 
 /// Content could not be had: why, and whether waiting may help (R47).
@@ -59,6 +59,10 @@ pub(crate) trait Contents: Send + Sync {
 
     /// The content of one item, if it has come; does not wait.
     fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact>;
+
+    /// The files that downloads of this start put in place, also those whose end nobody was told; complete once they
+    /// were cancelled.
+    fn brought(&self) -> BTreeSet<MacPath>;
 
     /// Checks the content of an item without `url`, just before it runs (R32, R33).
     fn local<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>>;

@@ -7,7 +7,7 @@ use crate::download::{
 };
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
-use std::sync::mpsc;
+use std::{collections::BTreeSet, sync::mpsc};
 use support::server::Reply;
 
 fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
@@ -138,6 +138,41 @@ async fn r92_cancelling_stops_what_is_in_flight_and_keeps_what_came() {
     assert!(part().is_some(), "the beginning is kept");
     site.obtain(&item).await.unwrap();
     assert!(site.server.seen()[1].header("range").is_some());
+}
+
+/// A recorder whose listener says how far it came, and never answers to the end of a download.
+fn forgetful() -> (Recorder, tokio::sync::oneshot::Receiver<Message>) {
+    let (recorder, mut messages) = Recorder::new();
+    let (hold, held) = tokio::sync::oneshot::channel();
+    tokio::spawn(async move {
+        while let Some(message) = messages.recv().await {
+            match message {
+                Message::Fact(EventKind::DownloadFinished { .. }, _) => {
+                    let _ = hold.send(message);
+                    return;
+                }
+                Message::Fact(_, kept) => _ = kept.send(()),
+                Message::Progress(_) => {}
+            }
+        }
+    });
+    (recorder, held)
+}
+
+#[tokio::test]
+async fn r82_what_was_put_in_place_is_known_also_when_nobody_was_told_of_it() {
+    let site = Site::new();
+    let body = pattern(10);
+    site.server.serve("/0", [Reply::ok(body.clone())]);
+    let item = site.item(0, "/0", &body);
+    let (downloader, (recorder, held)) = (Arc::new(site.downloader()), forgetful());
+    let queue = DownloadQueue::start(Arc::clone(&downloader), vec![item.clone()], (1, 1), recorder);
+    let untold = held.await.unwrap();
+    queue.cancel();
+    queue.settled().await;
+    assert!(site.on_disk("/Library/Seed/0").exists() && queue.arrived(item.id).is_none());
+    assert_eq!(downloader.brought(), BTreeSet::from([item.file]));
+    drop(untold);
 }
 
 #[tokio::test]
