@@ -74,7 +74,8 @@ pub struct ItemStatus {
     /// The digest of its content, once accepted.
     #[serde(default)]
     pub digest: Option<Digest>,
-    /// Whether the run asked for its content: then the file is the run's own, and not one that was there before (R82).
+    /// Whether the run asked for its content. Content that came then is the run's own, and no file that was there
+    /// before (R82).
     #[serde(default)]
     pub created: bool,
     /// Whether what was started in the background has ended.

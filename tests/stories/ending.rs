@@ -2,10 +2,14 @@
 
 use serde_json::json;
 use shared::{
+    digest::Digest,
     event::{EventKind, ItemEnd},
     exit::Ended,
 };
-use support::{INSTALL_PATH, World};
+use support::{
+    INSTALL_PATH, World,
+    server::{Reply, Server},
+};
 
 #[test]
 fn r49_preflight_that_passes_finishes_without_a_download_or_a_restart() {
@@ -208,4 +212,30 @@ fn r21_a_package_that_an_earlier_item_brought_is_not_installed_again() {
     assert_eq!(outcome.end("One"), &ItemEnd::Done);
     assert!(matches!(outcome.end("Two"), ItemEnd::Skipped(_)), "{:?}", outcome.end("Two"));
     assert!(!outcome.exists("/Library/again"));
+}
+
+#[test]
+fn r82_what_lay_there_before_a_download_failed_stays_also_when_the_run_was_paused_meanwhile() {
+    let server = Server::start().unwrap();
+    server.serve("/down.sh", [Reply::status(503)]);
+    let script = "#!/bin/sh\ntrue\n";
+    let down = json!({
+        "name": "Down", "type": "rootscript", "hash": Digest::of(script.as_bytes()), "retries": 0,
+        "url": server.url("/down.sh"), "file": "/Library/Acme/down.sh",
+    });
+    let gone = json!({
+        "name": "Gone", "type": "rootscript", "hash": "0".repeat(64), "retries": 0, "fail_policy": "failable",
+        "url": "https://bootstrap.example.com/gone.sh", "file": "/Library/Acme/there.sh",
+    });
+    let world = World::new()
+        .script("setupassistant", "Writes", "mkdir /Library/Acme; touch /Library/Acme/there.sh", json!({}))
+        .item("setupassistant", gone)
+        .item("setupassistant", down);
+    world.again(&[]).exits(75);
+    server.serve("/down.sh", [Reply::ok(script)]);
+    let finished = world.run(&[]);
+    finished.exits(0);
+    assert!(matches!(finished.end("Gone"), ItemEnd::DownloadFailed(_)));
+    assert!(finished.exists("/Library/Acme/there.sh"), "the run did not bring it\n{}", finished.diagnostics);
+    assert!(!finished.exists("/Library/Acme/down.sh"), "the run brought it");
 }

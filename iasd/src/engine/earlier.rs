@@ -42,9 +42,9 @@ impl Engine {
                     "was under way when the run was cut off; nobody waits for it, so it counts as started";
                 self.recorder.notice(Level::Warning, Category::Item, Some(listed.id), text).await;
             }
-            if let Some(item) =
-                brought(control, listed.id).filter(|_| before.is_some_and(|before| before.created))
-            {
+            // Asked for in vain it brought nothing: what lies there was there before.
+            let came = before.is_some_and(|before| before.created && before.digest.is_some());
+            if let Some(item) = brought(control, listed.id).filter(|_| came) {
                 let failed = settled.end.is_failure();
                 self.lock_leftovers().push(Leftover { path: item.file.clone(), failed, created: true });
             }
