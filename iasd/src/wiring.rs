@@ -112,14 +112,14 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     }
     let refused = |error| Refused::new(ExitCode::Configuration, error);
     folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
-    let lock = RunLock::take(host.root(), &settings.install_path).map_err(|error| match error {
+    let records = folders::records(host.root(), host.trusted_owner()).map_err(refused)?;
+    let lock = RunLock::take(&records, &settings.install_path.under(host.root()));
+    let lock = lock.map_err(|error| match error {
         LockError::Held(_) => Refused::new(ExitCode::Temporary, error),
         LockError::Failed { .. } => Refused::new(ExitCode::Configuration, error),
     })?;
 
     let reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
-    let records = folders::records(host.root(), host.trusted_owner())
-        .map_err(|error| Refused::new(ExitCode::Configuration, error))?;
     let refused = |error| Refused::new(ExitCode::Configuration, error);
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);

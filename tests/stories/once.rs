@@ -19,23 +19,20 @@ fn r45_a_second_daemon_exits_75_and_disturbs_nothing() {
         thread::sleep(Duration::from_millis(20));
     }
     let side = format!("{}.sim", root.display());
-    let second = Command::new(program("iasd"))
-        .arg("--root")
-        .arg(&root)
-        .args(["--scenario", &format!("{side}/scenario.json"), &format!("{side}/settings.plist")])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let quiet = Command::new(program("iasd"))
-        .arg("--root")
-        .arg(&root)
-        .args(["--scenario", &format!("{side}/scenario.json"), &format!("{side}/settings.plist")])
-        .arg("--no-restart-on-error")
-        .output()
-        .unwrap();
+    let another = |arguments: &[&str]| {
+        let mut iasd = Command::new(program("iasd"));
+        iasd.arg("--root").arg(&root).args(["--scenario", &format!("{side}/scenario.json")]);
+        iasd.arg(format!("{side}/settings.plist")).args(arguments).stdin(Stdio::null()).output().unwrap()
+    };
+    let second = another(&[]);
+    let elsewhere = another(&["--iapath", "/Library/elsewhere"]);
+    let quiet = another(&["--no-restart-on-error"]);
     assert_eq!(quiet.status.code(), Some(0), "R76: {}", String::from_utf8_lossy(&quiet.stderr));
     fs::write(root.join("Library/go"), "").unwrap();
     let first = first.wait_with_output().unwrap();
     assert_eq!(second.status.code(), Some(75), "{}", String::from_utf8_lossy(&second.stderr));
+    let told = String::from_utf8_lossy(&elsewhere.stderr);
+    assert_eq!(elsewhere.status.code(), Some(75), "one for the Mac, not for the folder: {told}");
+    assert!(told.contains("another iasd holds"), "it looked at nothing before: {told}");
     assert_eq!(first.status.code(), Some(0), "{}", String::from_utf8_lossy(&first.stderr));
 }
