@@ -219,6 +219,13 @@ pub enum EventKind {
         /// Which item.
         id: ItemId,
     },
+    /// The agent went away before it took the item: it has not begun, and waits for the next agent (R64).
+    ItemNotTaken {
+        /// Which item.
+        id: ItemId,
+        /// What became of the agent.
+        why: String,
+    },
     /// The item is over. Written exactly once for each item whose turn came.
     ItemFinished {
         /// Which item.

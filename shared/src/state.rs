@@ -190,7 +190,9 @@ impl RunState {
                 let ready = BytesState::Ready { bytes: *bytes };
                 self.with(*id, |item| (item.bytes, item.digest) = (ready, Some(*digest)));
             }
-            EventKind::ItemStarted { id } => self.with(*id, |item| item.state = ItemState::Started),
+            EventKind::ItemStarted { id } | EventKind::ItemNotTaken { id, .. } => {
+                self.with(*id, |item| item.state = ItemState::Started)
+            }
             EventKind::ItemRunning { id } => self.with(*id, |item| {
                 (item.state, item.background_ended) = (ItemState::Running, false);
             }),

@@ -10,7 +10,7 @@ use crate::{
     host::{HostError, Launch, Line, Output, Running},
 };
 use shared::{
-    event::{Category, EventKind, ItemEnd, Level, Progress, SkipReason},
+    event::{EventKind, ItemEnd, Progress, SkipReason},
     exit::Ended,
     item::{Item, ItemKind, Phase},
     layout::MacPath,
@@ -225,7 +225,7 @@ impl Engine {
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
                 Ok(_) => return Ok(ItemEnd::Done),
                 // It had not started, so it may be repeated (R64).
-                Err(not_taken) => self.warn(item, not_taken).await,
+                Err(not_taken) => self.not_taken(item, not_taken).await?,
             }
         }
         Ok(ItemEnd::NotStarted)
@@ -250,7 +250,7 @@ impl Engine {
             match self.agents.place_file(item.id, content, &item.file).await {
                 Ok(ended) if ended.is_success() => return Ok(ItemEnd::Done),
                 Ok(ended) => return Ok(verdict::failed(item.kind, ended)),
-                Err(not_taken) => self.warn(item, not_taken).await,
+                Err(not_taken) => self.not_taken(item, not_taken).await?,
             }
         }
         Ok(ItemEnd::NotStarted)
@@ -266,10 +266,11 @@ impl Engine {
     }
 
     /// An agent that went away before it took the request: its successor gets it (R64).
-    async fn warn(&self, item: &Item, not_taken: NotTaken) {
-        self.recorder.notice(Level::Warning, Category::Agent, Some(item.id), not_taken.to_string()).await;
+    async fn not_taken(&self, item: &Item, not_taken: NotTaken) -> Result<(), Ending> {
+        self.recorder.record(EventKind::ItemNotTaken { id: item.id, why: not_taken.to_string() }).await?;
         // The link notices the loss a moment later than the request; do not ask a dead agent again.
         tokio::time::sleep(AGENT_BREATH).await;
+        Ok(())
     }
 }
 

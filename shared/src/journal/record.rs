@@ -48,6 +48,8 @@ pub fn durability(kind: &EventKind) -> Durability {
         EventKind::ItemRunning { .. } | EventKind::RunFinished { .. } | EventKind::CleanupFinished => {
             Durability::First
         }
+        // Nothing came of it: lost, an item nobody waits for would count as done.
+        EventKind::ItemNotTaken { .. } => Durability::Soon,
         // Effects are over: lost, an item would be done twice. Or a file is about to come, perhaps outside `InstallPath`:
         // lost, the next start would take it for one that was there before, and leave it there for good (R82).
         EventKind::DownloadStarted { .. }

@@ -412,6 +412,17 @@ mod tests {
     }
 
     #[test]
+    fn r64_what_no_agent_took_has_not_begun() {
+        let script = Item { kind: ItemKind::UserScript, donotwait: true, ..item(Phase::SetupAssistant, 0) };
+        let id = script.id;
+        let not_taken = || EventKind::ItemNotTaken { id, why: "the agent is gone".to_owned() };
+        let waiting = vec![EventKind::ItemRunning { id }, not_taken(), EventKind::WaitingForAgent];
+        assert_eq!(cut_off(&script, waiting), None);
+        let taken = vec![EventKind::ItemRunning { id }, not_taken(), EventKind::ItemRunning { id }];
+        assert_eq!(cut_off(&script, taken), Some(ItemEnd::Background));
+    }
+
+    #[test]
     fn a_plan_prints_what_and_why() {
         let skipped = Item { skip_if: vec![SkipIf(Arch::Arm64)], ..item(Phase::SetupAssistant, 0) };
         let entries = [skipped, item(Phase::SetupAssistant, 1)].map(|item| Entry::Item(Box::new(item)));

@@ -83,6 +83,9 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             let item = id.map(|id| format!("{}: ", name(id, state))).unwrap_or_default();
             LogLine::new(*level, *category, format!("{item}{text}"))
         }
+        EventKind::ItemNotTaken { id, why } => {
+            LogLine::new(Warning, Category::Agent, format!("{}: {why}", name(*id, state)))
+        }
         EventKind::Cleanup { what, error: None } => LogLine::new(Debug, Category::Main, what),
         EventKind::Cleanup { what, error: Some(error) } => {
             LogLine::new(Warning, Category::Main, format!("{what}: {error}; going on"))
