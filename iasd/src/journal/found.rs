@@ -83,7 +83,9 @@ pub(crate) fn open(folder: &Folder, owner: u32, dry_run: bool) -> Result<Opened,
             begin(folder, name, &Opening { journal: VERSION, before: before.clone(), state })
         }
         Start::Anew { before } => {
-            keep_previous(folder, name);
+            if !dry_run {
+                keep_previous(folder, name);
+            }
             let before = before.clone().unwrap_or_default();
             begin(folder, name, &Opening { journal: VERSION, before, ..Opening::default() })
         }

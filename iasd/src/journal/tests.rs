@@ -177,6 +177,17 @@ fn r74_a_dry_run_does_not_touch_the_journal_of_a_paused_run() {
 }
 
 #[test]
+fn r74_a_dry_run_does_not_touch_the_journal_of_the_run_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let previous = folder.path().join("previous-run.ndjson");
+    fs::write(&previous, "a finished run").unwrap();
+    for _ in 0..2 {
+        keep(open(&at(folder.path()), me(), true).unwrap(), &[notice(1, "dry")]);
+    }
+    assert_eq!(fs::read_to_string(previous).unwrap(), "a finished run");
+}
+
+#[test]
 fn r78_an_effect_waits_until_its_fact_is_on_the_disk_and_for_ever_when_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let read_only = Opened { file: File::open("/dev/null").unwrap(), ..found(folder.path()) };
