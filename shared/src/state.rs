@@ -174,7 +174,10 @@ impl RunState {
                 self.dry_run = *dry_run;
             }
             EventKind::ControlFileLoaded { digest, items, over, .. } => {
-                self.control = Some(*digest);
+                if self.control.replace(*digest) != Some(*digest) {
+                    // It was taken for another control file.
+                    self.preflight_passed = None;
+                }
                 self.list(items, over);
             }
             EventKind::PhaseStarted { phase } => self.phase = Some(*phase),

@@ -237,6 +237,22 @@ fn r81_a_run_that_is_over_stays_over_when_its_cleanup_is_cut_off_again() {
 }
 
 #[test]
+fn r79_the_verdict_of_preflight_counts_for_the_control_file_it_was_taken_for() {
+    let kinds = |control: &str| {
+        let verdict = EventKind::PreflightVerdict { pass: false };
+        folded(vec![
+            started(1, "one"),
+            loaded("{}", Vec::new()),
+            verdict,
+            started(2, "one"),
+            loaded(control, Vec::new()),
+        ])
+    };
+    assert_eq!(kinds("{}").preflight_passed, Some(false));
+    assert_eq!(kinds("{\"preflight\": []}").preflight_passed, None);
+}
+
+#[test]
 fn r79_digests_outlive_a_start_and_a_changed_item_loses_its_own() {
     let digest = Digest::of(b"content");
     let mut kinds = vec![
