@@ -1,6 +1,7 @@
 //! `iasd`: the root LaunchDaemon that carries one control file to its end.
 
 mod agent;
+mod chance;
 mod cleanup;
 mod download;
 mod engine;

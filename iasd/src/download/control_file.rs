@@ -13,10 +13,9 @@ use super::{
     head::{Meaning, meaning},
     peek::peek,
     portal::{Answer, recognise},
-    series::chance,
     store::{Existing, Place, Store},
 };
-use crate::engine::recorder::Recorder;
+use crate::{chance::chance, engine::recorder::Recorder};
 use futures::StreamExt as _;
 use shared::{
     digest::Digest,

@@ -25,6 +25,14 @@ impl DownloadError {
         )
     }
 
+    /// When the server wants to be asked again (R29).
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self.cause.failure() {
+            AttemptFailure::RetryAfter(after) => Some(after),
+            _ => None,
+        }
+    }
+
     /// Whether the control file is there, but nobody whom we trust stands for it.
     pub(crate) fn is_refusal(&self) -> bool {
         match &self.cause {

@@ -12,14 +12,13 @@ use super::{
     store::{Content, Place},
     verify::{Verdict, VerifiedArtifact, judge},
 };
-use crate::engine::recorder::Recorder;
+use crate::{chance::chance, engine::recorder::Recorder};
 use shared::{
     event::{AcceptedBecause, Category, EventKind, Level},
     item::{HashCheckPolicy, Item, ItemKind, Source},
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     sync::{Arc, PoisonError},
     time::Duration,
 };
@@ -302,9 +301,4 @@ fn is_page(item: &Item) -> bool {
     let name = item.file.file_name().to_ascii_lowercase();
     let placed = matches!(item.kind, ItemKind::RootFile | ItemKind::UserFile);
     placed && [".html", ".htm", ".xhtml"].iter().any(|end| name.ends_with(end))
-}
-
-/// A number from 0 to 1, to keep a fleet from returning in step (R28).
-pub(super) fn chance() -> f64 {
-    RandomState::new().build_hasher().finish() as f64 / u64::MAX as f64
 }

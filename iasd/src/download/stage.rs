@@ -61,7 +61,7 @@ impl From<DownloadError> for NoControlFile {
         let reason = error.to_string();
         match error {
             error if error.is_refusal() => Self::Refused(reason),
-            error if error.is_transient() => Self::Later(reason),
+            error if error.is_transient() => Self::Later { why: reason, after: error.retry_after() },
             _ => Self::Failed(reason),
         }
     }

@@ -1,20 +1,15 @@
 //! Obtaining the control file: embedded, left by an earlier run, or fetched with patience (R43, R47).
 
 use super::{Ending, Engine, needs::NoControlFile};
-use crate::{download::needs_network, host::Connectivity};
+use crate::{chance::chance, download::needs_network, host::Connectivity};
 use shared::{
     control::{self, Context, ControlFile, Finding, Severity},
     digest::Digest,
     event::{Category, EventKind, Level},
-    plan::{Plan, retry::LONGEST_OFFLINE},
+    plan::{Plan, jitter::before_series, retry::LONGEST_OFFLINE},
     settings::{ControlSource, Mode},
 };
-use std::time::Duration;
 use tokio::time::Instant;
-
-/// The first wait after a series of attempts failed; it doubles up to [`LONGEST_WAIT`] (R47).
-const FIRST_WAIT: Duration = Duration::from_secs(30);
-const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 
 /// A control file that was read and checked.
 pub(super) struct Read {
@@ -114,7 +109,7 @@ impl Engine {
     /// nothing is tried, because the system may be wrong only every five minutes.
     async fn fetch_patiently(&self, url: &url::Url) -> Result<Vec<u8>, Ending> {
         let deadline = Instant::now() + self.settings.wait_for_control_file;
-        let (mut wait, network) = (FIRST_WAIT, Connectivity::new(self.host.online()));
+        let (mut failed, network) = (0, Connectivity::new(self.host.online()));
         if network.is_down() && needs_network(url) {
             network.restored(LONGEST_OFFLINE.min(self.settings.wait_for_control_file)).await;
         }
@@ -123,18 +118,23 @@ impl Engine {
                 Ok(bytes) => return Ok(bytes),
                 Err(error) => error,
             };
+            failed += 1;
+            let after = match &error {
+                NoControlFile::Later { after, .. } => *after,
+                _ => None,
+            };
+            let wait = before_series(failed, after, chance());
             match error {
                 NoControlFile::Refused(why) => return Err(Ending::ControlFile(why)),
-                NoControlFile::Later(_) if Instant::now() + wait < deadline => {}
+                NoControlFile::Later { .. } if Instant::now() + wait < deadline => {}
                 // Never a self-removal because of the network (R47): launchd starts us again.
-                NoControlFile::Later(why) | NoControlFile::Failed(why) => {
+                NoControlFile::Later { why, .. } | NoControlFile::Failed(why) => {
                     return Err(Ending::Temporary(format!("control file: {why}")));
                 }
             }
             let text = format!("{error}; trying again in {} s", wait.as_secs());
             self.recorder.notice(Level::Warning, Category::Main, None, text).await;
             network.pause(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 }

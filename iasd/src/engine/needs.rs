@@ -28,8 +28,13 @@ pub(crate) struct Unavailable {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NoControlFile {
     /// Network, server or clock may recover by themselves (R47).
-    #[error("{0}")]
-    Later(String),
+    #[error("{why}")]
+    Later {
+        /// What went wrong.
+        why: String,
+        /// When the server wants to be asked again (R29).
+        after: Option<Duration>,
+    },
     /// It could not be had, and waiting alone does not help.
     #[error("{0}")]
     Failed(String),

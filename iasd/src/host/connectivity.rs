@@ -1,7 +1,12 @@
 //! Whether there is a network, and waiting for one instead of spending attempts on its absence (R47).
 
+use crate::chance::chance;
+use shared::plan::jitter::after_outage;
 use std::{future::pending, time::Duration};
-use tokio::{sync::watch, time::timeout};
+use tokio::{
+    sync::watch,
+    time::{sleep, timeout},
+};
 
 /// Whether there is a way to the rest of the world, as the system sees it.
 #[derive(Debug, Clone)]
@@ -18,19 +23,23 @@ impl Connectivity {
         !*self.0.borrow()
     }
 
-    /// Waits until there is a network, or as long as told.
+    /// Waits until there is a network, and a moment longer, or as long as told.
     pub(crate) async fn restored(&self, longest: Duration) {
+        if !self.is_down() {
+            return;
+        }
         let mut online = self.0.clone();
         let restored = async {
             if online.wait_for(|up| *up).await.is_err() {
                 pending::<()>().await;
             }
+            sleep(after_outage(chance())).await;
         };
         // Over either way.
         let _ = timeout(longest, restored).await;
     }
 
-    /// Waits as long as told, or until the network has come back, whichever is first.
+    /// Waits as long as told, or until the network has come back, and a moment longer, whichever is first.
     pub(crate) async fn pause(&self, wait: Duration) {
         let mut online = self.0.clone();
         let back = async {
@@ -40,6 +49,7 @@ impl Connectivity {
                     pending::<()>().await;
                 }
             }
+            sleep(after_outage(chance())).await;
         };
         // Over either way.
         let _ = timeout(wait, back).await;
@@ -81,8 +91,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn r47_a_pause_ends_when_the_network_is_back() {
-        assert_eq!(paused(false, &[true]).await, MINUTE);
-        assert_eq!(paused(true, &[false, true]).await, MINUTE * 2);
+        for (up, changes, back) in [(false, &[true][..], MINUTE), (true, &[false, true], MINUTE * 2)] {
+            let waited = paused(up, changes).await;
+            let most = back + after_outage(1.0) + Duration::from_millis(1);
+            assert!((back..=most).contains(&waited), "{waited:?}: everybody waited for it");
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -90,6 +103,14 @@ mod tests {
         assert_eq!(paused(true, &[]).await, MINUTE * 10);
         assert_eq!(paused(true, &[false]).await, MINUTE * 10);
         assert_eq!(paused(false, &[false]).await, MINUTE * 10);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_that_is_there_is_not_waited_for() {
+        let (_tell, online) = watch::channel(true);
+        let start = Instant::now();
+        Connectivity::new(online).restored(MINUTE).await;
+        assert_eq!(start.elapsed(), Duration::ZERO);
     }
 
     #[tokio::test(start_paused = true)]

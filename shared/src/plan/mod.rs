@@ -3,6 +3,7 @@
 //! A [`Plan`] can be printed, compared and tested; carrying it out is the engine's business.
 
 mod earlier;
+pub mod jitter;
 mod mirrors;
 pub mod planner;
 pub mod retry;

@@ -2,7 +2,10 @@
 //!
 //! No clock and no chance in here: the caller passes what failed and its own random number, and does the waiting.
 
-use super::mirrors::{Mirrors, Next};
+use super::{
+    jitter::{BETWEEN_ATTEMPTS, lengthened},
+    mirrors::{Mirrors, Next},
+};
 use crate::item::RetryKeys;
 use std::time::Duration;
 
@@ -11,13 +14,11 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(60);
 /// What a wait of zero becomes when it is doubled (R28).
 const SHORTEST_DOUBLED: Duration = Duration::from_secs(1);
 /// No server makes us wait longer than this (R29).
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// Without a network the next attempt is made after this time even if the system still knows of none (R47).
 pub const LONGEST_OFFLINE: Duration = Duration::from_secs(5 * 60);
 /// A network that wants a login is waited for so long before asking it costs attempts (R47).
 pub const PORTAL_PATIENCE: Duration = Duration::from_secs(5 * 60);
-/// How much of the wait chance may add (R28).
-const JITTER: f64 = 0.1;
 
 /// Why an attempt failed, as far as the next one depends on it (R29).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -175,7 +176,7 @@ impl RetrySchedule {
             && let Some(left) = self.patience.checked_sub(self.backoff.max(SHORTEST_DOUBLED))
         {
             self.patience = left;
-            return Some(lengthened(self.double(), jitter));
+            return Some(lengthened(self.double(), BETWEEN_ATTEMPTS, jitter));
         }
         let pointless = match failure {
             AttemptFailure::Permanent | AttemptFailure::WrongAddress => true,
@@ -191,7 +192,7 @@ impl RetrySchedule {
             AttemptFailure::RetryAfter(wait) => wait.min(LONGEST_RETRY_AFTER),
             _ => Duration::ZERO,
         };
-        Some(lengthened(self.double().max(asked), jitter))
+        Some(lengthened(self.double().max(asked), BETWEEN_ATTEMPTS, jitter))
     }
 
     /// The wait of now; the next one will be twice as long.
@@ -199,12 +200,6 @@ impl RetrySchedule {
         let doubled = self.backoff.saturating_mul(2).max(SHORTEST_DOUBLED).min(self.longest);
         std::mem::replace(&mut self.backoff, doubled)
     }
-}
-
-fn lengthened(wait: Duration, jitter: f64) -> Duration {
-    let chance = if jitter.is_finite() { jitter.clamp(0.0, 1.0) } else { 0.0 };
-    let extra = Duration::try_from_secs_f64(wait.as_secs_f64() * chance * JITTER).unwrap_or_default();
-    wait.saturating_add(extra)
 }
 
 #[cfg(test)]
