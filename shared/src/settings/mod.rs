@@ -21,6 +21,8 @@ mod document_tests;
 mod signing_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod user_info_tests;
 
 pub use draft::{Draft, REDACTED};
 pub use finding::{Origin, Place, SettingsFinding, Severity, Source};
