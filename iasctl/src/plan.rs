@@ -138,6 +138,7 @@ fn phase_json(phase: &PhasePlan) -> Value {
             "url": item.source.as_ref().map(|source| source.url.to_string()),
             "mirrors": item.mirrors.iter().map(|source| source.url.to_string()).collect::<Vec<_>>(),
             "team_ids": item.team_ids.iter().map(ToString::to_string).collect::<Vec<_>>(),
+            "download_timeout": item.retry.within_seconds,
             "donotwait": item.donotwait,
             "fail_policy": item.fail_policy,
         })

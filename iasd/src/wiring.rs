@@ -5,7 +5,7 @@ use crate::{
     cleanup,
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{
-        Background, Ending, Engine,
+        Background, Deadline, Ending, Engine,
         dispatcher::{Dispatcher, now_ms},
         needs::AgentLink,
         recorder::Recorder,
@@ -220,6 +220,7 @@ async fn engine(
         recorder,
         past,
         decided,
+        deadline: Deadline::new(settings.run_deadline),
         background: Background::default(),
         package_lane: Arc::new(Mutex::new(())),
         leftovers: std::sync::Mutex::new(match state.cleanup {

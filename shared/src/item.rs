@@ -224,6 +224,8 @@ pub struct RetryKeys {
     pub retries: Option<u32>,
     /// Wait before the second attempt, in seconds.
     pub wait_seconds: Option<u32>,
+    /// `download_timeout`: how many seconds all attempts and the waits between them may take together.
+    pub within_seconds: Option<u32>,
 }
 
 /// Which redirects are followed.

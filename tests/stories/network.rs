@@ -98,6 +98,48 @@ fn r47_a_hotel_network_is_waited_for_until_somebody_logs_in() {
     assert_eq!(outcome.diagnostics.matches("(captive portal)").count(), 3, "{}", outcome.diagnostics);
 }
 
+/// A Mac with two scripts, of which the second one never arrives as a whole.
+fn with_a_stalled_server(keys: &serde_json::Value) -> (Fleet, String) {
+    let fleet = Fleet::new(json!({}));
+    let first = fleet.script("/first.sh", "echo first >> /Library/done");
+    let second = fleet.script("/second.sh", "echo second >> /Library/done");
+    let mut items = json!([
+        {"name": "first", "type": "rootscript", "url": url("/first.sh"), "hash": first,
+         "file": "/Library/installapplications/first.sh"},
+        {"name": "second", "type": "rootscript", "url": url("/second.sh"), "hash": second,
+         "file": "/Library/installapplications/second.sh"},
+    ]);
+    for (key, value) in keys.as_object().into_iter().flatten() {
+        items[1][key] = value.clone();
+    }
+    fleet.server.serve("/second.sh", [Reply::ok("#!/bin/sh\n").announcing(1000).stall_after(5)]);
+    fleet.server.serve("/bootstrap.json", [Reply::ok(json!({"setupassistant": items}).to_string())]);
+    (fleet, url("/bootstrap.json"))
+}
+
+#[test]
+fn a_start_that_takes_too_long_pauses_and_the_next_one_goes_on() {
+    let (fleet, control) = with_a_stalled_server(&json!({}));
+    let paused = fleet.run(&["--jsonurl", &control, "--run-deadline", "3"]);
+    paused.exits(75);
+    assert!(paused.diagnostics.contains("(RunDeadline)"), "{}", paused.diagnostics);
+    assert!(paused.exists("/Library/installapplications"), "what is not finished is not removed");
+
+    let _ = fleet.script("/second.sh", "echo second >> /Library/done");
+    let finished = fleet.run(&["--jsonurl", &control]);
+    finished.exits(0);
+    assert_eq!(finished.read("/Library/done").as_deref(), Some("first\nsecond\n"), "each once");
+}
+
+#[test]
+fn an_item_that_takes_too_long_is_left_out_when_it_is_failable() {
+    let (fleet, control) = with_a_stalled_server(&json!({"fail_policy": "failable", "download_timeout": 1}));
+    let outcome = fleet.run(&["--jsonurl", &control]);
+    outcome.exits(0);
+    assert!(outcome.end("second").to_string().contains("(download_timeout)"), "{}", outcome.end("second"));
+    assert_eq!(outcome.read("/Library/done").as_deref(), Some("first\n"));
+}
+
 #[test]
 fn what_is_not_there_still_ends_the_run_by_its_policy() {
     let fleet = Fleet::new(json!({}));

@@ -120,6 +120,14 @@ pub(crate) enum Cause {
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its time was over (`download_timeout`); why it had not come by then, if something else failed.
+    #[error("it did not come within {limit} s (download_timeout){}", last_text(.last.as_deref()))]
+    Late {
+        /// The seconds it had.
+        limit: u32,
+        /// What failed before.
+        last: Option<Box<Cause>>,
+    },
     /// The file of a `file` URL (R118).
     #[error(transparent)]
     Unreadable(StoreError),
@@ -144,6 +152,7 @@ impl Cause {
             Self::Portal(_) | Self::Fetch(FetchError::Login(_)) => AttemptFailure::Portal,
             Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
             Self::Signature { cause, .. } => cause.failure(),
+            Self::Late { last, .. } => last.as_ref().map_or(AttemptFailure::Transient, |last| last.failure()),
             Self::Refused(refusal) if refusal.passes() => AttemptFailure::Transient,
             // Control file and signature are two uploads, and caches lag: the next attempt may find a pair.
             Self::Unsigned(_) | Self::Refused(_) => AttemptFailure::HashMismatch,
@@ -156,6 +165,10 @@ impl Cause {
             Self::NoHash | Self::Store(_) | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
         }
     }
+}
+
+fn last_text(last: Option<&Cause>) -> String {
+    last.map_or_else(String::new, |last| format!("; {last}"))
 }
 
 fn room_text(room: Option<&StoreError>) -> String {

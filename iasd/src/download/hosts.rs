@@ -18,7 +18,7 @@ impl Hosts {
         let mut out_of_order = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let host = url.origin().ascii_serialization();
         match failure {
-            Some(Cause::Store(_) | Cause::Cancelled) => {}
+            Some(Cause::Store(_) | Cause::Late { .. } | Cause::Cancelled) => {}
             // It was somebody else who answered.
             Some(Cause::Portal(_) | Cause::Fetch(FetchError::Login(_))) => {}
             Some(cause) if is_of_the_host(cause) => drop(out_of_order.insert(host)),

@@ -49,6 +49,9 @@ impl Ticket {
         let known = std::mem::take(&mut self.item.mirrors);
         let new =
             |mirror: &Source| mirror.url != self.source.url && known.iter().all(|k| k.url != mirror.url);
+        // Nobody's time is cut short by another one's.
+        let within = self.item.retry.within_seconds.zip(other.retry.within_seconds);
+        self.item.retry.within_seconds = within.map(|(one, two)| one.max(two));
         let others: Vec<Source> = other.mirrors.into_iter().filter(new).collect();
         self.item.mirrors = known.into_iter().chain(others).collect();
     }

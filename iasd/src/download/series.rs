@@ -22,6 +22,7 @@ use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
+use tokio::time::{Instant, timeout};
 use url::Url;
 
 /// R123.
@@ -53,6 +54,8 @@ pub(crate) struct Series<'a> {
     place: Place,
     schedule: RetrySchedule,
     budget: u32,
+    /// What is left of `download_timeout`: transfers and the waits between them count, a missing network does not.
+    left: Option<Duration>,
     previous: Option<Content>,
     partial: Option<Partial>,
     /// The last failure that passes by itself, and the round in which it came.
@@ -86,6 +89,7 @@ impl Downloader {
             schedule,
             budget: attempts.saturating_mul(u32::try_from(requests.len()).unwrap_or(u32::MAX)),
             requests,
+            left: item.retry.within_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             previous: None,
             partial: None,
             passing: None,
@@ -131,7 +135,7 @@ impl Series<'_> {
     pub(super) async fn step(&mut self, recorder: &Recorder) -> Result<Step, DownloadError> {
         self.choose_address();
         self.downloader.warn_of_http(&self.job.request.url, recorder).await;
-        let result = self.attempt(recorder).await;
+        let result = self.attempt_in_time(recorder).await;
         let (attempt, round) = (self.schedule.attempt(), self.schedule.round());
         self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
         let cause = match result {
@@ -151,6 +155,7 @@ impl Series<'_> {
             self.passing = Some((round, cause.clone()));
         }
         let wait = self.schedule.next_wait(failure, chance());
+        let (cause, wait) = if cut_off { (cause, wait) } else { self.in_time(cause, wait) };
         let fact = EventKind::DownloadAttemptFailed {
             id: self.item.id,
             attempt,
@@ -210,12 +215,43 @@ impl Series<'_> {
     }
 
     /// Waits before the next attempt; not longer than until the network is back.
-    pub(super) async fn pause(&self, wait: Duration) {
+    pub(super) async fn pause(&mut self, wait: Duration) {
+        let begun = Instant::now();
         self.downloader.connectivity.pause(wait).await;
+        self.spend(begun.elapsed());
+    }
+
+    /// Whether there is time for another attempt after `wait`.
+    fn in_time(&self, cause: Cause, wait: Option<Duration>) -> (Cause, Option<Duration>) {
+        match (wait, self.left, self.item.retry.within_seconds) {
+            (Some(wait), Some(left), Some(limit)) if wait >= left => match cause {
+                Cause::Late { .. } => (cause, None),
+                cause => (Cause::Late { limit, last: Some(Box::new(cause)) }, None),
+            },
+            _ => (cause, wait),
+        }
+    }
+
+    fn spend(&mut self, time: Duration) {
+        self.left = self.left.map(|left| left.saturating_sub(time));
     }
 
     fn failed(&self, cause: Cause) -> DownloadError {
         DownloadError { what: shown(&self.job.request.url), attempts: self.schedule.attempt(), cause }
+    }
+
+    /// An attempt that is cut off when `download_timeout` is over; what came is kept as after any other failure.
+    async fn attempt_in_time(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
+        let (Some(left), Some(limit)) = (self.left, self.item.retry.within_seconds) else {
+            return self.attempt(recorder).await;
+        };
+        let begun = Instant::now();
+        let result = timeout(left, self.attempt(recorder)).await;
+        self.spend(begun.elapsed());
+        result.unwrap_or_else(|_| {
+            self.left = Some(Duration::ZERO);
+            Err(Cause::Late { limit, last: None })
+        })
     }
 
     async fn attempt(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {

@@ -81,7 +81,7 @@ impl Engine {
         let (source, name) = (without_secrets(url), file_name(url));
         let bytes = match self.kept_control_file(url).await {
             Some(bytes) => bytes,
-            None => self.fetch_patiently(url).await?,
+            None => self.deadline.bound(self.fetch_patiently(url)).await??,
         };
         Ok((bytes, source, name))
     }

@@ -5,6 +5,7 @@
 
 pub(crate) mod background;
 mod control;
+mod deadline;
 pub(crate) mod dispatcher;
 mod earlier;
 mod ending;
@@ -17,6 +18,7 @@ mod step;
 mod stop;
 
 pub(crate) use background::Background;
+pub(crate) use deadline::Deadline;
 pub(crate) use ending::Ending;
 
 use crate::{download::VerifiedArtifact, host::Host};
@@ -45,6 +47,8 @@ pub(crate) struct Engine {
     pub(crate) past: Past,
     /// How the run ends, where that was known before it began: nothing is carried out any more.
     pub(crate) decided: Option<Ending>,
+    /// When this start pauses.
+    pub(crate) deadline: Deadline,
     pub(crate) background: Background,
     /// One package at a time: macOS allows no more (R59).
     pub(crate) package_lane: Arc<Mutex<()>>,

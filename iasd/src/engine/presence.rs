@@ -15,7 +15,7 @@ impl Engine {
             return Ok(());
         }
         let deadline = self.presence_deadline();
-        self.user_present(deadline).await?;
+        self.deadline.bound(self.user_present(deadline)).await??;
         self.open_progress_app();
         if agent_needed { self.agent_present(deadline).await } else { Ok(()) }
     }
@@ -66,6 +66,10 @@ impl Engine {
     }
 
     async fn agent_present(&self, deadline: Option<Instant>) -> Result<(), Ending> {
+        self.deadline.bound(self.agent_checked_in(deadline)).await?
+    }
+
+    async fn agent_checked_in(&self, deadline: Option<Instant>) -> Result<(), Ending> {
         let mut agents = self.agents.connected();
         let console = self.host.console_user();
         let of_this_user = |agent: Option<super::needs::AgentInfo>| {

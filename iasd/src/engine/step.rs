@@ -36,6 +36,7 @@ type LastLines = VecDeque<String>;
 impl Engine {
     /// Carries out one item and reports it.
     pub(super) async fn carry_out(&self, item: &Item, stop: &Stop) -> Result<ItemEnd, Ending> {
+        self.deadline.check()?;
         let begun = Instant::now();
         self.recorder.record(EventKind::ItemStarted { id: item.id }).await?;
         let mut last = LastLines::new();
@@ -57,7 +58,7 @@ impl Engine {
         let content = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
-            content = self.content(item) => content,
+            content = self.deadline.bound(self.content(item)) => content?,
         };
         let content = match content {
             Ok(content) => content,
@@ -113,7 +114,7 @@ impl Engine {
         let mut lane = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
-            lane = self.package_lane.clone().lock_owned() => Some(lane),
+            lane = self.deadline.bound(self.package_lane.clone().lock_owned()) => Some(lane?),
         };
         let end = match self.contents.signed_by(content, &item.team_ids).await {
             Err(refused) => ItemEnd::SignatureRefused(refused.reason),

@@ -290,8 +290,9 @@ impl Examination<'_, '_> {
         let retry = RetryKeys {
             retries: self.take("retries", word::whole_number),
             wait_seconds: self.take("retrywait", word::whole_number),
+            within_seconds: self.take("download_timeout", word::whole_number).filter(|seconds| *seconds > 0),
         };
-        for key in ["retries", "retrywait"] {
+        for key in ["retries", "retrywait", "download_timeout"] {
             if !downloaded && self.has(key) && !self.has("url") && !self.has("urls") {
                 self.idle(key, "nothing is downloaded for an item without url");
             }

@@ -7,13 +7,14 @@ use crate::hint;
 pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
 
 /// The keys of an item, of every dialect.
-pub(super) const ITEM: [&str; 28] = [
+pub(super) const ITEM: [&str; 29] = [
     "additional_headers",
     "cache_data",
     "can_resume",
     "connection_timeout",
     "donotwait",
     "download_only_if_changed",
+    "download_timeout",
     "fail_policy",
     "file",
     "follow_redirects",

@@ -208,7 +208,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn schedule(retries: u32, wait: u32) -> RetrySchedule {
-        let keys = RetryKeys { retries: Some(retries), wait_seconds: Some(wait) };
+        let keys = RetryKeys { retries: Some(retries), wait_seconds: Some(wait), within_seconds: None };
         RetrySchedule::new(keys, 9, Duration::from_secs(99))
     }
 

@@ -212,6 +212,14 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "RunDeadline",
+        kind: Kind::Span(|to, span| to.settings.run_deadline = never_if_zero(span)),
+        default: "0",
+        option: "run-deadline",
+        doc: "How long one start of the daemon may take before it stops waiting and downloading and pauses the run (exit 75); what is being installed or run comes to its end first. The next start goes on. 0 sets no limit.",
+        ..PLAIN
+    },
+    Key {
         name: "Reboot",
         kind: Kind::Switch(|to, flag| to.settings.reboot = flag),
         default: "false",

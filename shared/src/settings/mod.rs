@@ -132,6 +132,8 @@ pub struct Settings {
     pub retry_delay: Duration,
     /// `WaitForControlFile` (R47).
     pub wait_for_control_file: Duration,
+    /// `RunDeadline`: how long one start may take; `None` sets no limit.
+    pub run_deadline: Option<Duration>,
     /// `Reboot`.
     pub reboot: bool,
     /// `DryRun`.
@@ -197,6 +199,7 @@ impl Default for Settings {
             redownloads: 3,
             retry_delay: Duration::from_secs(5),
             wait_for_control_file: Duration::from_secs(86_400),
+            run_deadline: None,
             reboot: false,
             dry_run: false,
             use_local_control_file: false,

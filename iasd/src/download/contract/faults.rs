@@ -99,7 +99,8 @@ async fn r27_no_more_attempts_are_made_than_the_budget_allows() {
     assert!(result.unwrap_err().is_transient());
     assert_eq!(site.server.seen().len(), 2);
     let site = Site::new();
-    let once = Item { retry: RetryKeys { retries: Some(0), wait_seconds: None }, ..site.item(0, "/x", b"x") };
+    let once =
+        Item { retry: RetryKeys { retries: Some(0), ..RetryKeys::default() }, ..site.item(0, "/x", b"x") };
     assert!(site.obtain(&once).await.is_err());
     assert_eq!(site.server.seen().len(), 1);
 }

@@ -3,6 +3,7 @@
 mod control_file;
 mod control_signature;
 mod faults;
+mod in_time;
 mod mirrors;
 mod place;
 mod portal;
