@@ -19,7 +19,7 @@ pub fn journal(bytes: &[u8]) {
     let text = line(&again).expect("what was understood can be written");
     let read = replay(text.as_bytes()).expect("and read");
     assert_eq!((read.state, read.before, read.damaged), (state.clone(), before, 0));
-    let _ = gives_up(&state, Some("boot"), u64::MAX, Duration::from_secs(1));
+    let _ = gives_up(&state, Some("boot"), Duration::MAX, Duration::from_secs(1));
     if let Start::GoOn { state, before } = start(replayed) {
         let _ = Past::interrupted(*state, &before).repair().is_some();
     }

@@ -177,6 +177,7 @@ fn facts() -> Vec<EventKind> {
             facts,
             launch: 1,
             boot: Some("boot".into()),
+            uptime_ms: 1,
         },
         EventKind::ControlFileLoaded {
             source: "https://a.example/bootstrap.json".into(),
