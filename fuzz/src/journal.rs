@@ -13,15 +13,15 @@ pub fn journal(bytes: &[u8]) {
     let journal = if kind % 2 == 1 { sealed(bytes) } else { bytes.to_vec() };
     let Ok(replayed) = replay(&journal) else { return };
     assert!(replayed.length <= journal.len() as u64);
-    let (state, before) = (replayed.state.clone(), replayed.before.clone());
+    let (state, basis) = (replayed.state.clone(), replayed.basis.clone());
     let _ = (state.downloaded().len(), state.failures().count(), state.ended());
-    let again = Opening { journal: VERSION, before: before.clone(), state: state.clone() };
+    let again = Opening { journal: VERSION, basis: basis.clone(), state: state.clone() };
     let text = line(&again).expect("what was understood can be written");
     let read = replay(text.as_bytes()).expect("and read");
-    assert_eq!((read.state, read.before, read.damaged), (state.clone(), before, 0));
+    assert_eq!((read.state, read.basis, read.damaged), (state.clone(), basis, 0));
     let _ = gives_up(&state, Some("boot"), Duration::MAX, Duration::from_secs(1));
-    if let Start::GoOn { state, before } = start(replayed) {
-        let _ = Past::interrupted(*state, &before).repair().is_some();
+    if let Start::GoOn { state, basis } = start(replayed, None) {
+        let _ = Past::interrupted(*state, &basis).repair().is_some();
     }
 }
 

@@ -101,7 +101,7 @@ fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), String> {
     })
 }
 
-fn random<const N: usize>() -> Result<[u8; N], String> {
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], String> {
     let mut bytes = [0; N];
     let source = rustls::crypto::ring::default_provider().secure_random;
     source.fill(&mut bytes).map_err(|_| "the system has no randomness".to_owned())?;

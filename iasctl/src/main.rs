@@ -13,6 +13,7 @@ mod keygen;
 mod pack;
 mod pem;
 mod plan;
+mod repair;
 mod sign;
 mod simulate;
 mod stdout;
@@ -37,6 +38,8 @@ enum Verb {
     Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
     Plan(plan::Arguments),
+    /// A run that does what is missing, changed or failed, or repeats what is named
+    Repair(repair::Arguments),
     /// The signature of a control file, to be published beside it
     Sign(sign::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Repair(arguments) => repair::run(&arguments),
         Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }

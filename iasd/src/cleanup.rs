@@ -6,7 +6,7 @@ use crate::{
 };
 use cap_std::{ambient_authority, fs::Dir};
 use shared::{
-    event::EventKind,
+    event::{Category, EventKind, Level},
     layout::{MacPath, RECORDS_FOLDER},
 };
 use std::{io, path::Path, time::Duration};
@@ -18,29 +18,31 @@ const STILL_RUNNING: &str = "/private/var/run/ias/background";
 /// Below the records: the files of failed items, with `KeepFailedFiles`.
 const FAILED_FILES: &str = "failed";
 
+/// What becomes of the installation after a run that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Jobs and programs go, as far as the settings allow.
+    Go,
+    /// A repair was asked for meanwhile: the next start carries it out, so everything stays as it is.
+    Again,
+}
+
 /// Cleans up after `ending`, as far as the settings and the ending allow.
-pub(crate) async fn clean_up(engine: &Engine, ending: &Ending) {
+pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: Fate) {
     let settings = &engine.settings;
     if settings.dry_run || !ending.end().is_final() {
         return;
     }
     engine.background.packages_ended(settings.background_timeout).await;
-    engine.agents.shutdown(AGENT_FAREWELL).await;
-    let mut uids = engine.agents.uids_seen();
-    // Somebody may be there whose agent never checked in.
-    let at_the_screen =
-        engine.host.console_user().borrow().as_ref().filter(|user| user.is_real()).map(|user| user.uid);
-    uids.extend(at_the_screen.filter(|uid| !uids.contains(uid)));
-    for Retired { what, error } in engine.host.retire_jobs(&settings.identifiers, &uids).await {
-        report(engine, what, error).await;
-    }
-    let remove_files = match ending {
-        Ending::Aborted(_) => settings.cleanup_on_failure,
-        _ => settings.cleanup_on_success,
-    };
-    if remove_files {
-        for (what, removed) in remove(engine) {
-            report(engine, what, removed.err().map(|error| error.to_string())).await;
+    match fate {
+        Fate::Go => send_away(engine, ending).await,
+        Fate::Again => {
+            let text =
+                "a repair was asked for meanwhile: the next start carries it out, so nothing is removed";
+            engine.recorder.notice(Level::Info, Category::Main, None, text).await;
+            if files_go(engine, ending) {
+                report_all(engine, in_root(engine, |root| leftovers_gone(engine, root, false))).await;
+            }
         }
     }
     if settings.reboot && *ending == Ending::Completed {
@@ -54,40 +56,86 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending) {
     let _ = engine.recorder.record(EventKind::CleanupFinished).await;
 }
 
+/// Agent and jobs, downloads, `InstallPath`.
+async fn send_away(engine: &Engine, ending: &Ending) {
+    let settings = &engine.settings;
+    engine.agents.shutdown(AGENT_FAREWELL).await;
+    let mut uids = engine.agents.uids_seen();
+    // Somebody may be there whose agent never checked in.
+    let at_the_screen =
+        engine.host.console_user().borrow().as_ref().filter(|user| user.is_real()).map(|user| user.uid);
+    uids.extend(at_the_screen.filter(|uid| !uids.contains(uid)));
+    for Retired { what, error } in engine.host.retire_jobs(&settings.identifiers, &uids).await {
+        report(engine, what, error).await;
+    }
+    if files_go(engine, ending) {
+        report_all(engine, in_root(engine, |root| remove(engine, root))).await;
+    }
+}
+
+/// Whether the settings let the run's files go (R80).
+fn files_go(engine: &Engine, ending: &Ending) -> bool {
+    match ending {
+        Ending::Aborted(_) => engine.settings.cleanup_on_failure,
+        _ => engine.settings.cleanup_on_success,
+    }
+}
+
 async fn report(engine: &Engine, what: String, error: Option<String>) {
     // Cleanup goes on whether or not anybody listens.
     let _ = engine.recorder.record(EventKind::Cleanup { what, error }).await;
 }
 
+async fn report_all(engine: &Engine, steps: Vec<Step>) {
+    for (what, taken) in steps {
+        report(engine, what, taken.err().map(|error| error.to_string())).await;
+    }
+}
+
+/// A step that was taken, and how it went.
+type Step = (String, io::Result<()>);
+
+/// Takes steps below the Mac's `/`.
+fn in_root(engine: &Engine, take: impl FnOnce(&Dir) -> Vec<Step>) -> Vec<Step> {
+    match Dir::open_ambient_dir(engine.host.root(), ambient_authority()) {
+        Ok(root) => take(&root),
+        Err(error) => vec![(format!("open {}", engine.host.root().display()), Err(error))],
+    }
+}
+
 /// Removes downloads and `InstallPath`; moves aside what is still needed.
-fn remove(engine: &Engine) -> Vec<(String, io::Result<()>)> {
-    let root = match Dir::open_ambient_dir(engine.host.root(), ambient_authority()) {
-        Ok(root) => root,
-        Err(error) => return vec![(format!("open {}", engine.host.root().display()), Err(error))],
-    };
+fn remove(engine: &Engine, root: &Dir) -> Vec<Step> {
+    let install_path = &engine.settings.install_path;
+    let mut steps = leftovers_gone(engine, root, true);
+    steps.push((format!("remove {install_path}"), remove_folder(root, install_path.relative())));
+    steps
+}
+
+/// Removes the files items brought, unless they are to be kept or the folder they are in is removed anyhow.
+fn leftovers_gone(engine: &Engine, root: &Dir, install_path_goes: bool) -> Vec<Step> {
     let mut steps = Vec::new();
     let (leftovers, install_path) = (engine.leftovers(), &engine.settings.install_path);
     let goes = |path: &MacPath| {
-        path.is_within(install_path)
+        (install_path_goes && path.is_within(install_path))
             || leftovers.iter().any(|leftover| leftover.created && leftover.path == *path)
     };
     let in_use = engine.background.files_in_use().into_iter().chain(engine.agents.files_in_use());
     for path in in_use.filter(goes) {
-        steps.push((format!("keep {path}, which still runs"), move_into(&root, &path, STILL_RUNNING)));
+        steps.push((format!("keep {path}, which still runs"), move_into(root, &path, STILL_RUNNING)));
     }
     for leftover in &leftovers {
         let keep = leftover.failed && engine.settings.keep_failed_files;
-        if keep && leftover.path.is_within(install_path) {
+        let goes_along = install_path_goes && leftover.path.is_within(install_path);
+        if keep && goes_along {
             let folder = format!("{RECORDS_FOLDER}/{FAILED_FILES}");
-            steps.push((format!("keep {}", leftover.path), move_into(&root, &leftover.path, &folder)));
-        } else if !keep && leftover.created && !leftover.path.is_within(install_path) {
+            steps.push((format!("keep {}", leftover.path), move_into(root, &leftover.path, &folder)));
+        } else if !keep && leftover.created && !goes_along {
             steps.push((
                 format!("remove {}", leftover.path),
                 gone(root.remove_file(leftover.path.relative())),
             ));
         }
     }
-    steps.push((format!("remove {install_path}"), remove_folder(&root, install_path.relative())));
     steps
 }
 

@@ -4,12 +4,14 @@
 //! crash in the middle of cleanup finds it.
 
 mod found;
+mod request;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use found::open;
+pub(crate) use request::waits;
 pub(crate) use writer::{Checkpoint, Journal, Trouble};
 #[cfg(feature = "simulated")]
 pub(crate) use writer::{Death, Passing};

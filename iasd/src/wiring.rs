@@ -2,7 +2,7 @@
 
 use crate::{
     agent::{AgentStage, Agents, Screen, Standalone},
-    cleanup,
+    cleanup::{self, Fate},
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{
         Background, Deadline, Ending, Engine,
@@ -84,8 +84,10 @@ struct Run {
     dispatcher: Dispatcher,
     /// What keeps the journal from being written.
     trouble: watch::Receiver<Trouble>,
-    /// What is to be said about the journal that was found.
-    remarks: Vec<String>,
+    /// What is to be said about the journal that was found, and about a request.
+    remarks: Vec<(Level, String)>,
+    /// The id of the last request that was taken in.
+    taken: Option<String>,
     loaded: Loaded,
     settings: Arc<Settings>,
     /// Held to the very end (R45).
@@ -123,6 +125,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let refused = |error| Refused::new(ExitCode::Configuration, error);
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);
+    let taken = found.start.basis().taken.clone();
     let began = began(&found.start, &*host).await;
     let launch = began.state.launch + 1;
     let journal = Journal::new(found, power_cut).map_err(refused)?;
@@ -132,7 +135,19 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let mut dispatcher = Dispatcher::new(began.state.clone(), facts, journal, reporters);
     dispatcher.fact(run_started(&*host, &settings, (launch, run_id)).await?);
     let engine = engine(&host, network, &settings, recorder, began).await?;
-    Ok(Run { host, boot, notices, engine, dispatcher, trouble, remarks, loaded, settings, _lock: lock })
+    Ok(Run {
+        host,
+        boot,
+        notices,
+        engine,
+        dispatcher,
+        trouble,
+        remarks,
+        taken,
+        loaded,
+        settings,
+        _lock: lock,
+    })
 }
 
 impl Run {
@@ -150,13 +165,19 @@ impl Run {
             // Cleanup would remove what a further start needs to go on.
             ending = Ending::Temporary("the journal could not be written".to_owned());
         }
-        let clean = async { cleanup::clean_up(&self.engine, &ending).await };
+        let fate = fate(&*self.host, self.taken.as_deref());
+        let clean = async { cleanup::clean_up(&self.engine, &ending, fate).await };
         self.dispatcher.dispatch(clean, std::future::pending()).await;
         self.dispatcher.finish();
-        if ending.end().is_final() && !self.settings.dry_run {
-            // The daemon's own job goes last: on a real Mac this ends us (R81).
-            let _ = self.host.retire_daemon(&self.settings.identifiers).await;
+        if !ending.end().is_final() || self.settings.dry_run {
+            return ending.exit();
         }
+        if fate == Fate::Again {
+            // launchd starts us again.
+            return ExitCode::Temporary;
+        }
+        // The daemon's own job goes last: on a real Mac this ends us (R81).
+        let _ = self.host.retire_daemon(&self.settings.identifiers).await;
         ending.exit()
     }
 
@@ -173,12 +194,20 @@ impl Run {
         }
         let middleware = folders::middleware(self.host.root(), &self.settings.install_path);
         lines.extend(middleware.map(|text| (Level::Warning, text)));
-        lines.extend(std::mem::take(&mut self.remarks).into_iter().map(|text| (Level::Warning, text)));
+        lines.append(&mut self.remarks);
         lines.extend(self.loaded.origins.iter().map(|origin| (Level::Debug, origin.to_string())));
         for (level, text) in lines {
             self.dispatcher.fact(EventKind::Notice { level, category: Category::Settings, id: None, text });
         }
     }
+}
+
+/// What is to become of the installation. Looked at as late as can be: a request that comes after this is left to the
+/// next delivery.
+fn fate(host: &dyn Host, taken: Option<&str>) -> Fate {
+    let records = folders::records(host.root(), host.trusted_owner());
+    let waits = records.is_ok_and(|records| journal::waits(&records, host.trusted_owner(), taken));
+    if waits { Fate::Again } else { Fate::Go }
 }
 
 async fn run_started(

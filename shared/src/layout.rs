@@ -143,6 +143,10 @@ pub const RECORDS_FOLDER: &str = "/Library/Application Support/ias";
 pub fn records_folder() -> MacPath {
     MacPath::of(RECORDS_FOLDER)
 }
+/// In the records folder: what the next run is asked to repair, until it has taken that in.
+pub const REQUEST_FILE: &str = "repair.json";
+/// In the records folder: the journal of the last run; `status`, `repair` and the next run read it.
+pub const JOURNAL_FILE: &str = "last-run.ndjson";
 /// Which control file was the newest this Mac accepted, where they are signed; it outlives the installation.
 #[must_use]
 pub fn newest_control_file() -> MacPath {

@@ -1,13 +1,19 @@
 //! A run after a finished one does what is missing, changed or failed, and nothing else.
+#![expect(clippy::expect_used, reason = "a story that cannot be set up has failed")]
 
 use serde_json::json;
 use shared::event::{EventKind, ItemEnd, RunEnd, SkipReason};
-use std::fs;
+use std::{
+    fs,
+    process::{Command, Output},
+};
 use support::{
     Outcome, World,
     mixed::{effects, mixed},
+    program,
 };
 
+const REQUEST: &str = "/Library/Application Support/ias/repair.json";
 const NOTE: &str = "/Library/Acme/note.txt";
 
 fn whole() -> World {
@@ -80,4 +86,151 @@ fn a_repair_that_pauses_does_not_forget_what_was_done() {
     }
     assert!(times.get("broken").is_some_and(|times| *times > 1), "what failed is tried again");
     assert!(third.events.iter().any(|event| matches!(event.kind, EventKind::ControlFileLoaded { .. })));
+}
+
+/// `iasctl repair` on the Mac of `world`.
+fn repair(world: &World, arguments: &[&str]) -> Output {
+    let mut command = Command::new(program("iasctl"));
+    command
+        .arg("repair")
+        .arg("--root")
+        .arg(world.root())
+        .args(arguments)
+        .output()
+        .expect("iasctl can be started")
+}
+
+fn asked(world: &World, arguments: &[&str]) {
+    let output = repair(world, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn not_asked() -> ItemEnd {
+    ItemEnd::Skipped(SkipReason::NotAsked)
+}
+
+#[test]
+fn a_forced_repair_repeats_what_is_named_whatever_receipts_and_digests_say() {
+    let world = whole();
+    world.again(&[]).exits(0);
+    asked(&world, &["--only", "tools", "NOTE", "--force"]);
+    let second = world.again(&[]);
+    second.exits(0);
+    assert_eq!((second.end("Tools"), second.end("Note")), (&ItemEnd::Done, &ItemEnd::Done));
+    assert_eq!((second.end("Look"), second.end("Work")), (&not_asked(), &not_asked()));
+    assert_eq!(done(&second), "look tools work tools ");
+    let told = second.read("/private/var/tmp/depnotify.log").unwrap_or_default();
+    assert!(told.contains("Command: DeterminateManual: 2\n"), "only what is repaired: {told}");
+    assert!(
+        second.diagnostics.contains("repair of \"tools\", \"NOTE\" was asked for"),
+        "{}",
+        second.diagnostics
+    );
+    assert!(!second.exists(REQUEST));
+
+    let third = world.again(&[]);
+    third.exits(0);
+    assert_eq!(third.state.end, Some(RunEnd::NothingToRepair), "what was not asked for is not forgotten");
+    assert_eq!(done(&third), "look tools work tools ");
+}
+
+#[test]
+fn a_forced_repair_of_all_leaves_out_preflight_and_one_without_force_what_is_in_place() {
+    let world = whole();
+    world.again(&[]).exits(0);
+    asked(&world, &["--force"]);
+    let second = world.again(&[]);
+    second.exits(0);
+    assert_eq!(done(&second), "look tools work tools work ");
+    fs::write(world.root().join("Library/Acme/note.txt"), "call 43").expect("the note");
+    asked(&world, &["--only", "Work"]);
+    let third = world.again(&[]);
+    assert_eq!(third.state.end, Some(RunEnd::NothingToRepair), "the note was not asked for");
+    asked(&world, &[]);
+    let fourth = world.again(&[]);
+    assert_eq!(fourth.end("Note"), &ItemEnd::Done);
+    assert_eq!(done(&fourth), "look tools work tools work ");
+}
+
+#[test]
+fn a_name_nobody_has_is_refused_and_nothing_is_done() {
+    let world = whole();
+    let early = repair(&world, &[]);
+    assert_eq!(early.status.code(), Some(1), "nothing has run here");
+    world.again(&[]).exits(0);
+    for (name, problem) in [
+        ("Tolls", "no item is called \"Tolls\": did you mean \"Tools\"?"),
+        ("Look", "\"Look\" is a preflight script, and a repair asks none of those again"),
+    ] {
+        let output = repair(&world, &["--only", "Work", name, "--force"]);
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(problem), "{said}");
+        assert!(!world.root().join(&REQUEST[1..]).exists());
+    }
+}
+
+#[test]
+fn a_name_that_is_gone_from_the_control_file_ends_the_repair_before_anything_is_done() {
+    let world = World::new()
+        .script("setupassistant", "Work", "echo work >> /Library/done", json!({}))
+        .script("setupassistant", "Old", "echo old >> /Library/done", json!({}));
+    world.again(&[]).exits(0);
+    asked(&world, &["--only", "Work", "Old", "--force"]);
+    let world = world.renamed("Old", "New");
+    let second = world.again(&[]);
+    second.exits(1);
+    assert!(
+        second.diagnostics.contains("nothing was repaired: no item is called \"Old\""),
+        "{}",
+        second.diagnostics
+    );
+    assert_eq!(done(&second), "work old ");
+    let third = world.again(&[]);
+    third.exits(0);
+    assert_eq!(third.state.end, Some(RunEnd::NothingToRepair));
+}
+
+#[test]
+fn a_repair_that_was_asked_for_survives_a_power_cut_and_is_carried_out_once() {
+    for cut in ["before run_started", "after control_file_loaded", "after item_finished setupassistant[1]"] {
+        let world = whole();
+        world.again(&[]).exits(0);
+        asked(&world, &["--only", "Tools", "Work", "--force"]);
+        let second = world.again(&["--power-cut", cut]);
+        second.exits(0);
+        assert_eq!(done(&second), "look tools work tools work ", "{cut}\n{}", second.diagnostics);
+        let third = world.again(&[]);
+        assert_eq!(third.state.end, Some(RunEnd::NothingToRepair), "{cut}");
+    }
+}
+
+#[test]
+fn a_repair_asked_for_while_a_run_is_not_over_follows_its_end() {
+    let world = whole();
+    let nowhere = "JSONURL=https://127.0.0.1:9/bootstrap.json";
+    world.again(&["--set", nowhere, "--set", "WaitForControlFile=1"]).exits(75);
+    let output = repair(&world, &["--force"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("it goes on first"));
+    let first = world.again(&[]);
+    first.exits(75);
+    assert_eq!((first.state.end, done(&first).as_str()), (Some(RunEnd::Completed), "look tools work "));
+    assert!(first.exists("/Library/installapplications"), "it is needed once more");
+    let second = world.again(&[]);
+    second.exits(0);
+    assert_eq!(done(&second), "look tools work tools work ");
+    assert!(!second.exists("/Library/installapplications") && !second.exists(REQUEST));
+}
+
+#[test]
+fn r115_a_request_is_not_written_where_somebody_else_could_change_it() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let world = whole();
+    world.again(&[]).exits(0);
+    let records = world.root().join("Library/Application Support/ias");
+    fs::set_permissions(&records, fs::Permissions::from_mode(0o777)).expect("a mode");
+    let output = repair(&world, &[]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("writable by"));
+    assert!(!records.join("repair.json").exists());
 }

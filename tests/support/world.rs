@@ -168,6 +168,20 @@ impl World {
         self
     }
 
+    /// The admin gives an item another name.
+    ///
+    /// # Panics
+    /// When a phase is no list.
+    #[must_use]
+    pub fn renamed(mut self, from: &str, to: &str) -> Self {
+        let phases = ["preflight", "setupassistant", "userland"];
+        for phase in phases {
+            let items = self.control[phase].as_array_mut().expect("a phase");
+            items.iter_mut().filter(|item| item["name"] == from).for_each(|item| item["name"] = json!(to));
+        }
+        self
+    }
+
     /// A setting.
     #[must_use]
     pub fn setting(mut self, key: &str, value: impl Into<plist::Value>) -> Self {

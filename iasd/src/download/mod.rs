@@ -17,7 +17,6 @@ mod control_file;
 mod control_signature;
 mod error;
 mod fetch;
-mod folder;
 mod head;
 mod hosts;
 mod http;
@@ -42,14 +41,11 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
-    fetch::needs_network,
-    folder::{Folder, Missing, StoreError},
-    http::Http,
-    stage::DownloadStage,
-    store::Store,
-    tls::Network,
+    fetch::needs_network, http::Http, stage::DownloadStage, store::Store, tls::Network,
     verify::VerifiedArtifact,
 };
+
+pub(crate) use shared::sys::folder::{Folder, Missing, StoreError};
 
 use self::{busy::Busy, fetch::Fetch, hosts::Hosts};
 use crate::host::Connectivity;
@@ -61,6 +57,7 @@ use shared::{
     minisign::PublicKey,
     plan::{retry::PORTAL_PATIENCE, room::LONGEST_UNANNOUNCED},
     settings::{HttpSettings, Settings},
+    sys::folder,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},

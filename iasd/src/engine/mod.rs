@@ -77,6 +77,9 @@ impl Engine {
         let read = self.control_file().await?;
         let plan = self.plan(&read.control).await?;
         self.tell_of_control_file(&read, &plan).await?;
+        if !plan.unknown.is_empty() {
+            return Ok(Ending::Aborted(format!("nothing was repaired: {}", plan.unknown.join("; "))));
+        }
         malformed(&plan).map_or(Ok(()), |why| Err(Ending::ControlFile(why)))?;
         self.recall(&read.control, &plan).await?;
         if self.is_repaired(&plan) {

@@ -1,23 +1,19 @@
 //! Finds the journal an earlier start left, and makes it ready to be written on.
 
+use super::request;
 use crate::download::Folder;
 use rustix::{
     fd::AsFd as _,
     fs::{AtFlags, Mode, OFlags, linkat, openat, renameat, unlinkat},
 };
 use shared::{
+    event::Level,
     journal::{Opening, Replay, Start, VERSION, line, replay, start},
-    sys::atomic,
+    layout::JOURNAL_FILE,
+    sys::{atomic, own_file},
 };
-use std::{
-    ffi::OsStr,
-    fs::File,
-    io::{self, Read as _},
-    os::unix::fs::MetadataExt as _,
-};
+use std::{ffi::OsStr, fs::File, io};
 
-/// The journal of the last run, in the records folder; `status`, `repair` and the next run read it.
-const JOURNAL: &str = "last-run.ndjson";
 /// The journal of the run before that.
 const PREVIOUS: &str = "previous-run.ndjson";
 /// A dry run must not make a paused run forget where it was.
@@ -41,8 +37,8 @@ pub(crate) struct JournalError {
 pub(crate) struct Opened {
     /// What this start is.
     pub(crate) start: Start,
-    /// What should be said about the journal that was found.
-    pub(crate) remarks: Vec<String>,
+    /// What should be said about what was found.
+    pub(crate) remarks: Vec<(Level, String)>,
     pub(super) path: String,
     pub(super) file: File,
     pub(super) length: u64,
@@ -54,11 +50,11 @@ pub(crate) struct Opened {
 /// # Errors
 /// When it cannot be read or written.
 pub(crate) fn open(folder: &Folder, owner: u32, dry_run: bool) -> Result<Opened, JournalError> {
-    let name = if dry_run { DRY_RUN } else { JOURNAL };
+    let name = if dry_run { DRY_RUN } else { JOURNAL_FILE };
     let path = format!("{}/{name}", folder.path());
     let failed = |source| JournalError { path: path.clone(), source };
-    let mut remarks = Vec::new();
-    let found = read(folder, name, owner).map_err(failed)?;
+    let mut remarks: Vec<String> = Vec::new();
+    let found = own_file::read(folder.as_fd(), name, owner, LONGEST).map_err(failed)?;
     let found = match found.map(|bytes| replay(&bytes).map(|replay| (replay, bytes.len() as u64))) {
         _ if dry_run => Replay::default(),
         Ok(Ok((replay, length))) => {
@@ -75,22 +71,31 @@ pub(crate) fn open(folder: &Folder, owner: u32, dry_run: bool) -> Result<Opened,
         }
     };
     let length = found.length;
-    let start = start(found);
+    let (request, refused) = if dry_run { (None, None) } else { request::found(folder, owner) };
+    remarks.extend(refused);
+    let id = request.as_ref().map(|request| request.id.clone());
+    let start = start(found, request);
     let (file, length) = match &start {
         Start::GoOn { .. } if length <= LONG => reopen(folder, name, length),
-        Start::GoOn { state, before } => {
+        Start::GoOn { state, basis } => {
             let state = (**state).clone();
-            begin(folder, name, &Opening { journal: VERSION, before: before.clone(), state })
+            begin(folder, name, &Opening { journal: VERSION, basis: basis.clone(), state })
         }
-        Start::Anew { before } => {
+        Start::First(basis) | Start::Repair(basis) => {
             if !dry_run {
                 keep_previous(folder, name);
             }
-            let before = before.clone().unwrap_or_default();
-            begin(folder, name, &Opening { journal: VERSION, before, ..Opening::default() })
+            begin(folder, name, &Opening { journal: VERSION, basis: basis.clone(), ..Opening::default() })
         }
     }
     .map_err(failed)?;
+    // Only now that the journal has it, on the disk.
+    if id.is_some() && id == start.basis().taken {
+        remarks.extend(request::remove(folder).err());
+    }
+    let mut remarks: Vec<_> = remarks.into_iter().map(|text| (Level::Warning, text)).collect();
+    let asked = start.basis().asked.as_ref();
+    remarks.extend(asked.map(|asked| (Level::Info, asked.summary())));
     Ok(Opened { start, remarks, path, file, length })
 }
 
@@ -103,28 +108,6 @@ fn remark(replay: &Replay, length: u64) -> Option<String> {
         }
         (damaged, _) => Some(format!("the journal has {damaged} damaged lines; what the others say counts")),
     }
-}
-
-/// The journal's bytes, none when there is none; `Err` inside when something else lies in its place.
-fn read(folder: &Folder, name: &str, owner: u32) -> io::Result<Result<Vec<u8>, &'static str>> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::empty()) {
-        Ok(fd) => File::from(fd),
-        Err(rustix::io::Errno::NOENT) => return Ok(Ok(Vec::new())),
-        Err(rustix::io::Errno::LOOP) => return Ok(Err("it is a symbolic link")),
-        Err(errno) => return Err(errno.into()),
-    };
-    let found = file.metadata()?;
-    // It may have a second name: while it is kept as the previous one. Nobody else makes names in this folder (R115).
-    if !found.is_file() || found.uid() != owner || found.mode() & 0o022 != 0 {
-        return Ok(Err("it is not this program's own file"));
-    }
-    if found.len() > LONGEST {
-        return Ok(Err("it is longer than any journal"));
-    }
-    let mut bytes = Vec::new();
-    file.take(LONGEST).read_to_end(&mut bytes)?;
-    Ok(Ok(bytes))
 }
 
 /// Puts a journal aside that cannot be understood: the run begins anew, receipts and digests still save work.

@@ -9,7 +9,7 @@ use shared::{
     event::{Category, Event, EventKind, Level, RunEnd},
     exit::ExitCode,
     item::{ItemId, Phase},
-    journal::{Start, replay},
+    journal::{Basis, REQUEST_VERSION, Request, Start, replay},
     layout::MacPath,
     state::{Cleanup, RunState},
 };
@@ -70,14 +70,14 @@ fn text(folder: &Path) -> String {
 fn seq(start: &Start) -> u64 {
     match start {
         Start::GoOn { state, .. } => state.seq,
-        Start::Anew { .. } => 0,
+        Start::First(_) | Start::Repair(_) => 0,
     }
 }
 
 #[test]
 fn r78_a_run_goes_on_behind_its_last_whole_line() {
     let folder = tempfile::tempdir().unwrap();
-    assert_eq!(found(folder.path()).start, Start::Anew { before: None });
+    assert_eq!(found(folder.path()).start, Start::First(Basis::default()));
     keep(found(folder.path()), &[notice(1, "one"), notice(2, "two")]);
     let path = folder.path().join("last-run.ndjson");
     assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -85,7 +85,7 @@ fn r78_a_run_goes_on_behind_its_last_whole_line() {
 
     let opened = found(folder.path());
     assert_eq!(seq(&opened.start), 2);
-    assert!(opened.remarks[0].contains("last 12 bytes"), "{:?}", opened.remarks);
+    assert!(opened.remarks[0].1.contains("last 12 bytes"), "{:?}", opened.remarks);
     keep(opened, &[notice(3, "three")]);
     let replayed = replay(text(folder.path()).as_bytes()).unwrap();
     assert_eq!((replayed.state.seq, replayed.damaged), (3, 0));
@@ -96,7 +96,7 @@ fn a_finished_run_leaves_its_journal_beside_the_new_one() {
     let folder = tempfile::tempdir().unwrap();
     keep(found(folder.path()), &finished());
     let before = text(folder.path());
-    assert_eq!(found(folder.path()).start, Start::Anew { before: Some(Vec::new()) });
+    assert_eq!(found(folder.path()).start, Start::Repair(Basis::default()));
     assert_eq!(fs::read_to_string(folder.path().join("previous-run.ndjson")).unwrap(), before);
     assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state, RunState::default());
 }
@@ -109,13 +109,13 @@ fn a_finished_run_is_known_also_when_the_next_one_died_while_it_kept_the_journal
     // The journal has two names from when it is kept until the new one takes its place.
     fs::hard_link(at("last-run.ndjson"), at(".previous-run.ndjson")).unwrap();
     let opened = found(folder.path());
-    assert_eq!(opened.start, Start::Anew { before: Some(Vec::new()) }, "{:?}", opened.remarks);
+    assert_eq!(opened.start, Start::Repair(Basis::default()), "{:?}", opened.remarks);
 
     keep(opened, &finished());
     fs::remove_file(at("previous-run.ndjson")).unwrap();
     fs::hard_link(at("last-run.ndjson"), at("previous-run.ndjson")).unwrap();
     let opened = found(folder.path());
-    assert_eq!(opened.start, Start::Anew { before: Some(Vec::new()) }, "{:?}", opened.remarks);
+    assert_eq!(opened.start, Start::Repair(Basis::default()), "{:?}", opened.remarks);
     assert!(!at(".previous-run.ndjson").exists() && !at("unreadable-run.ndjson").exists());
 }
 
@@ -126,8 +126,8 @@ fn what_cannot_be_understood_is_put_aside_and_named() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("last-run.ndjson"), content).unwrap();
         let opened = found(folder.path());
-        assert_eq!(opened.start, Start::Anew { before: None });
-        assert!(opened.remarks[0].contains(why), "{:?}", opened.remarks);
+        assert_eq!(opened.start, Start::First(Basis::default()));
+        assert!(opened.remarks[0].1.contains(why), "{:?}", opened.remarks);
         assert_eq!(fs::read_to_string(folder.path().join("unreadable-run.ndjson")).unwrap(), content);
     }
 }
@@ -139,18 +139,18 @@ fn r115_what_others_could_have_written_is_no_journal() {
     keep(found(folder.path()), &[notice(1, "one")]);
     fs::rename(&path, &victim).unwrap();
     symlink(&victim, &path).unwrap();
-    assert_eq!(found(folder.path()).start, Start::Anew { before: None });
+    assert_eq!(found(folder.path()).start, Start::First(Basis::default()));
     assert_eq!(replay(&fs::read(&victim).unwrap()).unwrap().state.seq, 1, "the target is left alone");
 
     fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
     keep(found(folder.path()), &[notice(1, "one")]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o622)).unwrap();
     let opened = found(folder.path());
-    assert_eq!(opened.start, Start::Anew { before: None });
-    assert!(opened.remarks[0].contains("not this program's own"), "{:?}", opened.remarks);
+    assert_eq!(opened.start, Start::First(Basis::default()));
+    assert!(opened.remarks[0].1.contains("not this program's own"), "{:?}", opened.remarks);
 
     let strangers = open(&at(folder.path()), me() + 1, false).unwrap();
-    assert_eq!(strangers.start, Start::Anew { before: None });
+    assert_eq!(strangers.start, Start::First(Basis::default()));
 }
 
 #[test]
@@ -171,7 +171,7 @@ fn r74_a_dry_run_does_not_touch_the_journal_of_a_paused_run() {
     let folder = tempfile::tempdir().unwrap();
     keep(found(folder.path()), &[notice(1, "one")]);
     let dry = open(&at(folder.path()), me(), true).unwrap();
-    assert_eq!(dry.start, Start::Anew { before: None });
+    assert_eq!(dry.start, Start::First(Basis::default()));
     keep(dry, &[notice(1, "dry")]);
     assert_eq!(seq(&found(folder.path()).start), 1);
 }
@@ -236,4 +236,77 @@ fn a_rehearsed_power_cut_is_asked_about_everything_that_passes() {
     drop(journal);
     assert_eq!(asked.iter().collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(replay(text(folder.path()).as_bytes()).unwrap().state.cleanup, Cleanup::None);
+}
+
+fn ask(folder: &Path, id: &str) -> Request {
+    let only = vec!["Tools".to_owned()];
+    let request = Request { request: REQUEST_VERSION, id: id.to_owned(), only, force: false };
+    let path = folder.join("repair.json");
+    fs::write(&path, request.to_text().unwrap()).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    request
+}
+
+#[test]
+fn a_request_is_in_the_journal_before_its_file_goes_and_is_carried_out_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, asked) = (folder.path().join("repair.json"), ask(folder.path(), "one"));
+    let bytes = fs::read(&path).unwrap();
+    let basis = Basis { asked: Some(asked.clone()), taken: Some("one".to_owned()), ..Basis::default() };
+    let opened = found(folder.path());
+    assert_eq!(opened.start, Start::Repair(basis.clone()));
+    assert!(opened.remarks[0].1.contains("repair of \"Tools\" was asked for"), "{:?}", opened.remarks);
+    assert!(!path.exists());
+
+    // The power went after the journal was written and before the file was gone.
+    for begun in [false, true] {
+        fs::write(&path, &bytes).unwrap();
+        let opened = found(folder.path());
+        assert_eq!(opened.start.basis(), &basis, "begun: {begun}");
+        assert!(!path.exists());
+        keep(opened, &[notice(1, "one")]);
+    }
+    // The run comes to its end: what was asked is over, also when its file comes back.
+    let (exit, end) = (ExitCode::Finished, RunEnd::Completed);
+    let finished = EventKind::RunFinished { exit, end, summary: String::new(), leftovers: Vec::new() };
+    keep(found(folder.path()), &[event(2, finished), event(3, EventKind::CleanupFinished)]);
+    fs::write(&path, &bytes).unwrap();
+    let after = found(folder.path());
+    assert_eq!(after.start.basis(), &Basis { asked: None, ..basis });
+    assert!(!path.exists());
+}
+
+#[test]
+fn a_request_waits_while_a_run_is_not_over() {
+    let folder = tempfile::tempdir().unwrap();
+    keep(found(folder.path()), &[notice(1, "one")]);
+    ask(folder.path(), "two");
+    let opened = found(folder.path());
+    assert_eq!((seq(&opened.start), &opened.start.basis().asked), (1, &None));
+    assert!(folder.path().join("repair.json").exists());
+    assert!(
+        super::waits(&at(folder.path()), me(), None) && !super::waits(&at(folder.path()), me(), Some("two"))
+    );
+}
+
+#[test]
+fn r115_a_request_somebody_else_could_have_written_is_put_aside() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("repair.json");
+    ask(folder.path(), "one");
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).unwrap();
+    let refused = |why: &str| {
+        assert!(!super::waits(&at(folder.path()), me(), None), "{why}");
+        let opened = found(folder.path());
+        assert_eq!(opened.start, Start::First(Basis::default()), "{why}");
+        assert!(opened.remarks[0].1.contains(why), "{:?}", opened.remarks);
+        assert!(path.symlink_metadata().is_err(), "{why}");
+    };
+    refused("not this program's own file");
+    symlink("/etc/hosts", &path).unwrap();
+    refused("symbolic link");
+    fs::write(&path, "{}").unwrap();
+    refused("it is no request");
+    fs::write(&path, "").unwrap();
+    refused("it is no request");
 }

@@ -23,14 +23,15 @@ pub(super) struct Began {
 
 /// What a start begins with: decided by the journal, the boot session and the time.
 pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
-    let (state, before) = match start {
-        Start::Anew { before: None } => (RunState::default(), [].as_slice()),
-        Start::Anew { before: Some(before) } => {
-            let done = before.iter().map(|kept| (kept.item.clone(), kept.digest)).collect();
-            let past = Past::Finished(Repair { done, ..Repair::default() });
+    let (state, basis) = match start {
+        Start::First(_) => {
+            return Began { state: RunState::default(), past: Past::Nothing, decided: None };
+        }
+        Start::Repair(basis) => {
+            let past = Past::Finished(Repair::of(basis));
             return Began { state: RunState::default(), past, decided: None };
         }
-        Start::GoOn { state, before } => ((**state).clone(), before.as_slice()),
+        Start::GoOn { state, basis } => ((**state).clone(), basis),
     };
     let summary = state.finished.as_ref().map_or("", |(_, summary)| summary);
     let kept = state.end.and_then(|end| Ending::kept(end, summary));
@@ -38,11 +39,9 @@ pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
     let decided = match kept {
         // Only cleanup is left of it (R81).
         Some(ending) => Some(ending),
-        None if state.seq > 0 && gives_up(&state, boot.as_deref(), uptime(), GIVE_UP_AFTER) => {
-            Some(Ending::GaveUp)
-        }
+        None if gives_up(&state, boot.as_deref(), uptime(), GIVE_UP_AFTER) => Some(Ending::GaveUp),
         None => None,
     };
-    let past = if state.seq > 0 { Past::interrupted(state.clone(), before) } else { Past::Nothing };
+    let past = Past::interrupted(state.clone(), basis);
     Began { state, past, decided }
 }

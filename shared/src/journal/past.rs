@@ -1,5 +1,6 @@
 //! What is known of earlier runs, in the form a plan needs it.
 
+use super::{record::Basis, request::Request};
 use crate::{
     digest::Digest,
     event::{ItemEnd, RunEnd, SkipReason},
@@ -24,10 +25,22 @@ pub struct Kept {
 pub struct Repair {
     /// The items that are done.
     pub done: BTreeMap<Fingerprint, Option<Digest>>,
-    /// Names of the only items to look at; empty for all.
-    pub only: Vec<String>,
-    /// Do them whether or not they are done.
-    pub force: bool,
+    /// What it was asked for; `None` when the daemon was only started again.
+    pub asked: Option<Request>,
+}
+
+impl Repair {
+    /// The repair that starts from `basis`.
+    #[must_use]
+    pub fn of(basis: &Basis) -> Self {
+        Self { done: by_item(&basis.before), asked: basis.asked.clone() }
+    }
+
+    /// Whether what is there already is to be repeated.
+    #[must_use]
+    pub fn is_forced(&self) -> bool {
+        self.asked.as_ref().is_some_and(|asked| asked.force)
+    }
 }
 
 /// What happened before.
@@ -48,14 +61,15 @@ pub enum Past {
 }
 
 impl Past {
-    /// The past of a run that is gone on with; `before` is what it started from itself.
+    /// The past of a run that is gone on with; `basis` is what it started from itself.
     #[must_use]
-    pub fn interrupted(state: RunState, before: &[Kept]) -> Self {
-        let repair = (!before.is_empty()).then(|| {
-            let known = by_item(before);
-            let mut done = known.clone();
-            done.extend(done_in(&state, &known).map(|kept| (kept.item, kept.digest)));
-            Repair { done, ..Repair::default() }
+    pub fn interrupted(state: RunState, basis: &Basis) -> Self {
+        let is_repair = !basis.before.is_empty() || basis.asked.is_some();
+        let repair = is_repair.then(|| {
+            let mut repair = Repair::of(basis);
+            let new: Vec<Kept> = done_in(&state, &repair.done).collect();
+            repair.done.extend(new.into_iter().map(|kept| (kept.item, kept.digest)));
+            repair
         });
         Self::Interrupted { state: Box::new(state), repair }
     }

@@ -1,6 +1,6 @@
 //! One line of the journal: a JSON object that ends with a checksum of what stands before it.
 
-use super::past::Kept;
+use super::{past::Kept, request::Request};
 use crate::{digest::Digest, event::EventKind, state::RunState};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -17,12 +17,26 @@ const DIGITS: usize = 8;
 pub struct Opening {
     /// The version of the format.
     pub journal: u32,
-    /// What finished runs before this one did.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub before: Vec<Kept>,
+    /// What the run starts from.
+    #[serde(flatten)]
+    pub basis: Basis,
     /// The run so far, when its earlier lines were folded into this one.
     #[serde(default, skip_serializing_if = "is_new")]
     pub state: RunState,
+}
+
+/// What a run starts from, and hands on to the one after it.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Basis {
+    /// What finished runs before this one did.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub before: Vec<Kept>,
+    /// The request this run answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub asked: Option<Request>,
+    /// The id of the last request that was taken in: one whose file could not be removed is not carried out twice.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub taken: Option<String>,
 }
 
 fn is_new(state: &RunState) -> bool {

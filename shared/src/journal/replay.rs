@@ -1,9 +1,6 @@
 //! From the bytes of a journal to the state of its run.
 
-use super::{
-    past::Kept,
-    record::{Opening, VERSION, read, sealed},
-};
+use super::record::{Basis, Opening, VERSION, read, sealed};
 use crate::{event::Event, state::RunState};
 use serde::Deserialize;
 
@@ -12,8 +9,8 @@ use serde::Deserialize;
 pub struct Replay {
     /// The run, as the fold of its facts.
     pub state: RunState,
-    /// What finished runs before it did.
-    pub before: Vec<Kept>,
+    /// What it started from.
+    pub basis: Basis,
     /// How many lines in the middle could not be read; the others count.
     pub damaged: usize,
     /// How many bytes are whole lines. What comes after was being written when the power went, and is cut off.
@@ -49,7 +46,7 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Unreadable> {
     let mut lines = whole.split(|byte| *byte == b'\n');
     let opening = opening(lines.next().unwrap_or_default())?;
     let length = u64::try_from(end + 1).unwrap_or(u64::MAX);
-    let mut replay = Replay { state: opening.state, before: opening.before, damaged: 0, length };
+    let mut replay = Replay { state: opening.state, basis: opening.basis, damaged: 0, length };
     for line in lines {
         match read::<Event>(line) {
             Some(event) if event.seq > replay.state.seq => replay.state.apply(&event),

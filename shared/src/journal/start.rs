@@ -1,41 +1,53 @@
 //! What a start of the daemon is, given the journal it finds: decided once, before anything is touched.
 
-use super::{
-    past::{Kept, kept},
-    replay::Replay,
-};
+use super::{past::kept, record::Basis, replay::Replay, request::Request};
 use crate::state::{Cleanup, RunState};
 use std::time::Duration;
 
 /// What a start of the daemon is.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Start {
-    /// The first of a new run. `before` holds what finished runs did: then it is a repair.
-    Anew {
-        /// Empty on a Mac that has seen no run.
-        before: Option<Vec<Kept>>,
-    },
+    /// The first of the first run on this Mac.
+    First(Basis),
+    /// The first of a repair: a run came to its end before, or somebody asked for it.
+    Repair(Basis),
     /// A run that was killed or paused goes on.
     GoOn {
         /// As its journal left it.
         state: Box<RunState>,
         /// What it started from itself.
-        before: Vec<Kept>,
+        basis: Basis,
     },
 }
 
-/// Decides what a start is.
-#[must_use]
-pub fn start(replay: Replay) -> Start {
-    let Replay { state, before, .. } = replay;
-    let finished = state.end.is_some_and(crate::event::RunEnd::is_final) && state.cleanup == Cleanup::Over;
-    if state.seq == 0 {
-        Start::Anew { before: (!before.is_empty()).then_some(before) }
-    } else if finished {
-        Start::Anew { before: Some(kept(&state, before)) }
-    } else {
-        Start::GoOn { state: Box::new(state), before }
+impl Start {
+    /// What the run starts from, or started from when it began.
+    #[must_use]
+    pub fn basis(&self) -> &Basis {
+        match self {
+            Self::First(basis) | Self::Repair(basis) | Self::GoOn { basis, .. } => basis,
+        }
     }
+}
+
+/// Decides what a start is. `request` is what lies there to be asked; while a run is not over it waits for its end.
+#[must_use]
+pub fn start(replay: Replay, request: Option<Request>) -> Start {
+    let Replay { state, basis, .. } = replay;
+    let finished = state.end.is_some_and(crate::event::RunEnd::is_final) && state.cleanup == Cleanup::Over;
+    let begun = state.seq > 0;
+    if begun && !finished {
+        return Start::GoOn { state: Box::new(state), basis };
+    }
+    let new = request.filter(|request| basis.taken.as_ref() != Some(&request.id));
+    let taken = new.as_ref().map(|request| request.id.clone()).or_else(|| basis.taken.clone());
+    if finished {
+        let before = kept(&state, basis.before);
+        return Start::Repair(Basis { before, asked: new, taken });
+    }
+    // Its first line is all there is: nothing of what it says was begun.
+    let basis = Basis { asked: new.or(basis.asked), taken, before: basis.before };
+    if basis.before.is_empty() && basis.asked.is_none() { Start::First(basis) } else { Start::Repair(basis) }
 }
 
 /// Whether a run was started again and again for so long that the next boot should try (R77): `boot` is the present

@@ -157,16 +157,17 @@ fn a_journal_folded_into_its_first_line_says_the_same() {
 
 #[test]
 fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
-    let of = |kinds: Vec<EventKind>| start(replay(&written(&opening(), kinds)).unwrap());
-    assert_eq!(start(Replay::default()), Start::Anew { before: None });
+    let of = |kinds: Vec<EventKind>| start(replay(&written(&opening(), kinds)).unwrap(), None);
+    let repair = |before: Vec<Kept>| Start::Repair(Basis { before, ..Basis::default() });
+    assert_eq!(start(Replay::default(), None), Start::First(Basis::default()));
     for cut in 1..whole_run().len() {
         let begun = whole_run()[..cut].to_vec();
         let state = Box::new(folded(begun.clone()));
-        assert_eq!(of(begun), Start::GoOn { state, before: Vec::new() }, "after {cut} facts");
+        assert_eq!(of(begun), Start::GoOn { state, basis: Basis::default() }, "after {cut} facts");
     }
     // B failed, so it is not done.
     let done = vec![Kept { item: print("A"), digest: None }];
-    assert_eq!(of(whole_run()), Start::Anew { before: Some(done.clone()) });
+    assert_eq!(of(whole_run()), repair(done.clone()));
 
     // The second run finds A in place, and does B.
     let mut second = vec![
@@ -177,34 +178,38 @@ fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
         run_finished(ExitCode::Finished, RunEnd::Completed),
         EventKind::CleanupFinished,
     ];
-    let repair = Opening { before: done.clone(), ..opening() };
-    let after = start(replay(&written(&repair, second.clone())).unwrap());
+    let second_run = Opening { basis: Basis { before: done.clone(), ..Basis::default() }, ..opening() };
+    let after = start(replay(&written(&second_run, second.clone())).unwrap(), None);
     let both = vec![done[0].clone(), Kept { item: print("B"), digest: None }];
-    assert_eq!(after, Start::Anew { before: Some(both) });
+    assert_eq!(after, repair(both));
 
     // A third that only preflight looked at changes nothing.
     second[4] = run_finished(ExitCode::Finished, RunEnd::PreflightPassed);
-    let after = start(replay(&written(&repair, second)).unwrap());
-    assert_eq!(after, Start::Anew { before: Some(done) });
+    let after = start(replay(&written(&second_run, second)).unwrap(), None);
+    assert_eq!(after, repair(done));
 }
 
 #[test]
 fn a_repair_that_was_cut_off_still_knows_what_finished_runs_did() {
-    let before = [Kept { item: print("A"), digest: None }];
+    let before = Basis { before: vec![Kept { item: print("A"), digest: None }], ..Basis::default() };
     // Cut off before the control file could be had, and after an item was done.
     let early = Past::interrupted(folded(vec![started(1, "one")]), &before);
     assert!(early.repair().unwrap().done.contains_key(&print("A")));
     let begun = vec![started(1, "one"), loaded("{}", Vec::new()), finished(B, ItemEnd::Done)];
     let late = Past::interrupted(folded(begun.clone()), &before);
     assert_eq!(late.repair().unwrap().done.len(), 2, "both what was and what was added");
-    assert_eq!(Past::interrupted(folded(begun), &[]).repair(), None, "the first run is no repair");
+    assert_eq!(
+        Past::interrupted(folded(begun), &Basis::default()).repair(),
+        None,
+        "the first run is no repair"
+    );
 }
 
 #[test]
 fn r81_a_run_that_is_over_is_cleaned_up_before_anything_else() {
     let mut kinds = whole_run();
     kinds.pop();
-    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap()) else {
+    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap(), None) else {
         panic!("cleanup is left");
     };
     assert!(matches!(&state.cleanup, Cleanup::Due(files) if files.len() == 1), "{:?}", state.cleanup);
@@ -225,7 +230,7 @@ fn r81_a_run_that_is_over_stays_over_when_its_cleanup_is_cut_off_again() {
     let mut kinds = whole_run();
     kinds.pop();
     kinds.push(started(2, "one"));
-    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap()) else {
+    let Start::GoOn { state, .. } = start(replay(&written(&opening(), kinds)).unwrap(), None) else {
         panic!("cleanup is left");
     };
     assert_eq!(state.end, Some(RunEnd::Completed));

@@ -34,13 +34,16 @@ fn is_background_script(entry: &Entry) -> bool {
     is_script && item.donotwait && item.id.phase != Phase::Preflight
 }
 
-/// Why an item of a finished run needs no repair; `None` when it is missing, changed or failed.
+/// Why an item of a finished run needs no repair; `None` when it is missing, changed or failed, or is to be repeated.
 pub(super) fn needs_no_repair(item: &Item, repair: &Repair, facts: &Facts) -> Option<ItemEnd> {
-    if !repair.only.is_empty() && !repair.only.contains(&item.name) {
-        return Some(ItemEnd::Skipped(SkipReason::NotAsked));
-    }
-    if repair.force {
-        return None;
+    if let Some(asked) = &repair.asked {
+        // Preflight said what it had to say when the Mac was new: it must not keep a repair from being done.
+        if item.id.phase == Phase::Preflight || !asked.wants(&item.name) {
+            return Some(ItemEnd::Skipped(SkipReason::NotAsked));
+        }
+        if asked.force {
+            return None;
+        }
     }
     let digest = repair.done.get(&item.fingerprint())?;
     still_there(item, *digest, facts).then_some(ItemEnd::Skipped(SkipReason::AlreadyDone))

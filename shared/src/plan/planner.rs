@@ -6,10 +6,10 @@ use crate::{
     event::{ItemEnd, Listed, Over, SkipReason},
     facts::Facts,
     item::{HashCheckPolicy, Item, ItemKind, Phase, any_of},
-    journal::Past,
+    journal::{Past, Repair, unknown_names},
     version,
 };
-use std::{cmp::Ordering, fmt};
+use std::{borrow::Cow, cmp::Ordering, fmt};
 
 /// Items that run together; the next batch starts when every member has ended (R56).
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +63,8 @@ pub struct Plan {
     pub phases: [PhasePlan; 3],
     /// How preflight was decided before this start, if it was: then it is not decided again (R79).
     pub preflight_passed: Option<bool>,
+    /// Names a repair was asked for and no item bears, one line for each: then no item is planned.
+    pub unknown: Vec<String>,
 }
 
 impl Plan {
@@ -110,13 +112,25 @@ pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy, p
         }
         past => past.clone(),
     };
-    let situation = Situation { facts, hash_check, past };
+    let repair = past.repair();
+    let only = repair.and_then(|repair| repair.asked.as_ref()).map_or(&[][..], |asked| asked.only.as_slice());
+    let unknown = unknown_names(only, &control.entries().map(named).collect::<Vec<_>>());
+    let forced = repair.is_some_and(Repair::is_forced);
+    let situation = Situation { facts, hash_check, past, forced, nothing: !unknown.is_empty() };
     let preflight_passed = match past {
         Past::Nothing => None,
         Past::Interrupted { state, .. } => state.preflight_passed,
         Past::Finished(_) => Some(false),
     };
-    Plan { phases: Phase::ALL.map(|phase| situation.phase(phase, control.phase(phase))), preflight_passed }
+    let phases = Phase::ALL.map(|phase| situation.phase(phase, control.phase(phase)));
+    Plan { phases, preflight_passed, unknown }
+}
+
+fn named(entry: &Entry) -> (Phase, &str) {
+    match entry {
+        Entry::Item(item) => (item.id.phase, &item.name),
+        Entry::Ignored(listed, _) | Entry::Malformed(listed, _) => (listed.id.phase, &listed.name),
+    }
 }
 
 /// What decides about an entry besides itself.
@@ -124,6 +138,10 @@ struct Situation<'a> {
     facts: &'a Facts,
     hash_check: HashCheckPolicy,
     past: &'a Past,
+    /// Whether receipts count for nothing, because what is there is to be repeated.
+    forced: bool,
+    /// Whether nothing is to be done, because it is not clear what was asked for.
+    nothing: bool,
 }
 
 impl Situation<'_> {
@@ -138,7 +156,7 @@ impl Situation<'_> {
             let end = match entry {
                 Entry::Ignored(_, why) => Some(ItemEnd::Skipped(SkipReason::Ignored(why.clone()))),
                 Entry::Malformed(_, why) => Some(ItemEnd::DownloadFailed(why.clone())),
-                Entry::Item(item) => settle(item, self.facts, self.hash_check),
+                Entry::Item(item) => settle(&self.wanted(item), self.facts, self.hash_check),
             };
             match (end, entry) {
                 // A repair speaks only of what it does.
@@ -146,7 +164,7 @@ impl Situation<'_> {
                     over.push(Settled { listed, end });
                 }
                 (Some(end), _) => settled.push(Settled { listed, end }),
-                (None, Entry::Item(item)) => work.push(Item::clone(item)),
+                (None, Entry::Item(item)) => work.push(self.wanted(item).into_owned()),
                 (None, _) => {}
             }
         }
@@ -158,7 +176,18 @@ impl Situation<'_> {
         PhasePlan { phase, over, settled, batches }
     }
 
+    /// The item as it is to be carried out.
+    fn wanted<'i>(&self, item: &'i Item) -> Cow<'i, Item> {
+        match self.forced && !item.always_install {
+            true => Cow::Owned(Item { always_install: true, ..item.clone() }),
+            false => Cow::Borrowed(item),
+        }
+    }
+
     fn over(&self, listed: &Listed, entry: &Entry) -> Option<ItemEnd> {
+        if self.nothing {
+            return Some(ItemEnd::Skipped(SkipReason::NotAsked));
+        }
         match (self.past, entry) {
             (Past::Nothing, _) => None,
             (Past::Interrupted { state, .. }, entry) => earlier::ended(listed.id, entry, state),
@@ -378,7 +407,7 @@ mod tests {
         tell(&mut state, loaded(Vec::new()));
         facts_told.into_iter().for_each(|kind| tell(&mut state, kind));
         let planned = |state: &RunState| {
-            let past = Past::interrupted(state.clone(), &[]);
+            let past = Past::interrupted(state.clone(), &crate::journal::Basis::default());
             plan(&control, &facts(), HashCheckPolicy::Strict, &past)
         };
         let first = planned(&state);

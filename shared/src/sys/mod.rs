@@ -3,8 +3,10 @@
 pub mod atomic;
 pub mod child;
 pub mod clock;
+pub mod folder;
 pub mod link;
 pub mod mac;
+pub mod own_file;
 pub mod packing;
 pub mod sandbox;
 pub mod tools;

@@ -1,11 +1,11 @@
 //! Folders that root may write below: opened component by component, each checked, no symlink followed (R35, R115).
 
+use crate::layout::MacPath;
 use rustix::{
     fd::{AsFd, BorrowedFd, OwnedFd},
     fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
-use shared::layout::MacPath;
 use std::path::Path;
 
 /// Links that macOS itself puts into `/`; each leads to the folder of its name in `/private`.
@@ -13,7 +13,7 @@ const SYSTEM_LINKS: [&str; 3] = ["var", "tmp", "etc"];
 
 /// Why a place on disk cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum StoreError {
+pub enum StoreError {
     /// The system refused.
     #[error("cannot {what} {path}: {why}")]
     Io {
@@ -46,14 +46,15 @@ pub(crate) enum StoreError {
 
 impl StoreError {
     /// The system refused `what` on `path`.
-    pub(crate) fn io(what: &'static str, path: &MacPath, why: impl ToString) -> Self {
+    #[must_use]
+    pub fn io(what: &'static str, path: &MacPath, why: impl ToString) -> Self {
         Self::Io { what, path: path.clone(), why: why.to_string() }
     }
 }
 
 /// Whether missing folders are made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Missing {
+pub enum Missing {
     /// Made with mode 0755 (R35).
     Create,
     /// Left missing.
@@ -62,7 +63,7 @@ pub(crate) enum Missing {
 
 /// An open folder, every component of whose path was safe when it was opened.
 #[derive(Debug)]
-pub(crate) struct Folder {
+pub struct Folder {
     fd: OwnedFd,
     path: MacPath,
 }
@@ -74,7 +75,7 @@ impl Folder {
     ///
     /// # Errors
     /// When a component is not a folder of `owner`, is writable by others, or cannot be opened or made.
-    pub(crate) fn open(
+    pub fn open(
         root: &Path,
         path: &MacPath,
         owner: u32,
@@ -92,7 +93,7 @@ impl Folder {
     ///
     /// # Errors
     /// When a component is missing, is a link or no folder, or cannot be opened.
-    pub(crate) fn of_anybody(root: &Path, file: &MacPath) -> Result<OwnedFd, StoreError> {
+    pub fn of_anybody(root: &Path, file: &MacPath) -> Result<OwnedFd, StoreError> {
         let root = open_root(root, file)?;
         let mut names = resolved(root.as_fd(), file);
         names.pop();
@@ -101,7 +102,8 @@ impl Folder {
     }
 
     /// The path it was opened by.
-    pub(crate) fn path(&self) -> &MacPath {
+    #[must_use]
+    pub fn path(&self) -> &MacPath {
         &self.path
     }
 
@@ -109,7 +111,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the system refuses.
-    pub(crate) fn set_mode(&self, mode: u32) -> Result<(), StoreError> {
+    pub fn set_mode(&self, mode: u32) -> Result<(), StoreError> {
         rustix::fs::fchmod(&self.fd, Mode::from_bits_truncate(mode as _))
             .map_err(|errno| StoreError::io("set the mode of", &self.path, errno))
     }
@@ -118,7 +120,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the system does not say.
-    pub(crate) fn free_bytes(&self) -> Result<u64, StoreError> {
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
         let volume = rustix::fs::fstatvfs(&self.fd)
             .map_err(|errno| StoreError::io("ask for the free space of", &self.path, errno))?;
         Ok(volume.f_bavail.saturating_mul(volume.f_frsize))
@@ -219,12 +221,16 @@ fn check(stat: &Stat, here: &MacPath, owner: u32) -> Result<(), StoreError> {
 }
 
 /// The state of an open file or folder.
-pub(crate) fn stat(fd: BorrowedFd<'_>, path: &MacPath) -> Result<Stat, StoreError> {
+///
+/// # Errors
+/// When the system does not say.
+pub fn stat(fd: BorrowedFd<'_>, path: &MacPath) -> Result<Stat, StoreError> {
     rustix::fs::fstat(fd).map_err(|errno| StoreError::io("look at", path, errno))
 }
 
 /// What a file is.
-pub(crate) fn kind(stat: &Stat) -> FileType {
+#[must_use]
+pub fn kind(stat: &Stat) -> FileType {
     FileType::from_raw_mode(stat.st_mode)
 }
 
