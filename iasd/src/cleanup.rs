@@ -2,12 +2,12 @@
 
 use crate::{
     engine::{Ending, Engine},
-    host::{HostError, Retired},
+    host::{HostError, Plists, Retired},
 };
 use cap_std::{ambient_authority, fs::Dir};
 use shared::{
     event::{Category, EventKind, Level},
-    layout::{MacPath, RECORDS_FOLDER},
+    layout::{MacPath, RECORDS_FOLDER, WORK_FOLDER},
 };
 use std::{io, path::Path, time::Duration};
 
@@ -23,6 +23,8 @@ const FAILED_FILES: &str = "failed";
 pub(crate) enum Fate {
     /// Jobs and programs go, as far as the settings allow.
     Go,
+    /// They stay for a repair, which nothing starts by itself (`KeepInstalled`).
+    Rest,
     /// A repair was asked for meanwhile: the next start carries it out, so everything stays as it is.
     Again,
 }
@@ -35,7 +37,18 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: Fate) {
     }
     engine.background.packages_ended(settings.background_timeout).await;
     match fate {
-        Fate::Go => send_away(engine, ending).await,
+        Fate::Go => {
+            send_away(engine, Plists::Removed).await;
+            if files_go(engine, ending) {
+                report_all(engine, in_root(engine, |root| remove(engine, root))).await;
+            }
+        }
+        Fate::Rest => {
+            send_away(engine, Plists::AtRest).await;
+            if files_go(engine, ending) {
+                report_all(engine, in_root(engine, |root| tidy_up(engine, root))).await;
+            }
+        }
         Fate::Again => {
             let text =
                 "a repair was asked for meanwhile: the next start carries it out, so nothing is removed";
@@ -56,8 +69,8 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: Fate) {
     let _ = engine.recorder.record(EventKind::CleanupFinished).await;
 }
 
-/// Agent and jobs, downloads, `InstallPath`.
-async fn send_away(engine: &Engine, ending: &Ending) {
+/// The agent in each session, and the plists of both jobs.
+async fn send_away(engine: &Engine, plists: Plists) {
     let settings = &engine.settings;
     engine.agents.shutdown(AGENT_FAREWELL).await;
     let mut uids = engine.agents.uids_seen();
@@ -65,11 +78,8 @@ async fn send_away(engine: &Engine, ending: &Ending) {
     let at_the_screen =
         engine.host.console_user().borrow().as_ref().filter(|user| user.is_real()).map(|user| user.uid);
     uids.extend(at_the_screen.filter(|uid| !uids.contains(uid)));
-    for Retired { what, error } in engine.host.retire_jobs(&settings.identifiers, &uids).await {
+    for Retired { what, error } in engine.host.retire_jobs(&settings.identifiers, &uids, plists).await {
         report(engine, what, error).await;
-    }
-    if files_go(engine, ending) {
-        report_all(engine, in_root(engine, |root| remove(engine, root))).await;
     }
 }
 
@@ -108,6 +118,14 @@ fn remove(engine: &Engine, root: &Dir) -> Vec<Step> {
     let install_path = &engine.settings.install_path;
     let mut steps = leftovers_gone(engine, root, true);
     steps.push((format!("remove {install_path}"), remove_folder(root, install_path.relative())));
+    steps
+}
+
+/// Removes downloads, and leaves what a repair needs: programs, settings, a seed.
+fn tidy_up(engine: &Engine, root: &Dir) -> Vec<Step> {
+    let mut steps = leftovers_gone(engine, root, false);
+    let work = engine.settings.install_path.relative().join(WORK_FOLDER);
+    steps.push((format!("remove /{}", work.display()), remove_folder(root, &work)));
     steps
 }
 

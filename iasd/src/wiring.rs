@@ -165,7 +165,7 @@ impl Run {
             // Cleanup would remove what a further start needs to go on.
             ending = Ending::Temporary("the journal could not be written".to_owned());
         }
-        let fate = fate(&*self.host, self.taken.as_deref());
+        let fate = fate(&*self.host, &self.settings, self.taken.as_deref());
         let clean = async { cleanup::clean_up(&self.engine, &ending, fate).await };
         self.dispatcher.dispatch(clean, std::future::pending()).await;
         self.dispatcher.finish();
@@ -204,10 +204,14 @@ impl Run {
 
 /// What is to become of the installation. Looked at as late as can be: a request that comes after this is left to the
 /// next delivery.
-fn fate(host: &dyn Host, taken: Option<&str>) -> Fate {
+fn fate(host: &dyn Host, settings: &Settings, taken: Option<&str>) -> Fate {
     let records = folders::records(host.root(), host.trusted_owner());
     let waits = records.is_ok_and(|records| journal::waits(&records, host.trusted_owner(), taken));
-    if waits { Fate::Again } else { Fate::Go }
+    match waits {
+        true => Fate::Again,
+        false if settings.keep_installed => Fate::Rest,
+        false => Fate::Go,
+    }
 }
 
 async fn run_started(

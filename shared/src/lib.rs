@@ -7,6 +7,7 @@ pub mod base64;
 pub mod digest;
 pub mod exit;
 pub mod hint;
+pub mod job;
 pub mod layout;
 pub mod minisign;
 pub mod version;

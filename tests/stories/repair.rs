@@ -8,7 +8,7 @@ use std::{
     process::{Command, Output},
 };
 use support::{
-    Outcome, World,
+    INSTALL_PATH, Outcome, World,
     mixed::{effects, mixed},
     program,
 };
@@ -233,4 +233,90 @@ fn r115_a_request_is_not_written_where_somebody_else_could_change_it() {
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stderr).contains("writable by"));
     assert!(!records.join("repair.json").exists());
+}
+
+const JOB: &str = "/Library/LaunchDaemons/cz.macadmin.iasd.plist";
+
+/// An item that leaves what the package would have installed, as far as a repair needs it.
+fn installs(world: World) -> World {
+    let job = include_str!("../../launchd/LaunchDaemons/cz.macadmin.iasd.plist");
+    let body = format!(
+        "echo program > {INSTALL_PATH}/iasd; mkdir -p /Library/LaunchDaemons; cat > {JOB} <<'EOF'\n{job}\nEOF\n"
+    );
+    world.script("setupassistant", "Installation", &body, json!({}))
+}
+
+fn is_at_rest(outcome: &Outcome) -> bool {
+    let job = plist::from_file(outcome.on_disk(JOB));
+    job.is_ok_and(|job: plist::Dictionary| shared::job::is_at_rest(&job))
+}
+
+#[test]
+fn with_keepinstalled_programs_and_job_stay_for_a_repair_and_start_nothing() {
+    for (body, code) in [("echo work >> /Library/done", 0), ("exit 1", 1)] {
+        let world = installs(World::new())
+            .script("setupassistant", "Work", body, json!({"fail_policy": "failure_is_not_an_option"}))
+            .script("setupassistant", "Outside", "true", json!({"file": "/Library/Acme/outside.sh"}))
+            .setting("KeepInstalled", true);
+        let first = world.again(&[]);
+        first.exits(code);
+        assert!(first.exists(&format!("{INSTALL_PATH}/iasd")) && is_at_rest(&first), "{code}");
+        for gone in ["setupassistant-1.sh", ".work"] {
+            assert!(!first.exists(&format!("{INSTALL_PATH}/{gone}")), "{code}: {gone}");
+        }
+        assert!(!first.exists("/Library/Acme/outside.sh"), "{code}");
+        if code == 0 {
+            asked(&world, &["--only", "Work", "--force"]);
+            let second = world.again(&[]);
+            second.exits(0);
+            assert_eq!(done(&second), "work work ");
+            assert!(second.exists(&format!("{INSTALL_PATH}/iasd")) && is_at_rest(&second));
+            // Without the setting it goes with the next run, as ever.
+            let third = world.again(&["--set", "KeepInstalled=false"]);
+            third.exits(0);
+            assert!(!third.exists(INSTALL_PATH) && !third.exists(JOB));
+        }
+    }
+}
+
+#[test]
+fn with_runonce_a_control_file_that_was_carried_out_is_left_alone_until_somebody_asks() {
+    let world = whole().setting("RunOnce", true);
+    world.again(&[]).exits(0);
+    fs::write(world.root().join(&NOTE[1..]), "call 43").expect("the note");
+    for _ in 0..2 {
+        let again = world.again(&[]);
+        again.exits(0);
+        assert_eq!(again.state.end, Some(RunEnd::RanBefore), "{}", again.diagnostics);
+        assert!(again.diagnostics.contains("was carried out before (RunOnce)"));
+        assert_eq!(again.read(NOTE).as_deref(), Some("call 43"));
+        assert!(!again.requested_reboot() && !again.exists(INSTALL_PATH));
+    }
+    // A repair of one item does not vouch for the others.
+    asked(&world, &["--only", "Work"]);
+    assert_eq!(world.again(&[]).state.end, Some(RunEnd::NothingToRepair));
+    assert_eq!(world.again(&[]).state.end, Some(RunEnd::RanBefore));
+    asked(&world, &[]);
+    let repaired = world.again(&[]);
+    repaired.exits(0);
+    assert_eq!(repaired.read(NOTE).as_deref(), Some("call 42"));
+    assert_eq!(done(&repaired), "look tools work ", "nothing of it was forgotten");
+    // Another control file is another matter.
+    let changed = world.script("setupassistant", "More", "echo more >> /Library/done", json!({}));
+    let last = changed.again(&[]);
+    last.exits(0);
+    assert_eq!(done(&last), "look tools work more ");
+}
+
+#[test]
+fn with_runonce_a_run_that_was_aborted_is_tried_again() {
+    let body = "echo work >> /Library/done; [ -e /Library/ready ]";
+    let world = World::new()
+        .script("setupassistant", "Work", body, json!({"fail_policy": "failure_is_not_an_option"}))
+        .setting("RunOnce", true);
+    world.again(&[]).exits(1);
+    fs::write(world.root().join("Library/ready"), "").expect("a file");
+    world.again(&[]).exits(0);
+    let third = world.again(&[]);
+    assert_eq!((third.state.end, done(&third).as_str()), (Some(RunEnd::RanBefore), "work work "));
 }

@@ -1,53 +1,117 @@
 //! Has launchd start the daemon's job, so that it looks at the request (P49).
 
-use shared::layout::{LAUNCH_DAEMONS, LOCK_FILE};
+use plist::Dictionary;
+use shared::{
+    job,
+    layout::{LAUNCH_AGENTS, LAUNCH_DAEMONS, LOCK_FILE, MacPath},
+    sys::{
+        atomic,
+        folder::{Folder, Missing},
+        tools::LAUNCHCTL,
+    },
+};
 use std::{
-    fs::{File, TryLockError},
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
     process::{Command, Stdio},
+    thread,
+    time::{Duration, Instant},
 };
 
-const LAUNCHCTL: &str = "bin/launchctl";
+/// How long a job at rest may take to go, and how often launchd is asked meanwhile.
+const PATIENCE: Duration = Duration::from_secs(25);
+const POLL: Duration = Duration::from_millis(250);
 
 /// The words of one call of `launchctl`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Call(Vec<String>);
 
-/// What launchd has to be told: it knows the job, and is to start it, or it is to be brought in, which starts it too.
-fn calls(label: &str, plist: &Path, is_loaded: bool) -> Vec<Call> {
+/// What launchd knows of the job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Known {
+    /// Nothing.
+    Unknown,
+    /// The job as its plist is now.
+    Current,
+    /// The job at rest, as its plist was.
+    AtRest,
+}
+
+/// What launchd has to be told, so that the daemon starts, and again until it has come to its end.
+fn calls(label: &str, plist: &Path, known: Known) -> Vec<Call> {
     let call = |words: &[&str]| Call(words.iter().map(|word| (*word).to_owned()).collect());
     let job = format!("system/{label}");
-    match is_loaded {
-        true => vec![call(&["kickstart", &job])],
-        // A job that was disabled once would be refused.
-        false => vec![call(&["enable", &job]), call(&["bootstrap", "system", &plist.to_string_lossy()])],
+    // A job that was disabled once would be refused.
+    let bring_in = [call(&["enable", &job]), call(&["bootstrap", "system", &plist.to_string_lossy()])];
+    match known {
+        Known::Current => vec![call(&["kickstart", &job])],
+        Known::Unknown => bring_in.into(),
+        Known::AtRest => [call(&["bootout", &job])].into_iter().chain(bring_in).collect(),
     }
 }
 
-/// Starts the job `label` of the Mac whose `/` is `root`, and says what happens now.
+/// Starts the job `label` of the Mac whose `/` is `root`, and says what happens now. `owner` owns what root owns there.
 ///
 /// # Errors
 /// When launchd does not start it.
-pub(super) fn kick(root: &Path, label: &str) -> Result<String, String> {
+pub(super) fn kick(root: &Path, label: &str, owner: u32) -> Result<String, String> {
     let plist = root.join(LAUNCH_DAEMONS.trim_start_matches('/')).join(format!("{label}.plist"));
     let here = plist.display();
     if !plist.exists() {
         return Ok(format!("{here} is missing: deliver the package again, then iasd carries it out"));
     }
-    if program(&plist).is_some_and(|program| is_running(&program)) {
+    let program = program(&plist).ok_or_else(|| format!("{here} names no Program: is {label} our job?"))?;
+    if is_running(&program) {
         return Ok("a run is under way: the repair follows when it has come to its end".to_owned());
     }
-    let launchctl = root.join(LAUNCHCTL);
-    let is_loaded = tell(&launchctl, &Call(vec!["print".to_owned(), format!("system/{label}")])).is_ok();
-    for call in calls(label, &plist, is_loaded) {
+    let (launchctl, job) = (root.join(LAUNCHCTL.trim_start_matches('/')), format!("system/{label}"));
+    let is_loaded = || tell(&launchctl, &Call(vec!["print".to_owned(), job.clone()])).is_ok();
+    let was_at_rest = wake(root, LAUNCH_DAEMONS, &program, owner)?;
+    wake(root, LAUNCH_AGENTS, &program, owner)?;
+    let known = match (is_loaded(), was_at_rest) {
+        (false, _) => Known::Unknown,
+        (true, true) => Known::AtRest,
+        (true, false) => Known::Current,
+    };
+    for call in calls(label, &plist, known) {
         tell(&launchctl, &call)?;
+        let until = Instant::now() + PATIENCE;
+        while call.0.first().is_some_and(|verb| verb == "bootout") && is_loaded() && Instant::now() < until {
+            thread::sleep(POLL);
+        }
     }
     Ok(format!("launchd starts {label}"))
 }
 
+/// Wakes our jobs in `folder`, those that run a program beside `program`; `true` when one was at rest.
+fn wake(root: &Path, folder: &str, program: &Path, owner: u32) -> Result<bool, String> {
+    let path = MacPath::new(folder).map_err(|why| format!("{folder}: {why}"))?;
+    let safe = Folder::open(root, &path, owner, Missing::Leave).map_err(|error| error.to_string())?;
+    let entries = safe.map(|_| fs::read_dir(path.under(root))).transpose();
+    let mut woken = false;
+    for entry in entries.map_err(|error| format!("{folder}: {error}"))?.into_iter().flatten().flatten() {
+        let plist = entry.path();
+        let Ok(mut found) = plist::from_file::<_, Dictionary>(&plist) else { continue };
+        let is_ours = runs(&found).is_some_and(|other| other.parent() == program.parent());
+        if !is_ours || !job::is_at_rest(&found) {
+            continue;
+        }
+        job::wake(&mut found);
+        let failed = |why: String| format!("{}: {why}", plist.display());
+        let mut text = Vec::new();
+        plist::to_writer_xml(&mut text, &found).map_err(|error| failed(error.to_string()))?;
+        atomic::replace(&plist, &text, 0o644).map_err(|error| failed(error.to_string()))?;
+        woken = true;
+    }
+    Ok(woken)
+}
+
 /// The daemon the job runs.
 fn program(plist: &Path) -> Option<PathBuf> {
-    let job: plist::Dictionary = plist::from_file(plist).ok()?;
+    runs(&plist::from_file(plist).ok()?)
+}
+
+fn runs(job: &Dictionary) -> Option<PathBuf> {
     Some(PathBuf::from(job.get("Program")?.as_string()?))
 }
 
@@ -71,29 +135,44 @@ fn tell(launchctl: &Path, Call(words): &Call) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs, os::unix::fs::PermissionsExt as _};
+    use std::os::unix::fs::PermissionsExt as _;
 
-    /// A Mac with a stand-in for `launchctl` that notes its calls, and says `loaded` when asked.
+    /// A Mac with a stand-in for `launchctl` that notes its calls; the job is known while `loaded` is there.
     fn mac(loaded: bool) -> tempfile::TempDir {
-        let root = tempfile::tempdir().unwrap();
-        let answer = if loaded { 0 } else { 113 };
-        let script = format!(
-            "#!/bin/sh\n[ $1 = print ] && exit {answer}\necho \"$@\" >> '{}/calls'\n",
-            root.path().display()
-        );
-        for folder in ["bin", "Library/LaunchDaemons", "Library/ias"] {
-            fs::create_dir_all(root.path().join(folder)).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for path in ["bin", "Library", "Library/LaunchDaemons", "Library/LaunchAgents", "Library/ias"] {
+            fs::create_dir_all(root.join(path)).unwrap();
+            fs::set_permissions(root.join(path), fs::Permissions::from_mode(0o755)).unwrap();
         }
-        let tool = root.path().join(LAUNCHCTL);
-        fs::write(&tool, script).unwrap();
-        fs::set_permissions(&tool, fs::Permissions::from_mode(0o755)).unwrap();
-        root
+        let here = root.display();
+        let script = format!(
+            "#!/bin/sh\ncd '{here}'\n[ $1 = print ] && exec test -e loaded\n[ $1 = bootout ] && rm loaded\n\
+             echo \"$@\" >> calls\n"
+        );
+        fs::write(root.join(LAUNCHCTL.trim_start_matches('/')), script).unwrap();
+        fs::set_permissions(root.join(LAUNCHCTL.trim_start_matches('/')), fs::Permissions::from_mode(0o755))
+            .unwrap();
+        if loaded {
+            fs::write(root.join("loaded"), "").unwrap();
+        }
+        folder
     }
 
-    fn install(root: &Path) {
-        let program = root.join("Library/ias/iasd").display().to_string();
-        let job = plist::Dictionary::from_iter([("Program", program)]);
-        plist::to_file_xml(root.join("Library/LaunchDaemons/a.plist"), &job).unwrap();
+    fn install(root: &Path, at_rest: bool) {
+        for (plist, program) in [("LaunchDaemons/a", "iasd"), ("LaunchAgents/b", "iasagent")] {
+            let program = root.join("Library/ias").join(program).display().to_string();
+            let mut found = Dictionary::from_iter([("Program", program)]);
+            job::wake(&mut found);
+            if at_rest {
+                job::rest(&mut found);
+            }
+            plist::to_file_xml(root.join(format!("Library/{plist}.plist")), &found).unwrap();
+        }
+    }
+
+    fn kicked(root: &Path) -> Result<String, String> {
+        kick(root, "a", rustix::process::geteuid().as_raw())
     }
 
     fn told(root: &Path) -> String {
@@ -103,34 +182,53 @@ mod tests {
 
     #[test]
     fn p49_a_job_that_is_known_is_started_and_another_brought_in() {
-        for (loaded, calls) in [
-            (true, "kickstart system/a\n"),
-            (false, "enable system/a\nbootstrap system /Library/LaunchDaemons/a.plist\n"),
+        let bring_in = "enable system/a\nbootstrap system /Library/LaunchDaemons/a.plist\n";
+        for (loaded, at_rest, calls) in [
+            (true, false, "kickstart system/a\n".to_owned()),
+            (false, false, bring_in.to_owned()),
+            (false, true, bring_in.to_owned()),
+            (true, true, format!("bootout system/a\n{bring_in}")),
         ] {
             let root = mac(loaded);
-            install(root.path());
-            assert_eq!(kick(root.path(), "a").unwrap(), "launchd starts a");
-            assert_eq!(told(root.path()), calls);
+            install(root.path(), at_rest);
+            assert_eq!(kicked(root.path()).unwrap(), "launchd starts a");
+            assert_eq!(told(root.path()), calls, "loaded {loaded}, at rest {at_rest}");
+            for plist in ["LaunchDaemons/a", "LaunchAgents/b"] {
+                let found = plist::from_file(root.path().join(format!("Library/{plist}.plist"))).unwrap();
+                assert!(!job::is_at_rest(&found), "{plist}");
+            }
         }
+    }
+
+    #[test]
+    fn jobs_of_others_are_left_at_rest() {
+        let root = mac(false);
+        install(root.path(), false);
+        let others = root.path().join("Library/LaunchDaemons/other.plist");
+        let mut found = Dictionary::from_iter([("Program", "/usr/local/bin/other")]);
+        job::rest(&mut found);
+        plist::to_file_xml(&others, &found).unwrap();
+        kicked(root.path()).unwrap();
+        assert!(job::is_at_rest(&plist::from_file(&others).unwrap()));
     }
 
     #[test]
     fn without_an_installation_and_during_a_run_launchd_is_left_alone() {
         let root = mac(true);
-        assert!(kick(root.path(), "a").unwrap().contains("deliver the package again"));
-        install(root.path());
+        assert!(kicked(root.path()).unwrap().contains("deliver the package again"));
+        install(root.path(), false);
         let lock = File::create(root.path().join("Library/ias/.lock")).unwrap();
         lock.lock().unwrap();
-        assert!(kick(root.path(), "a").unwrap().contains("under way"));
+        assert!(kicked(root.path()).unwrap().contains("under way"));
         assert_eq!(told(root.path()), "");
     }
 
     #[test]
     fn what_launchd_refuses_is_told() {
         let root = mac(true);
-        install(root.path());
-        fs::write(root.path().join(LAUNCHCTL), "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n")
-            .unwrap();
-        assert_eq!(kick(root.path(), "a").unwrap_err(), "launchctl kickstart system/a: no");
+        install(root.path(), false);
+        let refusing = "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n";
+        fs::write(root.path().join(LAUNCHCTL), refusing).unwrap();
+        assert_eq!(kicked(root.path()).unwrap_err(), "launchctl kickstart system/a: no");
     }
 }

@@ -65,5 +65,5 @@ fn next(arguments: &Arguments, asked: &Asked) -> Result<String, String> {
         let root = asked.root.display();
         return Ok(format!("the next rehearsal carries it out: iasctl simulate FILE|DIR --root {root}"));
     }
-    job::kick(&asked.root, &arguments.label)
+    job::kick(&asked.root, &arguments.label, 0)
 }

@@ -63,6 +63,11 @@ impl Engine {
         before.is_some_and(|before| before.listed.fingerprint == Some(item.fingerprint()))
     }
 
+    /// Whether this control file was carried out before, and is not to be again.
+    pub(super) fn ran_before(&self, control: Digest) -> bool {
+        self.settings.run_once && self.past.repair().is_some_and(|repair| repair.has_carried_out(control))
+    }
+
     /// Whether a run was finished before, and nothing of what it did is missing, changed or failed.
     pub(super) fn is_repaired(&self, plan: &Plan) -> bool {
         self.past.repair().is_some() && plan.is_over() && plan.over().all(|over| over.end.is_skipped())

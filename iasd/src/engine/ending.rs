@@ -17,6 +17,8 @@ pub(crate) enum Ending {
     PreflightPassed,
     /// A run came to its end before, and nothing is missing, changed or failed.
     NothingToRepair,
+    /// This control file was carried out before, and that is enough (`RunOnce`).
+    RanBefore,
     /// A failure policy ended it (R93).
     Aborted(String),
     /// The control file cannot be used; nothing was executed (R15).
@@ -31,9 +33,12 @@ impl Ending {
     /// The exit code (R76).
     pub(crate) fn exit(&self) -> ExitCode {
         match self {
-            Self::Completed | Self::DryRun | Self::PreflightPassed | Self::NothingToRepair | Self::GaveUp => {
-                ExitCode::Finished
-            }
+            Self::Completed
+            | Self::DryRun
+            | Self::PreflightPassed
+            | Self::NothingToRepair
+            | Self::RanBefore
+            | Self::GaveUp => ExitCode::Finished,
             Self::Aborted(_) => ExitCode::Aborted,
             Self::ControlFile(_) => ExitCode::ControlFile,
             Self::Temporary(_) => ExitCode::Temporary,
@@ -45,6 +50,7 @@ impl Ending {
         match self {
             Self::Completed => RunEnd::Completed,
             Self::NothingToRepair => RunEnd::NothingToRepair,
+            Self::RanBefore => RunEnd::RanBefore,
             Self::DryRun => RunEnd::DryRun,
             Self::PreflightPassed => RunEnd::PreflightPassed,
             Self::Aborted(_) => RunEnd::Aborted,
@@ -59,6 +65,7 @@ impl Ending {
         match end {
             RunEnd::Completed => Some(Self::Completed),
             RunEnd::NothingToRepair => Some(Self::NothingToRepair),
+            RunEnd::RanBefore => Some(Self::RanBefore),
             RunEnd::PreflightPassed => Some(Self::PreflightPassed),
             RunEnd::Aborted => Some(Self::Aborted(summary.trim_start_matches(ABORTED).to_owned())),
             RunEnd::DryRun | RunEnd::Refused | RunEnd::Paused | RunEnd::GaveUp => None,
@@ -77,6 +84,7 @@ impl Ending {
             }
             Self::PreflightPassed => "finished: preflight passed, nothing to do".to_owned(),
             Self::NothingToRepair => "finished: nothing is missing, nothing was done".to_owned(),
+            Self::RanBefore => "finished: this control file was carried out before (RunOnce)".to_owned(),
             Self::Aborted(why) => format!("{ABORTED}{why}"),
             Self::ControlFile(why) => {
                 format!("refused: the control file cannot be used, nothing was executed: {why}")

@@ -75,6 +75,9 @@ impl Engine {
             return Ok(decided.clone());
         }
         let read = self.control_file().await?;
+        if self.ran_before(read.control.digest) {
+            return Ok(Ending::RanBefore);
+        }
         let plan = self.plan(&read.control).await?;
         self.tell_of_control_file(&read, &plan).await?;
         if !plan.unknown.is_empty() {

@@ -21,11 +21,13 @@ mod installer;
 mod launch;
 pub(crate) mod mac;
 mod notices;
+mod plists;
 #[cfg(feature = "simulated")]
 pub(crate) mod simulated;
 
 pub(crate) use as_user::UserWork;
 pub(crate) use connectivity::Connectivity;
+pub(crate) use plists::Plists;
 
 /// A system service failed: which one, on what, and why.
 #[derive(Debug, thiserror::Error)]
@@ -179,8 +181,13 @@ pub(crate) trait Host: Send + Sync {
     /// The uid under which a process of `user` appears to us: the user's own, except in an unprivileged simulation.
     fn uid_seen_for(&self, user: &ConsoleUser) -> u32;
 
-    /// Boots the agent's job out of the sessions of `uids` and removes its plist; then removes the daemon's plist.
-    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>>;
+    /// Boots the agent's job out of the sessions of `uids`; the plists of both jobs go, or stay at rest.
+    fn retire_jobs<'a>(
+        &'a self,
+        jobs: &'a Identifiers,
+        uids: &'a [u32],
+        plists: Plists,
+    ) -> BoxFuture<'a, Vec<Retired>>;
 
     /// The very last act: boots out the daemon's own job (R81). May not return on a real Mac.
     fn retire_daemon<'a>(&'a self, jobs: &'a Identifiers) -> BoxFuture<'a, Retired>;

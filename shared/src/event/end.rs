@@ -121,6 +121,8 @@ pub enum RunEnd {
     PreflightPassed,
     /// An earlier run did everything, and it is still in place.
     NothingToRepair,
+    /// This control file was carried out before, and `RunOnce` asks for no more.
+    RanBefore,
     /// A failure policy ended it (R93).
     Aborted,
     /// The control file cannot be used; nothing was executed (R15).
@@ -135,6 +137,12 @@ impl RunEnd {
     /// Whether the run is over for good, so that cleanup follows (R80) and a further start repairs.
     #[must_use]
     pub fn is_final(self) -> bool {
-        matches!(self, Self::Completed | Self::PreflightPassed | Self::NothingToRepair | Self::Aborted)
+        self.is_good() || self == Self::Aborted
+    }
+
+    /// Whether nothing is left to be done for its control file.
+    #[must_use]
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Completed | Self::PreflightPassed | Self::NothingToRepair | Self::RanBefore)
     }
 }

@@ -25,6 +25,8 @@ pub struct Kept {
 pub struct Repair {
     /// The items that are done.
     pub done: BTreeMap<Fingerprint, Option<Digest>>,
+    /// The control file that was carried out last, to a good end.
+    pub carried_out: Option<Digest>,
     /// What it was asked for; `None` when the daemon was only started again.
     pub asked: Option<Request>,
 }
@@ -33,7 +35,13 @@ impl Repair {
     /// The repair that starts from `basis`.
     #[must_use]
     pub fn of(basis: &Basis) -> Self {
-        Self { done: by_item(&basis.before), asked: basis.asked.clone() }
+        Self { done: by_item(&basis.before), carried_out: basis.carried_out, asked: basis.asked.clone() }
+    }
+
+    /// Whether the control file of this digest was carried out before, and nobody asks for more.
+    #[must_use]
+    pub fn has_carried_out(&self, control: Digest) -> bool {
+        self.asked.is_none() && self.carried_out == Some(control)
     }
 
     /// Whether what is there already is to be repeated.
@@ -89,7 +97,7 @@ impl Past {
 /// run itself started from.
 pub(super) fn kept(state: &RunState, before: Vec<Kept>) -> Vec<Kept> {
     // It looked at nothing else, so what was done before is all that is known.
-    if state.end == Some(RunEnd::PreflightPassed) {
+    if matches!(state.end, Some(RunEnd::PreflightPassed | RunEnd::RanBefore)) {
         return before;
     }
     done_in(state, &by_item(&before)).collect()

@@ -37,6 +37,9 @@ pub struct Basis {
     /// The id of the last request that was taken in: one whose file could not be removed is not carried out twice.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub taken: Option<String>,
+    /// The control file for which nothing was left to be done when the last run ended (`RunOnce`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub carried_out: Option<Digest>,
 }
 
 fn is_new(state: &RunState) -> bool {

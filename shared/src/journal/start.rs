@@ -1,7 +1,10 @@
 //! What a start of the daemon is, given the journal it finds: decided once, before anything is touched.
 
 use super::{past::kept, record::Basis, replay::Replay, request::Request};
-use crate::state::{Cleanup, RunState};
+use crate::{
+    digest::Digest,
+    state::{Cleanup, RunState},
+};
 use std::time::Duration;
 
 /// What a start of the daemon is.
@@ -42,12 +45,22 @@ pub fn start(replay: Replay, request: Option<Request>) -> Start {
     let new = request.filter(|request| basis.taken.as_ref() != Some(&request.id));
     let taken = new.as_ref().map(|request| request.id.clone()).or_else(|| basis.taken.clone());
     if finished {
-        let before = kept(&state, basis.before);
-        return Start::Repair(Basis { before, asked: new, taken });
+        let carried_out = carried_out(&state, &basis);
+        return Start::Repair(Basis { before: kept(&state, basis.before), asked: new, taken, carried_out });
     }
     // Its first line is all there is: nothing of what it says was begun.
-    let basis = Basis { asked: new.or(basis.asked), taken, before: basis.before };
+    let basis = Basis { asked: new.or(basis.asked), taken, ..basis };
     if basis.before.is_empty() && basis.asked.is_none() { Start::First(basis) } else { Start::Repair(basis) }
+}
+
+/// The control file for which nothing is left to be done after the finished run `state`.
+fn carried_out(state: &RunState, basis: &Basis) -> Option<Digest> {
+    let of_some_items = basis.asked.as_ref().is_some_and(|asked| !asked.only.is_empty());
+    match state.end {
+        _ if of_some_items => basis.carried_out,
+        Some(end) if end.is_good() => state.control.or(basis.carried_out),
+        _ => None,
+    }
 }
 
 /// Whether a run was started again and again for so long that the next boot should try (R77): `boot` is the present

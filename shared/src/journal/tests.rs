@@ -158,7 +158,8 @@ fn a_journal_folded_into_its_first_line_says_the_same() {
 #[test]
 fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
     let of = |kinds: Vec<EventKind>| start(replay(&written(&opening(), kinds)).unwrap(), None);
-    let repair = |before: Vec<Kept>| Start::Repair(Basis { before, ..Basis::default() });
+    let carried_out = Some(Digest::of(b"{}"));
+    let repair = |before: Vec<Kept>| Start::Repair(Basis { before, carried_out, ..Basis::default() });
     assert_eq!(start(Replay::default(), None), Start::First(Basis::default()));
     for cut in 1..whole_run().len() {
         let begun = whole_run()[..cut].to_vec();
@@ -187,6 +188,30 @@ fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
     second[4] = run_finished(ExitCode::Finished, RunEnd::PreflightPassed);
     let after = start(replay(&written(&second_run, second)).unwrap(), None);
     assert_eq!(after, repair(done));
+}
+
+#[test]
+fn a_control_file_counts_as_carried_out_after_a_good_end_of_all_of_it() {
+    let (older, own) = (Digest::of(b"older"), Digest::of(b"{}"));
+    let after = |end: RunEnd, only: Option<&[&str]>| {
+        let mut kinds = whole_run();
+        kinds[8] = run_finished(ExitCode::Finished, end);
+        let asked = only.map(|only| Request {
+            request: REQUEST_VERSION,
+            id: "1".to_owned(),
+            only: only.iter().map(|name| (*name).to_owned()).collect(),
+            force: false,
+        });
+        let basis = Basis { asked, carried_out: Some(older), ..Basis::default() };
+        let start = start(replay(&written(&Opening { basis, ..opening() }, kinds)).unwrap(), None);
+        start.basis().carried_out
+    };
+    for end in [RunEnd::Completed, RunEnd::PreflightPassed, RunEnd::NothingToRepair, RunEnd::RanBefore] {
+        assert_eq!(after(end, None), Some(own), "{end:?}");
+        assert_eq!(after(end, Some(&[])), Some(own), "{end:?}");
+        assert_eq!(after(end, Some(&["A"])), Some(older), "{end:?}: of one item only");
+    }
+    assert_eq!(after(RunEnd::Aborted, None), None, "it is tried again");
 }
 
 #[test]

@@ -302,6 +302,22 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "KeepInstalled",
+        kind: Kind::Switch(|to, flag| to.settings.keep_installed = flag),
+        default: "false",
+        option: "keep-installed",
+        doc: "Leave programs, settings and jobs in place for a repair when a run is over, also where `CleanupOnSuccess` or `CleanupOnFailure` would remove them. The jobs stay at rest: nothing but a repair starts them.",
+        ..PLAIN
+    },
+    Key {
+        name: "RunOnce",
+        kind: Kind::Switch(|to, flag| to.settings.run_once = flag),
+        default: "false",
+        option: "run-once",
+        doc: "End at once, with success, when this control file was carried out before. A repair that was asked for is carried out all the same.",
+        ..PLAIN
+    },
+    Key {
         name: "DEPNotifyEnable",
         kind: Kind::Switch(|to, flag| to.settings.depnotify.enable = flag),
         default: "false",

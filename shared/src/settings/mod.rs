@@ -154,6 +154,10 @@ pub struct Settings {
     pub cleanup_on_success: bool,
     /// `KeepFailedFiles`.
     pub keep_failed_files: bool,
+    /// `KeepInstalled`: programs and jobs stay for a repair.
+    pub keep_installed: bool,
+    /// `RunOnce`: a control file that was carried out is not looked at again.
+    pub run_once: bool,
     /// What to tell DEPNotify.
     pub depnotify: DepNotifySettings,
     /// `Debug`.
@@ -210,6 +214,8 @@ impl Default for Settings {
             cleanup_on_failure: true,
             cleanup_on_success: true,
             keep_failed_files: false,
+            keep_installed: false,
+            run_once: false,
             depnotify: DepNotifySettings {
                 enable: false,
                 file: MacPath::of("/var/tmp/depnotify.log"),

@@ -52,10 +52,19 @@ async fn bring_in(tools: &Tools, job: &Job, uid: u32, notices: &Notices) {
         return;
     }
     match launchctl::ensure(tools, Domain::Session(uid), &job.label, &job.plist).await {
-        Ok(false) => {}
-        Ok(true) => notices.tell(format!("brought {} into the session of user {uid}", job.label)),
+        // One at rest was brought in at the login, and not started; whoever runs takes no notice.
+        Ok(false) => start(tools, job, uid).await,
+        Ok(true) => {
+            start(tools, job, uid).await;
+            notices.tell(format!("brought {} into the session of user {uid}", job.label));
+        }
         Err(why) => {
             notices.tell(format!("{} cannot be brought into the session of user {uid}: {why}", job.label));
         }
     }
+}
+
+async fn start(tools: &Tools, job: &Job, uid: u32) {
+    // Who does not come is missed by whoever waits for the agent, with a better message.
+    let _ = tools.ask(&launchctl::kickstart(Domain::Session(uid), &job.label)).await;
 }

@@ -8,8 +8,9 @@ use super::{
 use crate::{
     download::VerifiedArtifact,
     host::{
-        Host, HostError, Launch, Retired, Running, UserWork,
+        Host, HostError, Launch, Plists, Retired, Running, UserWork,
         launch::{self, as_it_is},
+        plists::put_away,
     },
 };
 use futures::future::{BoxFuture, try_join_all};
@@ -140,12 +141,18 @@ impl Host for MacHost {
         user.uid
     }
 
-    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>> {
+    fn retire_jobs<'a>(
+        &'a self,
+        jobs: &'a Identifiers,
+        uids: &'a [u32],
+        fate: Plists,
+    ) -> BoxFuture<'a, Vec<Retired>> {
         Box::pin(async move {
             // The plists go first: a login meanwhile must not bring the agent back (R81).
             let plists = [(LAUNCH_AGENTS, &jobs.agent), (LAUNCH_DAEMONS, &jobs.daemon)];
-            let mut retired: Vec<Retired> =
-                plists.map(|(folder, label)| self.remove(&format!("{folder}/{label}.plist"))).into();
+            let mut retired: Vec<Retired> = plists
+                .map(|(folder, label)| put_away(&self.dir, &format!("{folder}/{label}.plist"), fate))
+                .into();
             for uid in uids {
                 let session = Domain::Session(*uid);
                 let error = launchctl::remove(&self.tools, session, &jobs.agent).await.err();
@@ -197,13 +204,5 @@ impl MacHost {
             Ok(child) => launch::running(child, forwarding),
             Err(ended) => launch::never(ended),
         })
-    }
-
-    fn remove(&self, path: &str) -> Retired {
-        let error = match self.dir.remove_file(path.trim_start_matches('/')) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error.to_string()),
-            _ => None,
-        };
-        Retired { what: path.to_owned(), error }
     }
 }

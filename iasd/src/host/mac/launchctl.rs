@@ -55,6 +55,11 @@ pub(super) fn bootstrap(domain: Domain, plist: &Path) -> Request {
     Request::new(LAUNCHCTL, [verb, Path::new(&domain), plist])
 }
 
+/// Starts a job that launchd knows; one that runs is left alone.
+pub(super) fn kickstart(domain: Domain, label: &str) -> Request {
+    Request::new(LAUNCHCTL, ["kickstart".to_owned(), format!("{domain}/{label}")])
+}
+
 /// What to do after a `bootout` answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Next {
@@ -132,6 +137,7 @@ mod tests {
         let request = print(Domain::System, "cz.macadmin.iasd");
         assert_eq!(request.tool, "/bin/launchctl");
         assert_eq!(request.arguments, ["print", "system/cz.macadmin.iasd"]);
+        assert_eq!(kickstart(Domain::Session(501), "a").arguments, ["kickstart", "gui/501/a"]);
         assert_eq!(bootout(Domain::Session(501), "a").arguments, ["bootout", "gui/501/a"]);
         let plist = Path::new("/Library/LaunchAgents/a.plist");
         assert_eq!(

@@ -8,7 +8,9 @@ use super::{
 };
 use crate::{
     download::VerifiedArtifact,
-    host::{Host, HostError, Launch, Retired, Running, UserWork, launch::checked_script},
+    host::{
+        Host, HostError, Launch, Plists, Retired, Running, UserWork, launch::checked_script, plists::put_away,
+    },
 };
 use futures::future::BoxFuture;
 use shared::{
@@ -23,7 +25,6 @@ use shared::{
 };
 use std::{
     collections::BTreeMap,
-    io,
     path::Path,
     sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
@@ -147,11 +148,16 @@ impl Host for SimulatedHost {
         uid_seen(self.ids, user.uid)
     }
 
-    fn retire_jobs<'a>(&'a self, jobs: &'a Identifiers, uids: &'a [u32]) -> BoxFuture<'a, Vec<Retired>> {
+    fn retire_jobs<'a>(
+        &'a self,
+        jobs: &'a Identifiers,
+        uids: &'a [u32],
+        plists: Plists,
+    ) -> BoxFuture<'a, Vec<Retired>> {
         Box::pin(async move {
             let mut retired = vec![self.end_agent(&jobs.agent, uids).await];
             for (folder, label) in [(LAUNCH_AGENTS, &jobs.agent), (LAUNCH_DAEMONS, &jobs.daemon)] {
-                retired.push(self.remove(&format!("{folder}/{label}.plist")));
+                retired.push(put_away(&self.dir, &format!("{folder}/{label}.plist"), plists));
             }
             retired
         })
@@ -186,13 +192,5 @@ impl SimulatedHost {
             Err(_) => Some("it has not ended yet".into()),
         };
         Retired { what, error }
-    }
-
-    fn remove(&self, path: &str) -> Retired {
-        let error = match self.dir.remove_file(path.trim_start_matches('/')) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Some(error.to_string()),
-            _ => None,
-        };
-        Retired { what: path.to_owned(), error }
     }
 }

@@ -1,7 +1,7 @@
 //! What the simulated Mac promises, tried with real scripts and the real `iasd` as helper and stand-in.
 
 use super::*;
-use crate::host::{Line, Output};
+use crate::host::{Line, Output, Plists};
 use shared::{
     exit::Ended,
     layout::MacPath,
@@ -198,7 +198,7 @@ impl Rehearsal {
             agent: "a".into(),
             service: "s".into(),
         };
-        for retired in crate::host::Host::retire_jobs(&self.host, &jobs, &[501]).await {
+        for retired in crate::host::Host::retire_jobs(&self.host, &jobs, &[501], Plists::Removed).await {
             assert!(retired.error.is_none(), "{retired:?}");
         }
     }

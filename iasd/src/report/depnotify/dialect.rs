@@ -77,7 +77,7 @@ impl Steps {
                 std::iter::once(step).chain(reset).collect()
             }
             // There was no bar.
-            EventKind::RunFinished { end: RunEnd::NothingToRepair, .. } => Vec::new(),
+            EventKind::RunFinished { end: RunEnd::NothingToRepair | RunEnd::RanBefore, .. } => Vec::new(),
             EventKind::RunFinished { exit: ExitCode::Finished | ExitCode::Aborted, .. }
                 if self.determinate =>
             {

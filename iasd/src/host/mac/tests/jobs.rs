@@ -1,6 +1,7 @@
 //! What becomes of launchd's jobs, and of the Mac itself.
 
 use super::*;
+use crate::host::Plists;
 use nix::{sys::stat::Mode, unistd::mkfifo};
 use shared::settings::Identifiers;
 use std::time::Duration;
@@ -18,7 +19,7 @@ async fn r81_plists_go_and_the_agent_leaves_the_session_it_is_in() {
         [ $(grep -c 'print gui/501' \"$root/calls\") -lt 3 ] || exit 113";
     bench.tool("/bin/launchctl", launchctl);
     bench.put("/Library/LaunchAgents/cz.macadmin.iasagent.plist", b"", 0o644);
-    let retired = bench.host.retire_jobs(&jobs(), &[501, 502]).await;
+    let retired = bench.host.retire_jobs(&jobs(), &[501, 502], Plists::Removed).await;
     let told: Vec<_> =
         retired.iter().map(|retired| (retired.what.as_str(), retired.error.as_deref())).collect();
     assert_eq!(
@@ -43,13 +44,37 @@ async fn r81_plists_go_and_the_agent_leaves_the_session_it_is_in() {
 }
 
 #[tokio::test]
+async fn plists_that_stay_start_nothing_by_themselves() {
+    let bench = Bench::new();
+    bench.tool("/bin/launchctl", "exit 113");
+    let shipped = include_bytes!("../../../../../launchd/LaunchDaemons/cz.macadmin.iasd.plist");
+    bench.put("/Library/LaunchDaemons/cz.macadmin.iasd.plist", shipped, 0o644);
+    bench.put("/Library/LaunchAgents/cz.macadmin.iasagent.plist", b"no plist", 0o644);
+    let retired = bench.host.retire_jobs(&jobs(), &[], Plists::AtRest).await;
+    let told: Vec<_> =
+        retired.iter().map(|retired| (retired.what.as_str(), retired.error.is_some())).collect();
+    assert_eq!(
+        told,
+        [
+            ("put /Library/LaunchAgents/cz.macadmin.iasagent.plist to rest", true),
+            ("put /Library/LaunchDaemons/cz.macadmin.iasd.plist to rest", false),
+        ]
+    );
+    let path = bench.at("/Library/LaunchDaemons/cz.macadmin.iasd.plist");
+    let job: plist::Dictionary = plist::from_file(&path).unwrap();
+    assert!(shared::job::is_at_rest(&job) && job.contains_key("MachServices"));
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+    assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+}
+
+#[tokio::test]
 async fn r81_a_job_that_cannot_be_sent_away_is_told() {
     let bench = Bench::new();
     bench.tool(
         "/bin/launchctl",
         "[ $1 = print ] || { echo 'Boot-out failed: 5: Input/output error' >&2; exit 5; }",
     );
-    let retired = bench.host.retire_jobs(&jobs(), &[501]).await;
+    let retired = bench.host.retire_jobs(&jobs(), &[501], Plists::Removed).await;
     let error = retired.last().unwrap().error.as_deref();
     assert_eq!(error, Some("Boot-out failed: 5: Input/output error (exit status 5)"));
 }
@@ -99,7 +124,11 @@ async fn the_agent_is_brought_into_a_session_that_lacks_it() {
     assert_eq!(bench.notices.recv().await.unwrap(), "brought a into the session of user 501");
     assert_eq!(
         bench.calls(),
-        ["launchctl print gui/501/a", "launchctl bootstrap gui/501 /Library/LaunchAgents/a.plist"]
+        [
+            "launchctl print gui/501/a",
+            "launchctl bootstrap gui/501 /Library/LaunchAgents/a.plist",
+            "launchctl kickstart gui/501/a"
+        ]
     );
 }
 
