@@ -127,7 +127,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let remarks = std::mem::take(&mut found.remarks);
     let taken = found.start.basis().taken.clone();
     let began = began(&found.start, &*host).await;
-    let launch = began.state.launch + 1;
+    let launch = began.state.launch.saturating_add(1);
     let journal = Journal::new(found, power_cut).map_err(refused)?;
 
     let (recorder, facts) = Recorder::new();

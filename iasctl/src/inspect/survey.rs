@@ -22,6 +22,8 @@ const MOST_WARNINGS: usize = 50;
 
 /// Packages inside packages inside packages.
 const DEEPEST: u32 = 3;
+/// How many packages in one are looked at: each may take as long as this one.
+const MOST_NESTED: usize = 100;
 
 /// What is asked for beyond the summary, and whom signatures must lead to.
 #[derive(Debug)]
@@ -236,8 +238,14 @@ impl Survey<'_> {
             _ => None,
         });
         let targets: std::collections::BTreeSet<EntryId> = targets.collect();
+        if targets.len() > MOST_NESTED {
+            self.errors.push(format!(
+                "{} packages in one package, only {MOST_NESTED} were looked at",
+                targets.len()
+            ));
+        }
         let mut reports = Vec::new();
-        for id in targets.into_iter().filter(|_| depth < DEEPEST) {
+        for id in targets.into_iter().take(MOST_NESTED).filter(|_| depth < DEEPEST) {
             let Some(entry) = package.archive.entry(id).cloned() else { continue };
             let size = entry.data.map_or(0, |stored| stored.size);
             let inner = Self { wanted: self.wanted, errors: Vec::new(), warnings: Vec::new() };

@@ -79,7 +79,7 @@ impl Dispatcher {
     }
 
     fn take_fact(&mut self, kind: EventKind, then: Box<dyn FnOnce() + Send>) {
-        let event = Event { seq: self.state.seq + 1, at_ms: now_ms(), kind };
+        let event = Event { seq: self.state.seq.saturating_add(1), at_ms: now_ms(), kind };
         self.state.apply(&event);
         self.journal.keep(&event, then);
         for reporter in &mut self.reporters {

@@ -15,6 +15,7 @@ pub mod impostor;
 pub mod package_info;
 pub mod payload;
 mod pbzx;
+mod places;
 pub mod section;
 pub mod selection;
 pub mod signature;
@@ -37,6 +38,9 @@ use xml::XmlError;
 
 /// The largest `PackageInfo` or `Distribution` that is read, in bytes.
 const LARGEST_DESCRIPTION: u64 = 16 << 20;
+
+/// All `PackageInfo`s of a package together; all of them are kept in memory.
+const MOST_DESCRIBED: u64 = 64 << 20;
 
 /// Room for what a declaration leaves out: names and headers, files that are counted once but packed twice, mistakes.
 const SLACK: u64 = 256 << 20;
@@ -71,6 +75,11 @@ pub enum PackageError {
         "{0} component packages in one package, more than the {MOST_COMPONENTS} allowed; do not install it"
     )]
     TooMany(usize),
+    /// Nobody makes such packages, except to harm.
+    #[error(
+        "{0} bytes of PackageInfo in one package, more than the {MOST_DESCRIBED} allowed; do not install it"
+    )]
+    TooMuchDescribed(u64),
     /// The stream of an entry cannot be read.
     #[error("entry {entry} cannot be decompressed")]
     Stream {
@@ -140,6 +149,13 @@ impl<R: Read + Seek> FlatPackage<R> {
             .collect();
         if infos.len() > MOST_COMPONENTS {
             return Err(PackageError::TooMany(infos.len()));
+        }
+        let size = |id: &EntryId| {
+            archive.entry(*id).and_then(|entry| entry.data.as_ref()).map_or(0, |data| data.size)
+        };
+        let described = infos.iter().fold(0_u64, |sum, id| sum.saturating_add(size(id)));
+        if described > MOST_DESCRIBED {
+            return Err(PackageError::TooMuchDescribed(described));
         }
         let mut components = Vec::new();
         for id in infos {

@@ -3,6 +3,7 @@
 use super::checksum::{Checksum, Hasher, Style};
 pub use super::entry_reader::EntryReader;
 use super::impostor::{BYTES_NEEDED, Impostor};
+use super::places;
 use super::section::Section;
 use super::toc::Toc;
 pub use super::toc::{Encoding, Entry, EntryKind, RawSignature, Stored};
@@ -165,7 +166,7 @@ impl<R: Read + Seek> Xar<R> {
         let heap = u64::from(header.size) + header.compressed;
         let mut archive = Self { source, table: header.size.into(), heap, digest: None, toc };
         archive.digest = archive.verified_digest(&compressed, header.checksum)?;
-        archive.check_places(file - heap)?;
+        places::check(&archive.toc, file - heap)?;
         archive.check_paths()?;
         Ok(archive)
     }
@@ -331,34 +332,6 @@ impl<R> Xar<R> {
     #[must_use]
     pub fn signatures(&self) -> &[RawSignature] {
         &self.toc.signatures
-    }
-
-    /// No two things may share bytes of the heap, unless they are the same bytes, and none may lie outside.
-    fn check_places(&self, heap: u64) -> Result<(), XarError> {
-        let mut places: Vec<(u64, u64, &str)> = Vec::new();
-        for entry in &self.toc.entries {
-            places.extend(entry.data.as_ref().map(|data| (data.offset, data.length, entry.path.as_str())));
-        }
-        places.extend(self.toc.digest.as_ref().map(|place| (place.offset, place.size, "its own checksum")));
-        places.extend(self.toc.signatures.iter().map(|place| (place.offset, place.size, "its signature")));
-        places.retain(|(_, length, _)| *length > 0);
-        places.sort_unstable();
-        let mut before: Option<(u64, u64, &str)> = None;
-        for (offset, length, name) in places {
-            let end = offset.checked_add(length).filter(|end| *end <= heap).ok_or_else(|| {
-                XarError::Inconsistent(format!(
-                    "{name} lies beyond the end of the file ({length} bytes at {offset})"
-                ))
-            })?;
-            if let Some((start, until, other)) = before
-                && offset < until
-                && (start, until) != (offset, end)
-            {
-                return Err(XarError::Inconsistent(format!("{name} and {other} overlap")));
-            }
-            before = Some((offset, end, name));
-        }
-        Ok(())
     }
 
     /// Two entries at one path: readers would disagree about which one counts.

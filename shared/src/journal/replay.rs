@@ -46,7 +46,9 @@ pub fn replay(bytes: &[u8]) -> Result<Replay, Unreadable> {
     let mut lines = whole.split(|byte| *byte == b'\n');
     let opening = opening(lines.next().unwrap_or_default())?;
     let length = u64::try_from(end + 1).unwrap_or(u64::MAX);
-    let mut replay = Replay { state: opening.state, basis: opening.basis, damaged: 0, length };
+    // A state no fact has made is none.
+    let state = if opening.state.seq == 0 { RunState::default() } else { opening.state };
+    let mut replay = Replay { state, basis: opening.basis, damaged: 0, length };
     for line in lines {
         match read::<Event>(line) {
             Some(event) if event.seq > replay.state.seq => replay.state.apply(&event),

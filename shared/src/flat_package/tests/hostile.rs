@@ -152,6 +152,40 @@ fn p41_a_payload_may_hold_twice_what_is_declared_and_some() {
     assert!(may_hold(&lie, None, 7 * GIB), "what is declared without end ends with the disk");
 }
 
+#[test]
+fn p38_entries_that_share_a_few_bytes_stand_for_no_more_than_a_package_has() {
+    let plain = vec![b' '; 8 << 20];
+    let stored = bzip2(&plain);
+    assert!(stored.len() < 1000, "a bomb");
+    let shared = |count: usize, name: &str| {
+        let mut fixture = Fixture::new().file("first", &stored, &plain, "x-bzip2");
+        let at = fixture.heap.len() - stored.len();
+        let data = data(at, &stored, &plain, "x-bzip2");
+        for number in 0..count {
+            let folder = format!("<type>directory</type><name>{number}.pkg</name>");
+            fixture = fixture.xml(&format!("<file>{folder}<file><name>{name}</name>{data}</file></file>"));
+        }
+        FlatPackage::open(Cursor::new(fixture.plain("PackageInfo", b"<a/>").finish()))
+    };
+    assert!(shared(6, "Readme").is_ok());
+    let error = super::archive::chain(&shared(20, "Readme").unwrap_err());
+    assert!(error.contains("its entries stand for"), "{error}");
+}
+
+#[test]
+fn all_descriptions_of_a_package_together_are_limited() {
+    // Nine of 8 MiB, for which the ballast alone would make room.
+    let mut fixture = Fixture::new().plain("ballast", &vec![7; 3 << 20]);
+    let plain = [b"<a>".as_slice(), &vec![b' '; 8 << 20], b"</a>"].concat();
+    for number in 0..9 {
+        fixture = fixture.folder(&format!("{number}.pkg"), |folder| {
+            folder.file("PackageInfo", &zlib(&plain), &plain, "x-gzip")
+        });
+    }
+    let error = FlatPackage::open(Cursor::new(fixture.finish())).unwrap_err().to_string();
+    assert!(error.contains("bytes of PackageInfo in one package"), "{error}");
+}
+
 proptest! {
     #[test]
     fn altered_bytes_never_panic(
