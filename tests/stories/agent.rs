@@ -94,5 +94,7 @@ fn r94_a_user_script_that_fails_shows_its_last_lines_however_much_it_wrote() {
     expected.push("the licence server is away".to_owned());
     assert_eq!(lines, Some(&expected));
     let logged = outcome.diagnostics.lines().filter(|line| line.contains("userland[0]")).count();
-    assert!(logged > 20_000 || outcome.diagnostics.contains("came too fast"), "{logged} lines");
+    // A link that is slow drops lines at the agent's end, a log that is slow at the daemon's; both say so.
+    let is_said = ["[output cut", "came too fast"].into_iter().any(|text| outcome.diagnostics.contains(text));
+    assert!(logged > 20_000 || is_said, "{logged} lines");
 }

@@ -102,7 +102,7 @@ fn keep_failed_files_keeps_those_and_no_others() {
 #[test]
 fn r67_the_file_of_a_script_that_still_runs_is_kept_until_it_has_ended() {
     let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done";
-    let background = json!({"donotwait": true, "timeout": 20});
+    let background = json!({"donotwait": true, "timeout": 120});
     let outcome = World::new().script("setupassistant", "Slow", wait, background).run(&[]);
     outcome.exits(0);
     std::fs::write(outcome.on_disk("/Library/go"), "").unwrap();
@@ -119,7 +119,7 @@ fn r69_tracked_background_failures_follow_their_policy_and_what_hangs_is_ended()
             .script("setupassistant", "Hangs", "sleep 600", background("failable"))
             .script("userland", "User", "exit 6", json!({"type": "userscript", "donotwait": true}))
             .setting("TrackBackgroundProcesses", true)
-            .setting("BackgroundTimeout", 1)
+            .setting("BackgroundTimeout", 5)
             .run(&[]);
         outcome.exits(code);
         assert_eq!(outcome.end("Late"), &ItemEnd::ExecutionFailed(Ended::Exited(5)), "R94: reported");

@@ -126,8 +126,8 @@ fn p41_a_preinstall_that_fails_leaves_neither_files_nor_a_receipt() {
 #[test]
 fn r57_a_download_or_a_user_script_that_fails_lets_the_siblings_that_have_begun_run_to_their_end() {
     let member = || json!({"parallel_group": "a", "fail_policy": "failable"});
-    let sibling = "touch /Library/begun; sleep 0.3; touch /Library/sibling";
-    let world = || World::new().script("userland", "Sibling", sibling, member());
+    let sibling = format!("touch /Library/begun; {}; touch /Library/sibling", support::AFTER_A_FAILURE);
+    let world = || World::new().script("userland", "Sibling", &sibling, member());
     let next = |world: World| world.script("userland", "Next", "touch /Library/next", json!({}));
 
     let user =

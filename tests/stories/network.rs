@@ -15,7 +15,7 @@ use support::{
 
 #[test]
 fn r47_without_a_network_a_run_waits_instead_of_spending_its_attempts() {
-    let fleet = Fleet::new(json!({"network": {"outages": [[0, 2]]}}));
+    let fleet = Fleet::new(json!({"network": {"outages": [[0, 6]]}}));
     let script = fleet.script("/work.sh", "touch /Library/work");
     let item = json!({
         "name": "Work", "type": "rootscript", "url": url("/work.sh"), "hash": script, "retries": 0,

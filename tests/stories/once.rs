@@ -5,7 +5,7 @@ use std::{
     fs,
     process::{Command, Stdio},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 use support::{World, program};
 
@@ -15,10 +15,13 @@ fn r45_a_second_daemon_exits_75_and_disturbs_nothing() {
     let world = World::new().script("setupassistant", "Waits", wait, json!({"timeout": 60}));
     let first = world.start(&[]);
     let root = world.root();
+    let side = format!("{}.sim", root.display());
+    let deadline = Instant::now() + Duration::from_secs(60);
     while !root.join("Library/begun").exists() {
+        let log = || fs::read_to_string(format!("{side}/iasd.log")).unwrap_or_default();
+        assert!(Instant::now() < deadline, "the first daemon did not begin\n{}", log());
         thread::sleep(Duration::from_millis(20));
     }
-    let side = format!("{}.sim", root.display());
     let another = |arguments: &[&str]| {
         let mut iasd = Command::new(program("iasd"));
         iasd.arg("--root").arg(&root).args(["--scenario", &format!("{side}/scenario.json")]);

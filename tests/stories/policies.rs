@@ -129,7 +129,7 @@ fn r57_the_failure_of_a_member_lets_running_siblings_end_and_no_other_begin() {
         .script(
             "setupassistant",
             "Sibling",
-            "touch /Library/begun; while [ -e /Library/begun ]; do sleep 0.1 || exit 9; done; sleep 0.3; touch /Library/ended",
+            &format!("touch /Library/begun; {}; touch /Library/ended", support::AFTER_A_FAILURE),
             member("failable"),
         )
         .package("setupassistant", "One", "com.example.one", fails, member("failure_is_not_an_option"))

@@ -27,13 +27,16 @@ enum InFlight {
 fn instants(whole: &Outcome) -> Vec<(String, InFlight)> {
     let (mut instants, mut known) = (Vec::new(), BTreeSet::new());
     for event in &whole.events {
-        // Before there is a run there is nothing to go on with; news of the world is no step of it.
+        // Before there is a run there is nothing to go on with; news of the world is no step of it, and whether a run
+        // has to wait for the user and the agent depends on who is faster.
         let is_step = !matches!(
             event.kind,
             EventKind::RunStarted { .. }
                 | EventKind::Notice { .. }
                 | EventKind::AgentLost { .. }
                 | EventKind::BackgroundEnded { .. }
+                | EventKind::WaitingForUser
+                | EventKind::WaitingForAgent
         );
         if !is_step {
             continue;

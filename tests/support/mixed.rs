@@ -8,11 +8,14 @@ use std::{
     collections::BTreeMap,
     fs,
     io::Read as _,
+    path::Path,
     process::Child,
     thread,
     time::{Duration, Instant},
 };
 
+/// The journal of a run, in its Mac.
+const JOURNAL: &str = "Library/Application Support/ias/last-run.ndjson";
 /// What root's items write to when they take effect.
 const EFFECTS: &str = "/private/var/log/effects";
 /// What the user's items write to.
@@ -91,7 +94,7 @@ pub fn random_kills(runs: usize, mut seed: u64) -> Tally {
         let deaths = draw(&mut seed) % 3 + 1;
         for _ in 0..deaths {
             let wait = Duration::from_millis(draw(&mut seed) % span);
-            tally.kills += usize::from(kill_daemon(&mut child, wait));
+            tally.kills += usize::from(kill_daemon(&mut child, &world.root(), wait));
         }
         let output = child.wait_with_output().expect("iasctl ends");
         judge(run, &Outcome::of(&output, &world.root(), None), &world, &mut tally);
@@ -100,10 +103,13 @@ pub fn random_kills(runs: usize, mut seed: u64) -> Tally {
     tally
 }
 
+fn kinds(journal: &str) -> impl Iterator<Item = EventKind> {
+    journal.lines().filter_map(|line| serde_json::from_str(line).ok())
+}
+
 fn judge(run: usize, outcome: &Outcome, world: &World, tally: &mut Tally) {
-    let journal = world.root().join("Library/Application Support/ias/last-run.ndjson");
-    let journal = fs::read_to_string(journal).unwrap_or_default();
-    let kinds: Vec<EventKind> = journal.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let journal = fs::read_to_string(world.root().join(JOURNAL)).unwrap_or_default();
+    let kinds: Vec<EventKind> = kinds(&journal).collect();
     let broken = outcome.code != 0
         || outcome.read("/Library/Acme/note.txt").as_deref() != Some("call 42")
         || outcome.exists("/Library/installapplications");
@@ -134,8 +140,9 @@ fn judge(run: usize, outcome: &Outcome, world: &World, tally: &mut Tally) {
     }
 }
 
-/// Kills the `iasd` of `iasctl` after `wait`; `false` when the run was over.
-fn kill_daemon(iasctl: &mut Child, wait: Duration) -> bool {
+/// Kills the `iasd` of `iasctl` after `wait`; `false` when the run was over: what starts after that is another run,
+/// a repair.
+fn kill_daemon(iasctl: &mut Child, root: &Path, wait: Duration) -> bool {
     let deadline = Instant::now() + Duration::from_secs(5);
     loop {
         if iasctl.try_wait().is_ok_and(|status| status.is_some()) || Instant::now() > deadline {
@@ -144,10 +151,34 @@ fn kill_daemon(iasctl: &mut Child, wait: Duration) -> bool {
         if let Some(daemon) = child_of(iasctl.id()) {
             // The instant itself is what is drawn.
             thread::sleep(wait);
-            return child_of(iasctl.id()) == Some(daemon) && kill_process(daemon, Signal::KILL).is_ok();
+            return child_of(iasctl.id()) == Some(daemon) && kill_unless_over(daemon, root);
         }
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+/// Stops `daemon`, so that its journal cannot grow between the look and the kill.
+fn kill_unless_over(daemon: Pid, root: &Path) -> bool {
+    if kill_process(daemon, Signal::STOP).is_err() {
+        return false;
+    }
+    while !stands_still(daemon) {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let journal = fs::read_to_string(root.join(JOURNAL)).unwrap_or_default();
+    let is_over = kinds(&journal).any(|kind| kind == EventKind::CleanupFinished);
+    let signal = if is_over { Signal::CONT } else { Signal::KILL };
+    kill_process(daemon, signal).is_ok() && !is_over
+}
+
+/// Whether each thread of a process that was stopped has noticed, or the process is gone.
+fn stands_still(process: Pid) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{}/task", process.as_raw_nonzero()));
+    tasks.into_iter().flatten().flatten().all(|task| {
+        // The name before the state may contain anything but the last bracket.
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        stat.rsplit(") ").next().is_none_or(|rest| !rest.starts_with(['R', 'S', 'D']))
+    })
 }
 
 fn child_of(parent: u32) -> Option<Pid> {

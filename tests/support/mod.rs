@@ -19,4 +19,4 @@ mod world;
 pub use fleet::Fleet;
 pub use outcome::Outcome;
 pub use programs::program;
-pub use world::{INSTALL_PATH, World, rehearse, simulate};
+pub use world::{AFTER_A_FAILURE, INSTALL_PATH, World, rehearse, simulate};

@@ -21,6 +21,9 @@ use tempfile::TempDir;
 const HOST: &str = "https://bootstrap.example.com";
 /// Where IAS installs to by default.
 pub const INSTALL_PATH: &str = "/Library/installapplications";
+/// What a script does to be under way still when the failure of another item is judged: the journal says that it failed.
+pub const AFTER_A_FAILURE: &str = "until grep -q item_finished '/Library/Application Support/ias/last-run.ndjson'; \
+    do sleep 0.1 || exit 9; done; sleep 1";
 
 /// How the control file is signed.
 #[derive(Debug)]
