@@ -76,6 +76,14 @@ impl ItemKind {
         }
     }
 
+    /// Whether items of both kinds can use one file from one download (R34): only scripts of root and of the user can, the
+    /// others want it elsewhere, or with another mode.
+    #[must_use]
+    pub fn shares_a_file_with(self, other: Self) -> bool {
+        let is_script = |kind| matches!(kind, Self::RootScript | Self::UserScript);
+        self == other || is_script(self) && is_script(other)
+    }
+
     /// Whether the agent carries it out.
     #[must_use]
     pub fn needs_agent(self) -> bool {

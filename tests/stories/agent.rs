@@ -32,6 +32,28 @@ fn r136_one_program_under_two_names_is_both_daemon_and_agent() {
 }
 
 #[test]
+fn r34_one_script_from_one_address_runs_as_root_and_as_the_user() {
+    let script = "echo \"$(id -u)\" >> /Users/Shared/ran-as";
+    let mut same = json!({"type": "userscript", "url": "https://bootstrap.example.com/userland-0.sh"});
+    same["file"] = json!("/Library/installapplications/userland-0.sh");
+    let outcome = World::new()
+        .script(
+            "setupassistant",
+            "Open",
+            "mkdir -p /Users/Shared; chmod 777 /Users/Shared; umask 0; touch /Users/Shared/ran-as",
+            json!({}),
+        )
+        .script("userland", "Root", script, json!({}))
+        .script("userland", "User", script, same)
+        .run(&[]);
+    outcome.exits(0);
+    for name in ["Root", "User"] {
+        assert_eq!(outcome.end(name), &ItemEnd::Done, "{name}");
+    }
+    assert_eq!(outcome.read("/Users/Shared/ran-as").as_deref(), Some("0\n501\n"));
+}
+
+#[test]
 fn r63_without_an_agent_the_run_pauses_with_75_and_keeps_what_it_has() {
     let outcome = World::new()
         .script("setupassistant", "Root", "touch /Library/root", json!({}))

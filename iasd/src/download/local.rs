@@ -84,7 +84,7 @@ impl Downloader {
     /// When its folder is unsafe (R115): found here, before anything is downloaded. The folder of a root file is
     /// judged when the file is placed, because an earlier item may mend it.
     pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
-        let target = self.place_for(item, &key(&source.url, &item.file)).path;
+        let target = self.place_for(item, &key(item, source)).path;
         let compared = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
         let useful = compared || self.earlier(item).is_some();
         let final_place = (item.kind == ItemKind::RootFile).then(|| item.file.clone());

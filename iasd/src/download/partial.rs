@@ -1,6 +1,6 @@
 //! A download that is not whole yet: its bytes, and beside them a note of what they are the beginning of (R114, R125).
 //!
-//! Both lie in the private work folder under a name made of URL and target. The note is written before the first byte;
+//! Both lie in the private work folder under a name of their own. The note is written before the first byte;
 //! without a readable one the bytes count for nothing. Neither needs a flush: a resumed file is digested as a whole.
 
 use super::{
@@ -15,6 +15,7 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use shared::{
     digest::{Digest, Digester},
+    item::{Item, Source},
     layout::MacPath,
 };
 use std::{
@@ -55,9 +56,11 @@ impl Note {
     }
 }
 
-/// The name under which the parts of one content lie in the work folder.
-pub(crate) fn key(url: &Url, target: &MacPath) -> String {
-    let mut text = Digest::of(format!("{url}\0{target}").as_bytes()).to_string();
+/// The name under which the parts of one content lie in the work folder: no two downloads of a run have the same (R34).
+pub(crate) fn key(item: &Item, source: &Source) -> String {
+    let hash = item.hash.map(|hash| hash.to_string()).unwrap_or_default();
+    let what = format!("{}\0{}\0{}\0{hash}", source.url, item.file, item.kind);
+    let mut text = Digest::of(what.as_bytes()).to_string();
     text.truncate(32);
     text
 }

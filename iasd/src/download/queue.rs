@@ -13,7 +13,7 @@ use super::{
 use crate::engine::recorder::{Recorder, Stopped};
 use shared::{
     event::EventKind,
-    item::{Item, ItemId, Source},
+    item::{Item, ItemId, ItemKind, Source},
 };
 use std::{
     collections::HashMap,
@@ -44,8 +44,20 @@ struct Ticket {
 }
 
 impl Ticket {
+    /// Whether its content and its file will do for another item from the same address.
+    fn serves(&self, other: &Item) -> bool {
+        let known = (self.item.hash, other.hash);
+        let contradicts = matches!(known, (Some(own), Some(other)) if own != other);
+        self.item.kind.shares_a_file_with(other.kind) && !contradicts
+    }
+
     fn share(&mut self, other: Item) {
         self.sharers.push(other.id);
+        self.item.hash = self.item.hash.or(other.hash);
+        if self.item.kind != other.kind {
+            // What the user can execute root can, too.
+            self.item.kind = ItemKind::UserScript;
+        }
         let known = std::mem::take(&mut self.item.mirrors);
         let new =
             |mirror: &Source| mirror.url != self.source.url && known.iter().all(|k| k.url != mirror.url);
@@ -114,15 +126,19 @@ impl Drop for DownloadQueue {
 }
 
 fn tickets(items: Vec<Item>) -> (Vec<Ticket>, HashMap<ItemId, usize>) {
-    let (mut tickets, mut places, mut known) = (Vec::<Ticket>::new(), HashMap::new(), HashMap::new());
+    let (mut tickets, mut places) = (Vec::<Ticket>::new(), HashMap::new());
+    let mut known = HashMap::<_, Vec<usize>>::new();
     for item in items {
         let Some(source) = item.source.clone() else { continue };
-        let same = (item.file.clone(), source.url.clone(), item.hash, item.kind);
-        let place = *known.entry(same).or_insert(tickets.len());
+        // The Mac's file system does not tell letter case apart.
+        let same = known.entry((item.file.as_str().to_lowercase(), source.url.clone())).or_default();
+        let serves = |place: &usize| tickets.get(*place).is_some_and(|ticket| ticket.serves(&item));
+        let place = same.iter().copied().find(serves).unwrap_or(tickets.len());
         places.insert(item.id, place);
         match tickets.get_mut(place) {
             Some(ticket) => ticket.share(item),
             None => {
+                same.push(place);
                 let outcome = watch::Sender::new(None);
                 tickets.push(Ticket { item, source, sharers: Vec::new(), outcome });
             }

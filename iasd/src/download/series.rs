@@ -67,7 +67,7 @@ impl Downloader {
     /// The attempts for an item, none made yet.
     pub(super) fn series<'a>(&'a self, item: &'a Item, source: &Source) -> Series<'a> {
         let policy = &self.policy;
-        let key = key(&source.url, &item.file);
+        let key = key(item, source);
         let requests: Vec<Request> =
             std::iter::once(source).chain(&item.mirrors).map(|source| self.request(source)).collect();
         let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay)

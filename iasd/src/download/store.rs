@@ -15,7 +15,7 @@ use shared::{
 use std::{
     fs::File,
     io::{Read as _, Write as _},
-    os::unix::fs::FileExt as _,
+    os::unix::fs::{FileExt as _, MetadataExt as _},
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -187,15 +187,20 @@ impl Store {
         };
         let folder = self.folder(&parent)?;
         self.finish(&file, place)?;
-        match rustix::fs::renameat(work, name, &folder, target.file_name()) {
-            Ok(()) => {}
+        let placed = match rustix::fs::renameat(work, name, &folder, target.file_name()) {
+            Ok(()) => file,
             Err(Errno::XDEV) => self.copy((work, name), content, (&folder, place))?,
             Err(errno) => return Err(StoreError::io("place", target, errno)),
-        }
+        };
+        let given = identity(&placed, target)?;
         // Whoever executes it must not find it open for writing.
-        drop(file);
+        drop(placed);
         match open_usable(Arc::new(folder), target, self.owner) {
-            Existing::Usable(opened) => Ok(opened),
+            Existing::Usable(opened) if identity(&opened.file, target)? == given => Ok(opened),
+            Existing::Usable(_) => Err(StoreError::Unsafe {
+                path: target.clone(),
+                why: "another file than the one that was checked was put in this place",
+            }),
             Existing::Unusable(error) => Err(error),
             Existing::Absent => Err(StoreError::io("place", target, "it vanished")),
         }
@@ -216,7 +221,7 @@ impl Store {
         (work, name): (&Folder, &str),
         content: Content,
         (folder, place): (&Folder, &Place),
-    ) -> Result<(), StoreError> {
+    ) -> Result<File, StoreError> {
         let target = &place.path;
         let free = folder.free_bytes()?;
         if free < content.bytes {
@@ -244,7 +249,7 @@ impl Store {
         });
         let leftover = if result.is_ok() { (work, name) } else { (folder, temporary.as_str()) };
         let _ = rustix::fs::unlinkat(leftover.0, leftover.1, AtFlags::empty());
-        result
+        result.map(|()| copy)
     }
 
     /// Copies an open file to `place`, by way of the work folder, where the copy is called `name` meanwhile.
@@ -307,6 +312,12 @@ impl Store {
         let content = Content { digest: Digest::of(content), bytes: content.len() as u64 };
         self.place((&work, &name, file), content, place)
     }
+}
+
+/// Which file an open one is, whatever its name.
+fn identity(file: &File, path: &MacPath) -> Result<(u64, u64), StoreError> {
+    let found = file.metadata().map_err(|error| StoreError::io("look at", path, error))?;
+    Ok((found.dev(), found.ino()))
 }
 
 fn open_usable(folder: Arc<Folder>, path: &MacPath, owner: u32) -> Existing {

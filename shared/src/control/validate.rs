@@ -137,10 +137,14 @@ fn difference(first: &Item, second: &Item) -> Option<&'static str> {
     if first.skip_if.iter().any(skipped_by_the_second) {
         return None;
     }
-    if let (Some(a), Some(b)) = (&first.source, &second.source)
-        && a.url != b.url
-    {
-        return Some("url");
+    if let (Some(a), Some(b)) = (&first.source, &second.source) {
+        if a.url != b.url {
+            return Some("url");
+        }
+        // Two downloads into one file would each replace what the other has checked.
+        if !first.kind.shares_a_file_with(second.kind) {
+            return Some("type");
+        }
     }
     match (first.hash, second.hash) {
         (Some(a), Some(b)) if a != b => Some("hash"),

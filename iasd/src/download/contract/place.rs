@@ -1,7 +1,10 @@
 //! Where content is put and what is used of what lies there (R31–R35, R87, R89, R113–R116, R118).
 
 use super::*;
-use crate::download::error::Cause;
+use crate::download::{
+    error::Cause,
+    store::{Content, Place, create_anew},
+};
 use shared::event::AcceptedBecause;
 use std::os::unix::fs::symlink;
 use support::server::Reply;
@@ -18,6 +21,18 @@ async fn r113_modes_follow_the_type_of_the_item() {
         assert_eq!(site.mode(artifact.path().as_str()), mode, "{kind}");
     }
     assert_eq!(site.mode("/Library/Seed"), 0o755);
+}
+
+#[tokio::test]
+async fn r114_a_file_that_took_the_place_of_the_checked_one_is_not_taken_for_it() {
+    let site = Site::new();
+    let store = site.downloader().store.clone();
+    let (work, path) = (store.work().unwrap(), store.in_work("x"));
+    let checked = create_anew(&work, "x.part", &path).unwrap();
+    let _another = create_anew(&work, "x.part", &path).unwrap();
+    let content = Content { digest: Digest::of(b""), bytes: 0 };
+    let error = store.place((&work, "x.part", checked), content, &Place::aside(path)).unwrap_err();
+    assert!(error.to_string().contains("another file than the one that was checked"), "{error}");
 }
 
 #[tokio::test]

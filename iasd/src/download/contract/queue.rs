@@ -4,10 +4,15 @@ use super::*;
 use crate::download::{
     error::Cause,
     fetch::{Fetch, FetchError, Head, Request, Response},
+    partial::key,
 };
 use bytes::Bytes;
 use futures::{FutureExt as _, StreamExt as _, future::BoxFuture, stream};
-use std::{collections::BTreeSet, sync::mpsc};
+use shared::event::AcceptedBecause;
+use std::{
+    collections::{BTreeSet, HashSet},
+    sync::mpsc,
+};
 use support::server::Reply;
 
 fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
@@ -64,6 +69,47 @@ async fn r55_what_execution_waits_for_comes_next() {
     take_all(&queue, 6).await;
     let place = site.server.seen().iter().position(|seen| seen.target == "/5");
     assert!(place <= Some(1), "{place:?}");
+}
+
+#[tokio::test]
+async fn r34_a_script_of_root_and_of_the_user_from_one_address_is_one_download_that_serves_both() {
+    for hashes in [[true, true], [false, true], [true, false]] {
+        let mut site = Site::new();
+        site.settings.hash_check = HashCheckPolicy::Warning;
+        let body = pattern(40_000);
+        site.server.serve("/x", [Reply::ok(body.clone()).throttle(10_000, Duration::from_millis(5))]);
+        let whole = site.item(0, "/x", &body);
+        let hash = |known: bool| whole.hash.filter(|_| known);
+        let root = Item { hash: hash(hashes[0]), ..whole.clone() };
+        let kind = ItemKind::UserScript;
+        let user = Item { id: id(1), kind, hash: hash(hashes[1]), ..whole.clone() };
+        let queue = start(&site, vec![root, user], (4, 4));
+        for index in 0..2 {
+            let artifact = queue.take(id(index)).await.unwrap();
+            artifact.confirm().unwrap();
+            assert_eq!((artifact.digest(), site.mode(artifact.path().as_str())), (Digest::of(&body), 0o755));
+            assert_eq!(
+                artifact.because(),
+                AcceptedBecause::HashEqual,
+                "one of them says what it is: {hashes:?}"
+            );
+        }
+        assert_eq!(site.server.seen().len(), 1);
+    }
+}
+
+#[test]
+fn r34_downloads_that_share_nothing_have_parts_of_their_own() {
+    let one = item(0, "https://files.example/x", Some(Digest::of(b"x")));
+    let others = [
+        Item { kind: ItemKind::Package, ..one.clone() },
+        Item { hash: None, ..one.clone() },
+        Item { file: MacPath::new("/Library/Seed/other").unwrap(), ..one.clone() },
+        item(0, "https://files.example/y", one.hash),
+    ];
+    let key = |item: &Item| key(item, item.source.as_ref().unwrap());
+    let keys: HashSet<String> = others.iter().chain([&one]).map(key).collect();
+    assert_eq!(keys.len(), 5);
 }
 
 #[tokio::test]

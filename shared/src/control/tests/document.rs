@@ -133,6 +133,14 @@ fn r34_one_file_has_one_content() {
         assert!(matches!(entries[..], [Entry::Item(_), Entry::Malformed(..)]));
         assert!(lines(&reading)[0].contains(words), "{:?}", lines(&reading));
     }
+    let of_type = |kind: &str, keys: &str| {
+        let first = format!(r#"{{"name": "A", "type": "rootscript", "file": "/Library/ias/a"{a}}}"#);
+        let second = format!(r#"{{"name": "B", "type": "{kind}", "file": "/Library/ias/a"{keys}}}"#);
+        read(&format!(r#"{{"userland": [{first}, {second}]}}"#))
+    };
+    assert_clean(&of_type("userscript", &a));
+    assert_clean(&of_type("rootfile", ""));
+    assert!(lines(&of_type("rootfile", &a))[0].contains("different type"));
     let (arm, intel) = (format!(r#"{a}, "skip_if": "intel""#), format!(r#"{b}, "skip_if": "arm64""#));
     assert_clean(&pair(&arm, &intel));
 }
