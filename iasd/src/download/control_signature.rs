@@ -88,9 +88,7 @@ fn read_newest(store: &Store) -> Result<Option<Newest>, StoreError> {
 fn write_newest(store: &Store, newest: &Newest) -> Result<(), StoreError> {
     let place = Place { path: newest_control_file(), mode: 0o644, flush: true };
     let content = serde_json::to_vec(newest).map_err(|error| StoreError::io("write", &place.path, error))?;
-    let written = store.write(&place, &content)?;
-    // The new name is durable once its folder is: a power cut must not bring an older record back.
-    rustix::fs::fsync(&*written.folder).map_err(|errno| StoreError::io("flush", &place.path, errno))
+    store.write(&place, &content).map(drop)
 }
 
 #[cfg(test)]

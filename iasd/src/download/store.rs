@@ -50,7 +50,7 @@ pub(crate) struct Place {
     pub(crate) path: MacPath,
     /// R113.
     pub(crate) mode: u32,
-    /// Whether it must be on the disk before it appears there (R114).
+    /// Whether it must be on the disk before it appears there, and its name once it does (R114).
     pub(crate) flush: bool,
 }
 
@@ -192,6 +192,9 @@ impl Store {
             Err(Errno::XDEV) => self.copy((work, name), content, (&folder, place))?,
             Err(errno) => return Err(StoreError::io("place", target, errno)),
         };
+        if place.flush {
+            folder.flush()?;
+        }
         let given = identity(&placed, target)?;
         // Whoever executes it must not find it open for writing.
         drop(placed);
@@ -210,7 +213,7 @@ impl Store {
     fn finish(&self, file: &File, place: &Place) -> Result<(), StoreError> {
         self.own(file, place.mode, &place.path)?;
         if place.flush {
-            rustix::fs::fsync(file).map_err(|errno| StoreError::io("flush", &place.path, errno))?;
+            file.sync_all().map_err(|error| StoreError::io("flush", &place.path, error))?;
         }
         Ok(())
     }

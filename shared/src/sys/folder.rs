@@ -6,7 +6,7 @@ use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
-use std::path::Path;
+use std::{fs::File, path::Path};
 
 /// Links that macOS itself puts into `/`; each leads to the folder of its name in `/private`.
 const SYSTEM_LINKS: [&str; 3] = ["var", "tmp", "etc"];
@@ -114,6 +114,16 @@ impl Folder {
     pub fn set_mode(&self, mode: u32) -> Result<(), StoreError> {
         rustix::fs::fchmod(&self.fd, Mode::from_bits_truncate(mode as _))
             .map_err(|errno| StoreError::io("set the mode of", &self.path, errno))
+    }
+
+    /// Waits until the names in it are on the disk: only then is what was renamed into it there after a power cut.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+        // The standard library knows how each system really empties its caches; a plain fsync does not on macOS.
+        let flushed = self.fd.try_clone().and_then(|fd| File::from(fd).sync_all());
+        flushed.map_err(|error| StoreError::io("flush", &self.path, error))
     }
 
     /// Bytes that an unprivileged process could still write.
