@@ -12,10 +12,10 @@ pub fn signed_control_file(bytes: &[u8]) {
     let _ = text.parse::<SecretKey>();
     let Ok(key) = SecretKey::from_seed([1; 8], [1; 32]) else { return };
     let (keys, now) = ([key.public()], OffsetDateTime::UNIX_EPOCH);
-    assert!(judge(b"{}", bytes, &keys, None, now).is_err(), "nobody signs by chance");
+    assert!(judge(b"{}", bytes, &keys, &Newest::default(), now).is_err(), "nobody signs by chance");
     let Ok(signature) = key.sign(b"{}", &text) else { return };
-    let newest = Newest { key: key.public().id().to_string(), serial: 7 };
-    if let Ok(endorsement) = judge(b"{}", signature.as_bytes(), &keys, Some(&newest), now) {
+    let newest = Newest::default().with(key.public().id(), 7);
+    if let Ok(endorsement) = judge(b"{}", signature.as_bytes(), &keys, &newest, now) {
         assert!(endorsement.terms.serial >= Some(7));
     }
 }

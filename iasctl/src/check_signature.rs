@@ -4,7 +4,7 @@ use crate::sign::beside;
 use shared::{
     control::{
         Finding, Severity,
-        signed::{Endorsement, judge},
+        signed::{Endorsement, Newest, judge},
     },
     minisign::{LONGEST, PublicKey},
 };
@@ -47,7 +47,7 @@ pub(crate) fn check(
             return (None, Some(finding(Severity::Error, &name, problem, Some(hint))));
         }
     };
-    match judge(content, &signature, keys, None, OffsetDateTime::now_utc()) {
+    match judge(content, &signature, keys, &Newest::default(), OffsetDateTime::now_utc()) {
         Ok(endorsement) if endorsement.terms.serial.is_none() => {
             let problem = "there is no serial: an older edition could be put in the place of a newer one";
             let hint = "sign with iasctl sign, or with minisign -t 'serial:N'";

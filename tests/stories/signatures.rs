@@ -32,7 +32,7 @@ fn a_signed_control_file_runs_and_its_serial_outlives_the_installation() {
     let outcome = world().signed(key(1), "serial:7 expires:2999-01-01").run(&[]);
     outcome.exits(0);
     assert!(outcome.exists("/Library/trace") && !outcome.exists("/Library/installapplications"));
-    assert_eq!(outcome.read(NEWEST).unwrap(), r#"{"key":"0101010101010101","serial":7}"#);
+    assert_eq!(outcome.read(NEWEST).unwrap(), r#"{"0101010101010101":7}"#);
     assert!(outcome.diagnostics.contains("signed with the key 0101010101010101: serial:7"));
 }
 

@@ -23,8 +23,8 @@ use url::Url;
 pub(super) const SUFFIX: &str = ".sig";
 /// Longest signature, in bytes.
 pub(super) const LONGEST_SIGNATURE: u64 = minisign::LONGEST as u64;
-/// Longest record, in bytes.
-const LONGEST_RECORD: u64 = 4096;
+/// Longest record, in bytes: a line for each key there ever was.
+const LONGEST_RECORD: u64 = 64 * 1024;
 
 impl Downloader {
     /// The signature file beside the control file at `url`: the same host, path with `.sig`, query.
@@ -49,7 +49,7 @@ impl Downloader {
     ) -> Result<(), Cause> {
         let newest = self.on_disk(read_newest).await?;
         let now = OffsetDateTime::now_utc();
-        let endorsement = judge(content, signature, &self.policy.control_keys, newest.as_ref(), now)?;
+        let endorsement = judge(content, signature, &self.policy.control_keys, &newest, now)?;
         let (level, text) = told(&endorsement);
         recorder.notice(level, Category::Main, None, text).await;
         if let Some(newest) = endorsement.remember.filter(|_| !self.policy.dry_run) {
@@ -78,11 +78,11 @@ fn told(endorsement: &Endorsement) -> (Level, String) {
 }
 
 /// What cannot be read is not taken for "none": that would let an older edition in.
-fn read_newest(store: &Store) -> Result<Option<Newest>, StoreError> {
+fn read_newest(store: &Store) -> Result<Newest, StoreError> {
     let path = newest_control_file();
-    let Some(content) = read_small(store, &path, LONGEST_RECORD)? else { return Ok(None) };
+    let Some(content) = read_small(store, &path, LONGEST_RECORD)? else { return Ok(Newest::default()) };
     let why = "it does not say which control file was the newest; remove it if you know why";
-    serde_json::from_slice(&content).map(Some).map_err(|_| StoreError::io("use", &path, why))
+    serde_json::from_slice(&content).map_err(|_| StoreError::io("use", &path, why))
 }
 
 fn write_newest(store: &Store, newest: &Newest) -> Result<(), StoreError> {

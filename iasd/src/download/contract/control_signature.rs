@@ -53,7 +53,7 @@ async fn a_signed_control_file_is_kept_with_its_signature_and_its_serial() {
     serve(&site, "{}", "serial:7 expires:2999-01-01");
     assert_eq!(control_file(&site).await.unwrap(), b"{}");
     assert_eq!((site.mode(CONTROL), site.mode(SIGNATURE), site.mode(NEWEST)), (0o600, 0o600, 0o644));
-    assert_eq!(fs::read_to_string(site.on_disk(NEWEST)).unwrap(), r#"{"key":"0101010101010101","serial":7}"#);
+    assert_eq!(fs::read_to_string(site.on_disk(NEWEST)).unwrap(), r#"{"0101010101010101":7}"#);
     assert_eq!(site.server.seen_at("/mac.json.sig?token=t").len(), 1, "the query is kept");
     let EventKind::Notice { level: Level::Info, text, .. } = &site.told()[0] else {
         panic!("{:?}", site.told())

@@ -12,18 +12,33 @@ pub use terms::{BadTerms, Terms, moment};
 
 use crate::minisign::{Forged, KeyId, Malformed, PublicKey, Signature};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use time::{OffsetDateTime, macros::datetime};
 
 /// No clock that is right shows an earlier time: there was no version of this program yet.
 pub const EARLIEST: OffsetDateTime = datetime!(2026-11-25 00:00 UTC);
 
-/// The newest edition this Mac has accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Newest {
-    /// The key it was signed with, as minisign shows it.
-    pub key: String,
-    /// Its serial.
-    pub serial: u64,
+/// The newest edition this Mac has accepted by each key: the key as minisign shows it, and the highest serial.
+///
+/// Each key has its own: where the key of the newest edition is withdrawn, those of the others still hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Newest(BTreeMap<String, u64>);
+
+impl Newest {
+    /// The same, with an edition of `key` accepted.
+    #[must_use]
+    pub fn with(mut self, key: KeyId, serial: u64) -> Self {
+        let highest = self.0.entry(key.to_string()).or_insert(serial);
+        *highest = serial.max(*highest);
+        self
+    }
+
+    /// The highest serial of all editions by `keys`.
+    #[must_use]
+    pub fn highest(&self, keys: &[PublicKey]) -> Option<u64> {
+        keys.iter().filter_map(|key| self.0.get(&key.id().to_string())).copied().max()
+    }
 }
 
 /// A control file that may be used.
@@ -33,7 +48,7 @@ pub struct Endorsement {
     pub key: KeyId,
     /// What they said about it.
     pub terms: Terms,
-    /// What has to be remembered before it is used, when that is not what is remembered already.
+    /// What has to be remembered from now on, before it is used; `None` when that is remembered already.
     pub remember: Option<Newest>,
 }
 
@@ -96,8 +111,8 @@ impl Refusal {
 
 /// Judges `content` by the signature file beside it.
 ///
-/// `newest` is what an earlier run remembered. It counts as long as the key of that edition is among `keys`: once an
-/// administrator has withdrawn the key, whoever stole it cannot block later editions with a serial nobody can exceed.
+/// `newest` is what earlier runs remembered. An edition counts as long as its key is among `keys`: once an administrator
+/// has withdrawn the key, whoever stole it cannot block later editions with a serial nobody can exceed.
 ///
 /// # Errors
 /// When it must not be used, with the first reason found.
@@ -105,13 +120,12 @@ pub fn judge(
     content: &[u8],
     signature: &[u8],
     keys: &[PublicKey],
-    newest: Option<&Newest>,
+    newest: &Newest,
     now: OffsetDateTime,
 ) -> Result<Endorsement, Refusal> {
     let signature = Signature::parse(signature)?;
     let terms = Terms::read(verified(&signature, keys, content)?)?;
-    let newest = newest.filter(|newest| keys.iter().any(|key| key.id().to_string() == newest.key));
-    match (terms.serial, newest.map(|newest| newest.serial)) {
+    match (terms.serial, newest.highest(keys)) {
         (Some(found), Some(newest)) if found < newest => return Err(Refusal::Older { found, newest }),
         (None, Some(newest)) => return Err(Refusal::NoSerial(newest)),
         _ => {}
@@ -122,8 +136,8 @@ pub fn judge(
         _ => {}
     }
     let key = signature.key();
-    let remember = terms.serial.map(|serial| Newest { key: key.to_string(), serial });
-    Ok(Endorsement { key, terms, remember: remember.filter(|edition| Some(edition) != newest) })
+    let remember = terms.serial.map(|serial| newest.clone().with(key, serial));
+    Ok(Endorsement { key, terms, remember: remember.filter(|editions| editions != newest) })
 }
 
 /// The trusted comment, proven by one of `keys`.
