@@ -187,7 +187,7 @@ impl Series<'_> {
     fn most_hopeful(&mut self, last: Cause, round: u32) -> Cause {
         let passes = self.passing.take().filter(|(passed, _)| *passed == round).map(|(_, cause)| cause);
         match (passes, &last) {
-            (Some(passes), Cause::Fetch(_) | Cause::Status { .. } | Cause::Mismatch { .. }) => passes,
+            (Some(passes), last) if last.failure() != AttemptFailure::Permanent => passes,
             _ => last,
         }
     }

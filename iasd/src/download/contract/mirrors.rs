@@ -78,6 +78,17 @@ async fn r27_an_attempt_is_a_round_through_all_servers() {
 }
 
 #[tokio::test]
+async fn a_server_that_is_down_counts_before_a_mirror_that_will_never_have_it() {
+    let two = Mirrored::new(vec![Reply::status(503)], Vec::new());
+    let mut item = two.item(b"x");
+    for hopeless in ["file:///Library/Seed/missing", "ftp://files.example/x"] {
+        item.mirrors[0].url = url::Url::parse(hopeless).unwrap();
+        let error = two.site.obtain(&item).await.unwrap_err();
+        assert!(error.is_transient() && error.to_string().contains("503"), "{hopeless}: {error}");
+    }
+}
+
+#[tokio::test]
 async fn no_other_server_is_asked_when_the_disk_is_what_fails() {
     let two = Mirrored::new(vec![Reply::ok("x").announcing(1 << 60)], vec![Reply::ok("x")]);
     let error = two.obtain(b"x").await.unwrap_err();
