@@ -15,7 +15,7 @@ use super::{
 use crate::{chance::chance, engine::recorder::Recorder};
 use shared::{
     event::{AcceptedBecause, Category, EventKind, Level},
-    item::{HashCheckPolicy, Item, ItemKind, Source},
+    item::{HashCheckPolicy, Item, ItemKind, RetryKeys, Source},
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
@@ -60,6 +60,10 @@ pub(crate) struct Series<'a> {
     partial: Option<Partial>,
     /// The last failure that passes by itself, and the round in which it came.
     passing: Option<(u32, Cause)>,
+    /// Whether other content than `hash` says is taken where no address has better (R86).
+    takes_anything: bool,
+    /// The first address that gave such content.
+    mismatched: Option<Request>,
     fresh: bool,
 }
 
@@ -88,6 +92,8 @@ impl Downloader {
             },
             schedule,
             budget: attempts.saturating_mul(u32::try_from(requests.len()).unwrap_or(u32::MAX)),
+            takes_anything: attempts == 1 && policy.hash_check == HashCheckPolicy::Warning,
+            mismatched: None,
             requests,
             left: item.retry.within_seconds.map(|seconds| Duration::from_secs(seconds.into())),
             previous: None,
@@ -154,7 +160,7 @@ impl Series<'_> {
         ) {
             self.passing = Some((round, cause.clone()));
         }
-        let wait = self.schedule.next_wait(failure, chance());
+        let wait = self.schedule.next_wait(failure, chance()).or_else(|| self.last_resort());
         let (cause, wait) = if cut_off { (cause, wait) } else { self.in_time(cause, wait) };
         let fact = EventKind::DownloadAttemptFailed {
             id: self.item.id,
@@ -181,6 +187,17 @@ impl Series<'_> {
             // The failure of the series is what counts.
             let _ = self.downloader.on_disk(move |store| forget(store, &key)).await;
         }
+    }
+
+    /// Of one address the first content would have been taken, whatever it is (R86). So it is where there are more and none
+    /// has what `hash` says: an address more must not make a download fail.
+    fn last_resort(&mut self) -> Option<Duration> {
+        let request = self.mismatched.take()?;
+        self.requests = vec![request];
+        self.budget = 1;
+        let once = RetryKeys { retries: Some(0), ..self.item.retry };
+        self.schedule = RetrySchedule::new(once, 0, Duration::ZERO);
+        Some(Duration::ZERO)
     }
 
     /// Why the last round failed: a server that is down counts before one that does not have the content.
@@ -317,6 +334,9 @@ impl Series<'_> {
                 Cause::Mismatch { expected, found: content.digest, bytes: content.bytes, hint, resumed }
             }
         };
+        if self.takes_anything && self.mismatched.is_none() {
+            self.mismatched = Some(self.job.request.clone());
+        }
         // Put together from two answers it proves nothing about what the server has now.
         self.previous = (!resumed).then_some(content).or(self.previous);
         self.downloader.on_disk(move |_| partial.discard()).await?;

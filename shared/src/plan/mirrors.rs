@@ -153,8 +153,10 @@ mod tests {
             (Transient, HashMismatch, Transient),
             (ClientError, HashMismatch, HashMismatch),
             (WrongAddress, ClientError, ClientError),
-            (seconds(9), seconds(5), seconds(5)),
-            (seconds(9), Transient, Transient),
+            (seconds(9), seconds(5), seconds(9)),
+            (seconds(5), seconds(9), seconds(9)),
+            (seconds(9), Transient, seconds(9)),
+            (Transient, seconds(9), seconds(9)),
             (ClientError, seconds(9), seconds(9)),
         ] {
             assert_eq!(story(2, &[first, second])[1].1, Some(round), "{first:?} {second:?}");

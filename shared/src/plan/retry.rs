@@ -64,14 +64,15 @@ impl AttemptFailure {
     pub(super) fn more_hopeful(self, other: Self) -> Self {
         let hope = |failure| match failure {
             Self::Portal => 5,
-            Self::Transient => 4,
-            Self::RetryAfter(_) => 3,
+            // The next round asks all addresses again: none before the time it named (R29).
+            Self::RetryAfter(_) => 4,
+            Self::Transient => 3,
             Self::HashMismatch | Self::ResumedHashMismatch => 2,
             Self::ClientError => 1,
             Self::WrongAddress | Self::Offline | Self::Permanent => 0,
         };
         match (self, other) {
-            (Self::RetryAfter(one), Self::RetryAfter(two)) => Self::RetryAfter(one.min(two)),
+            (Self::RetryAfter(one), Self::RetryAfter(two)) => Self::RetryAfter(one.max(two)),
             _ if hope(other) > hope(self) => other,
             _ => self,
         }
@@ -290,6 +291,15 @@ mod tests {
         assert_eq!(waits(schedule.clone(), &[Transient; 4]), [Some(0), Some(5), Some(0), None]);
         let gone = waits(schedule, &[ClientError, Transient, ClientError, Transient]);
         assert_eq!(gone, [Some(0), Some(5), Some(0), None]);
+    }
+
+    #[test]
+    fn r29_a_server_that_says_when_is_not_asked_earlier_because_another_one_failed() {
+        let ask = |seconds| AttemptFailure::RetryAfter(Duration::from_secs(seconds));
+        let two = || schedule(1, 5).with_addresses(2);
+        assert_eq!(waits(two(), &[AttemptFailure::Transient, ask(120)]), [Some(0), Some(120)]);
+        assert_eq!(waits(two(), &[ask(120), AttemptFailure::Transient]), [Some(0), Some(120)]);
+        assert_eq!(waits(two(), &[ask(30), ask(120)]), [Some(0), Some(120)]);
     }
 
     #[test]

@@ -89,6 +89,16 @@ async fn a_server_that_is_down_counts_before_a_mirror_that_will_never_have_it() 
 }
 
 #[tokio::test]
+async fn r86_a_mirror_more_does_not_turn_a_download_that_is_accepted_into_a_failure() {
+    for mirror in [Reply::status(404), Reply::ok("another")] {
+        let mut two = Mirrored::new(vec![Reply::ok("other")], vec![mirror]);
+        two.site.settings.hash_check = HashCheckPolicy::Warning;
+        let artifact = two.obtain(b"expected").await.unwrap();
+        assert_eq!(two.site.content(&artifact), b"other");
+    }
+}
+
+#[tokio::test]
 async fn no_other_server_is_asked_when_the_disk_is_what_fails() {
     let two = Mirrored::new(vec![Reply::ok("x").announcing(1 << 60)], vec![Reply::ok("x")]);
     let error = two.obtain(b"x").await.unwrap_err();
