@@ -4,7 +4,7 @@ use crate::stdout;
 use serde::Serialize;
 use shared::{
     control::signed::{Terms, moment},
-    minisign::{BadSecretKey, SecretKey},
+    minisign::{BadSecretKey, SUFFIX, SecretKey},
     settings::duration,
     sys::atomic,
 };
@@ -14,9 +14,6 @@ use std::{
     process::ExitCode,
 };
 use time::OffsetDateTime;
-
-/// What is appended to the name of what is signed.
-pub(crate) const SUFFIX: &str = ".sig";
 
 /// What `sign` is asked.
 #[derive(Debug, clap::Args)]

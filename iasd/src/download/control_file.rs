@@ -6,7 +6,7 @@
 use super::{
     Downloader,
     attempt::refused,
-    control_signature::{LONGEST_SIGNATURE, SUFFIX},
+    control_signature::LONGEST_SIGNATURE,
     error::{Cause, DownloadError},
     fetch::{Request, Response, shown},
     folder::StoreError,
@@ -22,6 +22,7 @@ use shared::{
     event::{Category, Level},
     item::{FetchOptions, RetryKeys, Source},
     layout::MacPath,
+    minisign::SUFFIX,
     plan::retry::RetrySchedule,
 };
 use std::{io::Read as _, time::Duration};

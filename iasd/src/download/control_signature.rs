@@ -19,8 +19,6 @@ use shared::{
 use time::OffsetDateTime;
 use url::Url;
 
-/// What is appended to the path of the control file.
-pub(super) const SUFFIX: &str = ".sig";
 /// Longest signature, in bytes.
 pub(super) const LONGEST_SIGNATURE: u64 = minisign::LONGEST as u64;
 /// Longest record, in bytes: a line for each key there ever was.
@@ -62,7 +60,7 @@ impl Downloader {
 /// Where the signature of what `url` names is.
 fn beside(url: &Url) -> Url {
     let mut beside = url.clone();
-    beside.set_path(&format!("{}{SUFFIX}", url.path()));
+    beside.set_path(&format!("{}{}", url.path(), minisign::SUFFIX));
     beside
 }
 

@@ -20,6 +20,9 @@ pub use public_key::{BadPublicKey, KeyId, PublicKey};
 pub use secret_key::{BadSecretKey, SecretKey, Unsignable};
 pub use signature::{Forged, Malformed, Signature};
 
+/// What is appended to the name of what is signed: the name of the signature beside it.
+pub const SUFFIX: &str = ".sig";
+
 /// How the first line of each file begins.
 const UNTRUSTED: &str = "untrusted comment:";
 /// How the third line of a signature begins.
