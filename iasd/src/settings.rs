@@ -1,13 +1,17 @@
 //! Reads the sources of the settings from this computer, waits until one of them names a control file, and checks `InstallPath`
 //! against the disk (R36, R37, R40, R42, R44).
 
+use crate::download::{Existing, Store, StoreError};
 use cap_std::{ambient_authority, fs::Dir};
-use shared::settings::{
-    DOMAIN, Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments,
-    document, keys,
+use shared::{
+    layout::MacPath,
+    settings::{
+        DOMAIN, Layer, Merged, Origin, Settings, SettingsFinding, Severity, Source, arguments::Arguments,
+        document, keys,
+    },
 };
 use std::{
-    fs,
+    fs::{self, File},
     io::{self, Read},
     os::unix::fs::PermissionsExt,
     path::Path,
@@ -75,27 +79,36 @@ impl SettingsError {
     }
 }
 
+/// The Mac whose settings are read.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Mac<'a> {
+    /// Which folder is its `/`.
+    pub(crate) root: &'a Path,
+    /// Who must own a plist that lies there (R116); `None` where the run has no rights that somebody else could misuse.
+    pub(crate) owner: Option<u32>,
+}
+
 /// Reads all sources until they are enough to begin with.
 ///
-/// `root` is the Mac's `/`; `waiting` hears once, with what is known so far, that no source names a control file yet.
+/// `waiting` hears once, with what is known so far, that no source names a control file yet.
 ///
 /// # Errors
 /// When after [`PATIENCE`] no source names a control file, or at once when a value must not be used.
 pub(crate) async fn load(
     arguments: &Arguments,
     domains: &dyn PreferenceDomain,
-    root: &Path,
+    mac: Mac<'_>,
     waiting: &mut (dyn FnMut(&Merged) + Send),
 ) -> Result<Loaded, SettingsError> {
     let deadline = Instant::now() + PATIENCE;
     let mut told = false;
     loop {
-        let merged = read(arguments, domains, root);
+        let merged = read(arguments, domains, mac);
         if let Some(fatal) = merged.fatal() {
             return Err(SettingsError::Dangerous(Box::new(fatal.clone())));
         }
         if merged.settings.control.is_some() {
-            check_on_disk(&merged, root)?;
+            check_on_disk(&merged, mac.root)?;
             let Merged { settings, origins, findings } = merged;
             return Ok(Loaded { settings, origins, findings });
         }
@@ -110,10 +123,10 @@ pub(crate) async fn load(
 }
 
 /// Every source once (R36).
-fn read(arguments: &Arguments, domains: &dyn PreferenceDomain, root: &Path) -> Merged {
+fn read(arguments: &Arguments, domains: &dyn PreferenceDomain, mac: Mac<'_>) -> Merged {
     let mut readings: Vec<Reading> =
         domain_names(arguments).iter().flat_map(|domain| domains.read(domain)).collect();
-    readings.push(configuration(arguments, root));
+    readings.push(configuration(arguments, mac));
     let mut layers = Vec::new();
     let mut findings = Vec::new();
     for reading in readings {
@@ -141,9 +154,9 @@ fn domain_names(arguments: &Arguments) -> Vec<String> {
 }
 
 /// The configuration plist: the one asked for, or `iasd.plist` beside the program (R40).
-fn configuration(arguments: &Arguments, root: &Path) -> Reading {
+fn configuration(arguments: &Arguments, mac: Mac<'_>) -> Reading {
     if let Some(path) = &arguments.config {
-        let reading = read_file(path);
+        let reading = read_file(path, mac);
         return reading.unwrap_or_else(|| {
             let source = Source::File(path.display().to_string());
             let finding = SettingsFinding::new(Severity::Error, source, "there is no such file");
@@ -153,14 +166,33 @@ fn configuration(arguments: &Arguments, root: &Path) -> Reading {
     // As spelled by whoever started it, as the system knows it, and where it would be installed.
     let spelled = arguments.program.parent().filter(|folder| !folder.as_os_str().is_empty());
     let own = std::env::current_exe().ok().and_then(|program| Some(program.parent()?.to_path_buf()));
-    let installed = Settings::default().install_path.under(root);
+    let installed = Settings::default().install_path.under(mac.root);
     let folders = spelled.map(Path::to_path_buf).into_iter().chain(own).chain([installed]);
-    folders.map(|folder| folder.join("iasd.plist")).find_map(|path| read_file(&path)).unwrap_or_default()
+    folders.map(|folder| folder.join("iasd.plist")).find_map(|path| read_file(&path, mac)).unwrap_or_default()
 }
 
 /// Reads one plist; `None` when there is no such file.
-fn read_file(path: &Path) -> Option<Reading> {
+///
+/// It decides what root runs: on the Mac it must be nobody else's, and neither must its folder (R116). What lies outside
+/// of a Mac that is a folder belongs to whoever rehearses there.
+fn read_file(path: &Path, mac: Mac<'_>) -> Option<Reading> {
     let source = Source::File(path.display().to_string());
+    let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    if let (Some(owner), Ok(inside)) = (mac.owner, absolute.strip_prefix(mac.root)) {
+        let refused = |finding| Reading { layer: None, findings: vec![finding] };
+        match fs::symlink_metadata(path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Ok(found) if found.is_dir() => return Some(parsed(Err(not_regular()), source)),
+            _ => {}
+        }
+        return Some(match MacPath::new(&format!("/{}", inside.display())) {
+            Err(error) => refused(SettingsFinding::new(Severity::Fatal, source, error.to_string())),
+            Ok(path) => match opened(&path, mac.root, owner) {
+                Ok(file) => parsed(bounded(file), source),
+                Err(problem) => refused(unsafe_to_use(problem, source)),
+            },
+        });
+    }
     // Looked at before it is opened: opening a pipe would wait for its writer.
     let bytes = fs::metadata(path).and_then(|found| match found.is_file() {
         true => bounded(fs::File::open(path)?),
@@ -169,6 +201,29 @@ fn read_file(path: &Path) -> Option<Reading> {
     match bytes {
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         bytes => Some(parsed(bytes, source)),
+    }
+}
+
+/// Opens a plist of the Mac at `root` that passes R116.
+fn opened(path: &MacPath, root: &Path, owner: u32) -> Result<File, StoreError> {
+    let store = Store::new(root.to_owned(), &Settings::default().install_path, owner);
+    match store.existing(path)? {
+        Existing::Usable(opened) => {
+            opened.file.try_clone().map_err(|error| StoreError::io("open", path, error))
+        }
+        Existing::Unusable(error) => Err(error),
+        Existing::Absent => Err(StoreError::io("open", path, "it vanished")),
+    }
+}
+
+/// A plist that somebody else could change is not just left out: what it should have said may be what protects this Mac.
+fn unsafe_to_use(problem: StoreError, source: Source) -> SettingsFinding {
+    let finding = SettingsFinding::new(Severity::Fatal, source, problem.to_string());
+    match problem {
+        StoreError::Unsafe { path, .. } => {
+            finding.hint(format!("chown root:wheel '{path}'; chmod go-w '{path}'; and no links on the way"))
+        }
+        _ => finding,
     }
 }
 

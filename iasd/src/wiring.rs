@@ -15,7 +15,7 @@ use crate::{
     journal::{self, Journal, Trouble},
     lock::{LockError, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
-    settings::{self, Loaded},
+    settings::{self, Loaded, Mac},
     wiring::world::World,
 };
 use shared::{
@@ -100,7 +100,9 @@ async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
         eprintln!("iasd: neither JSONURL nor Bootstrap is set; looking again every 10 s");
         say(&merged.findings);
     };
-    settings::load(arguments, &*world.preferences, world.host.root(), &mut waiting)
+    let host = &world.host;
+    let mac = Mac { root: host.root(), owner: host.is_privileged().then(|| host.trusted_owner()) };
+    settings::load(arguments, &*world.preferences, mac, &mut waiting)
         .await
         .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))
 }

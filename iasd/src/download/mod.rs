@@ -41,7 +41,11 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
-    fetch::needs_network, http::Http, stage::DownloadStage, store::Store, tls::Network,
+    fetch::needs_network,
+    http::Http,
+    stage::DownloadStage,
+    store::{Existing, Store},
+    tls::Network,
     verify::VerifiedArtifact,
 };
 

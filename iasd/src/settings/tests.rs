@@ -32,7 +32,8 @@ impl World {
         let Ok(Invocation::Run(arguments)) = shared::settings::arguments::parse(argv) else {
             panic!("{words:?}")
         };
-        load(&arguments, &PreferenceFiles::below(self.root()), self.root(), &mut |_| {}).await
+        let mac = Mac { root: self.root(), owner: Some(rustix::process::geteuid().as_raw()) };
+        load(&arguments, &PreferenceFiles::below(self.root()), mac, &mut |_| {}).await
     }
 }
 
@@ -58,11 +59,47 @@ async fn r36_a_profile_wins_over_local_preferences_and_a_plist_over_both() {
     assert_eq!(url(&world.load(&[]).await.unwrap()), "https://managed/x.json");
     world.write("Library/installapplications/iasd.plist", &jsonurl("beside"));
     assert_eq!(url(&world.load(&[]).await.unwrap()), "https://beside/x.json");
-    let given = world.write("given.plist", &jsonurl("given"));
+    let given = world.write("Library/given.plist", &jsonurl("given"));
     assert_eq!(url(&world.load(&[given.to_str().unwrap()]).await.unwrap()), "https://given/x.json");
     assert_eq!(
         url(&world.load(&["--jsonurl", "https://argument/x.json"]).await.unwrap()),
         "https://argument/x.json"
+    );
+}
+
+#[tokio::test]
+async fn r116_a_plist_that_somebody_else_could_change_decides_nothing() {
+    let world = World::new();
+    let path = world.write("Library/installapplications/iasd.plist", &jsonurl("beside"));
+    let folder = path.parent().unwrap().to_owned();
+    let mode = |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    let given = path.to_str().unwrap();
+    for (open, bad, good) in [(&path, 0o666, 0o644), (&folder, 0o777, 0o755)] {
+        mode(open, bad);
+        for words in [&[][..], &[given]] {
+            let refused = world.load(words).await.unwrap_err();
+            assert!(matches!(refused, SettingsError::Dangerous(_)), "{refused}");
+            let text = refused.to_string();
+            assert!(
+                text.contains("writable by its group") && text.contains("chmod go-w '/Library/"),
+                "{text}"
+            );
+        }
+        mode(open, good);
+        assert_eq!(url(&world.load(&[]).await.unwrap()), "https://beside/x.json");
+    }
+    let elsewhere = world.root().join("elsewhere.plist");
+    fs::hard_link(&path, &elsewhere).unwrap();
+    assert!(world.load(&[]).await.unwrap_err().to_string().contains("hard links"));
+    fs::remove_file(&path).unwrap();
+    symlink(&elsewhere, &path).unwrap();
+    assert!(world.load(&[]).await.unwrap_err().to_string().contains("symbolic link"));
+    fs::remove_file(&path).unwrap();
+    mode(&folder, 0o777);
+    assert_eq!(
+        url(&world.load(&["--jsonurl", "https://argument/x.json"]).await.unwrap()),
+        "https://argument/x.json",
+        "where there is no plist there is nothing to protect"
     );
 }
 
@@ -83,7 +120,7 @@ async fn r37_a_renamed_daemon_has_a_domain_of_its_own_and_others_are_read_when_a
 async fn r38_a_broken_source_is_reported_with_its_place_and_the_others_still_count() {
     let world = World::new();
     world.write(MANAGED, &jsonurl("managed"));
-    let broken = world.root().join("broken.plist");
+    let broken = world.root().join("Library/broken.plist");
     fs::write(&broken, "<plist>\n<dict>\n<key>JSONURL</key><string>x</dict></plist>").unwrap();
     let loaded = world.load(&[broken.to_str().unwrap()]).await.unwrap();
     assert_eq!(url(&loaded), "https://managed/x.json");
@@ -103,7 +140,8 @@ async fn r42_a_profile_that_arrives_late_is_found() {
         world.write(MANAGED, &jsonurl("late"));
     };
     let domains = PreferenceFiles::below(world.root());
-    let loaded = load(&arguments, &domains, world.root(), &mut arrive).await.unwrap();
+    let mac = Mac { root: world.root(), owner: None };
+    let loaded = load(&arguments, &domains, mac, &mut arrive).await.unwrap();
     assert_eq!(url(&loaded), "https://late/x.json");
     assert_eq!((told, begun.elapsed()), (1, AGAIN));
 }
@@ -141,7 +179,7 @@ async fn r36_credentials_in_a_file_others_may_read_are_warned_about() {
         "{}<key>HTTPAuthUser</key><string>a</string><key>HTTPAuthPassword</key><string>b</string>",
         jsonurl("x")
     );
-    let path = world.write("given.plist", &body);
+    let path = world.write("Library/given.plist", &body);
     let warned = |loaded: &Loaded| {
         loaded.findings.iter().filter(|finding| finding.problem.contains("others may read")).count()
     };
@@ -157,7 +195,7 @@ async fn what_is_no_file_or_too_long_is_refused() {
     let world = World::new();
     world.write(MANAGED, &jsonurl("managed"));
     let folder = world.root().join("Library");
-    let long = world.root().join("long.plist");
+    let long = world.root().join("Library/long.plist");
     fs::write(&long, vec![b' '; document::MAX_BYTES + 1]).unwrap();
     for (path, why) in [(folder, "cannot be read"), (long, "the limit is")] {
         let loaded = world.load(&[path.to_str().unwrap()]).await.unwrap();

@@ -120,7 +120,7 @@ impl Folder {
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(crate) fn flush(&self) -> Result<(), StoreError> {
+    pub fn flush(&self) -> Result<(), StoreError> {
         // The standard library knows how each system really empties its caches; a plain fsync does not on macOS.
         let flushed = self.fd.try_clone().and_then(|fd| File::from(fd).sync_all());
         flushed.map_err(|error| StoreError::io("flush", &self.path, error))
