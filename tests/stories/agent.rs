@@ -120,3 +120,19 @@ fn r94_a_user_script_that_fails_shows_its_last_lines_however_much_it_wrote() {
     let is_said = ["[output cut", "came too fast"].into_iter().any(|text| outcome.diagnostics.contains(text));
     assert!(logged > 20_000 || is_said, "{logged} lines");
 }
+
+#[test]
+fn r94_a_root_script_that_fails_shows_its_last_lines_though_only_the_first_mebibyte_is_kept() {
+    let script =
+        "yes \"$(printf '%03000d' 7)\" | head -n 500; seq 1 19; echo the licence server is away >&2; exit 7";
+    let outcome =
+        World::new().script("setupassistant", "Talks", script, json!({"fail_policy": "failable"})).run(&[]);
+    let lines = outcome.events.iter().find_map(|event| match &event.kind {
+        EventKind::ItemFinished { last_lines, .. } => Some(last_lines),
+        _ => None,
+    });
+    let mut expected: Vec<String> = (1..=19).map(|number: u32| number.to_string()).collect();
+    expected.push("the licence server is away".to_owned());
+    assert_eq!(lines, Some(&expected));
+    assert!(outcome.diagnostics.contains("[output cut"), "{}", outcome.diagnostics.len());
+}

@@ -54,13 +54,14 @@ impl Standalone {
         user.ok_or_else(|| NotTaken("nobody is at the screen".to_owned()))
     }
 
-    async fn script(&self, script: UserScript<'_>, lines: mpsc::Sender<Line>) -> Result<Ended, NotTaken> {
+    async fn script(&self, script: UserScript<'_>, lines: mpsc::Sender<Line>) -> Result<Finished, NotTaken> {
+        let only = |ended| Finished { ended, tail: Vec::new() };
         let log = script.donotwait.then(|| background::log_of(script.id)).flatten();
         let output = log.map_or(Output::Lines(lines), Output::LogFile);
         let launch = Launch { timeout: script.timeout, output };
         let running = match self.host.run_as(&self.user()?, UserWork::Script(script.script), launch).await {
             Ok(running) => running,
-            Err(error) => return Ok(Ended::NotStarted(error.to_string())),
+            Err(error) => return Ok(only(Ended::NotStarted(error.to_string()))),
         };
         if !script.donotwait || !running.begun {
             return Ok(running.finish().await);
@@ -68,7 +69,7 @@ impl Standalone {
         let file = script.script.path().clone();
         let owner = Owner { id: script.id, kind: ItemKind::UserScript, file };
         self.background.watch(owner, running, None, &self.recorder);
-        Ok(Ended::Exited(0))
+        Ok(only(Ended::Exited(0)))
     }
 
     /// Does something whose output matters only when it fails; gives the reason then.
@@ -86,8 +87,8 @@ impl Standalone {
             }
             last
         };
-        let (ended, last) = futures::join!(running.finish(), listen);
-        Ok(match (ended, last) {
+        let (finished, last) = futures::join!(running.finish(), listen);
+        Ok(match (finished.ended, last) {
             (ended, _) if ended.is_success() => Ok(()),
             (ended, Some(Line::Output(line))) => Err(format!("{line} ({ended})")),
             (ended, _) => Err(ended.to_string()),
@@ -105,10 +106,7 @@ impl AgentLink for Standalone {
         script: UserScript<'a>,
         lines: mpsc::Sender<Line>,
     ) -> BoxFuture<'a, Result<Finished, NotTaken>> {
-        Box::pin(async move {
-            let ended = self.script(script, lines).await?;
-            Ok(Finished { ended, tail: Vec::new() })
-        })
+        Box::pin(self.script(script, lines))
     }
 
     fn place_file<'a>(

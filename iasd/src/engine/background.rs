@@ -71,7 +71,7 @@ impl Background {
     ) {
         let (id, recorder) = (owner.id, recorder.clone());
         let ended = tokio::spawn(async move {
-            let ended = running.ended.await;
+            let ended = running.ended.await.ended;
             drop(lane);
             // A run that is over has nobody to tell.
             let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;

@@ -172,7 +172,8 @@ impl Engine {
             self.background.watch(item.into(), running, lane.take(), &self.recorder);
             return ItemEnd::Background;
         }
-        let (ended, ()) = futures::join!(running.finish(), self.read(item, lines, last));
+        let (finished, ()) = futures::join!(running.finish(), self.read(item, lines, last));
+        let ended = end_of(finished, last);
         if ended.is_success() { ItemEnd::Done } else { verdict::failed(item.kind, ended) }
     }
 
@@ -215,13 +216,7 @@ impl Engine {
             };
             let run = self.agents.run_script(script, sender);
             let (finished, ()) = futures::join!(run, self.read(item, lines, last));
-            let ended = finished.map(|Finished { ended, tail }| {
-                if !tail.is_empty() {
-                    *last = tail.into();
-                }
-                ended
-            });
-            match ended {
+            match finished.map(|finished| end_of(finished, last)) {
                 Ok(ended) if !ended.is_success() => return Ok(verdict::failed(item.kind, ended)),
                 Ok(_) if item.donotwait => return Ok(ItemEnd::Background),
                 Ok(_) => return Ok(ItemEnd::Done),
@@ -273,6 +268,14 @@ impl Engine {
         tokio::time::sleep(AGENT_BREATH).await;
         Ok(())
     }
+}
+
+/// How a process ended. What it says of its last lines counts: not all it wrote may have been delivered (R72, R94).
+fn end_of(finished: Finished, last: &mut LastLines) -> Ended {
+    if !finished.tail.is_empty() {
+        *last = finished.tail.into();
+    }
+    finished.ended
 }
 
 /// What passes by itself never ends a run for good: where its policy would, the run pauses, and goes on with this item

@@ -6,7 +6,7 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use shared::{
     exit::Ended,
     layout::MacPath,
-    sys::child::{self, Child, Program},
+    sys::child::{self, Child, Finished, Program},
 };
 use std::{
     fs::File,
@@ -77,9 +77,9 @@ pub(super) fn running(child: Child, forwarding: Forwarding) -> Running {
     let (finished, stop) = child.split();
     Running {
         ended: Box::pin(async move {
-            let ended = finished.await.ended;
+            let finished = finished.await;
             finish(forwarding).await;
-            ended
+            finished
         }),
         stop: Box::new(|| stop.stop()),
         begun: true,
@@ -88,7 +88,8 @@ pub(super) fn running(child: Child, forwarding: Forwarding) -> Running {
 
 /// An effect that ended before it began.
 pub(super) fn never(ended: Ended) -> Running {
-    Running { ended: Box::pin(async { ended }), stop: Box::new(|| {}), begun: false }
+    let finished = Finished { ended, tail: Vec::new() };
+    Running { ended: Box::pin(async { finished }), stop: Box::new(|| {}), begun: false }
 }
 
 /// Opens the log of a process that outlives the run (R66).

@@ -5,12 +5,11 @@
 use crate::download::VerifiedArtifact;
 use futures::future::BoxFuture;
 use shared::{
-    exit::Ended,
     facts::{ConsoleUser, Facts},
     flat_package::signature::TrustRoots,
     layout::MacPath,
     settings::Identifiers,
-    sys::link::Address,
+    sys::{child::Finished, link::Address},
 };
 use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
@@ -75,8 +74,8 @@ pub(crate) struct Launch {
 
 /// A started effect. Dropping it does not stop the process.
 pub(crate) struct Running {
-    /// Resolves when it ended.
-    pub(crate) ended: BoxFuture<'static, Ended>,
+    /// Resolves when it ended; its last lines are there where its own words are what it tells.
+    pub(crate) ended: BoxFuture<'static, Finished>,
     /// Ends it: SIGTERM to the group, 10 s, SIGKILL (R69).
     pub(crate) stop: Box<dyn FnOnce() + Send>,
     /// Whether it has begun; what has not is over already, and a failure also where nobody waits for its end (R65).
@@ -85,7 +84,7 @@ pub(crate) struct Running {
 
 impl Running {
     /// Waits for its end, and stops it when nobody waits any longer.
-    pub(crate) async fn finish(self) -> Ended {
+    pub(crate) async fn finish(self) -> Finished {
         let mut guard = StopOnDrop(Some(self.stop));
         let ended = self.ended.await;
         guard.0 = None;

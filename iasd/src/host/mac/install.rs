@@ -13,7 +13,7 @@ use crate::{
 use shared::{
     exit::Ended,
     flat_package::{FlatPackage, selection::Target},
-    sys::child::{Limits, start},
+    sys::child::{Finished, Limits, start},
 };
 use std::{
     fs::File,
@@ -61,9 +61,10 @@ impl MacHost {
         let Some(beside) = beside else { return Ok(running) };
         Ok(Running {
             ended: Box::pin(async move {
-                let ended = running.ended.await;
+                let Finished { ended, .. } = running.ended.await;
                 beside.end(&ended, wants_rosetta.load(Ordering::Relaxed)).await;
-                ended
+                // What `installer` prints is mostly percentages: what was made of it, and what we found, says more.
+                Finished { ended, tail: Vec::new() }
             }),
             stop: running.stop,
             begun: running.begun,

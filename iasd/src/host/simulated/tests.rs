@@ -59,7 +59,7 @@ impl Rehearsal {
         let (send, mut receive) = mpsc::channel(1 << 16);
         let launch = crate::host::Launch { timeout: None, output: Output::Lines(send) };
         let running = self.host.runner.launch(&self.host.dir, program, launch).await;
-        let ended = running.ended.await;
+        let ended = running.ended.await.ended;
         let mut lines = Vec::new();
         while let Some(line) = receive.recv().await {
             if let Line::Output(line) = line {

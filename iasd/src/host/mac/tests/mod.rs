@@ -107,7 +107,7 @@ impl Bench {
             }
         };
         let (ended, ()) = futures::join!(running.ended, read);
-        (ended, lines)
+        (ended.ended, lines)
     }
 
     async fn install(&self) -> (Ended, Vec<Line>) {
@@ -271,7 +271,7 @@ async fn r66_a_background_installation_writes_its_own_log() {
     let log = MacPath::new("/private/var/log/ias/userland-0.log").unwrap();
     let launch = Launch { timeout: None, output: Output::LogFile(log) };
     let running = bench.host.install(&package, launch).await.unwrap();
-    assert_eq!(running.ended.await, Ended::Exited(0));
+    assert_eq!(running.ended.await.ended, Ended::Exited(0));
     assert_eq!(
         fs::read_to_string(bench.at("/private/var/log/ias/userland-0.log")).unwrap(),
         "installer: working\n"

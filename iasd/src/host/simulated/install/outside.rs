@@ -8,7 +8,7 @@ use crate::host::{
 };
 use cap_std::fs::Dir;
 use futures::future::join;
-use shared::{exit::Ended, facts::Arch, layout::MacPath};
+use shared::{exit::Ended, facts::Arch, layout::MacPath, sys::child::Finished};
 use std::{
     fs::File,
     io::{self, Write as _},
@@ -59,7 +59,8 @@ pub(in crate::host::simulated) fn launch(
         install(file, &path, mac, &mut around)
     });
     let stop = Arc::new(stop);
-    let ended = Box::pin(wait(installation, launch.timeout, stop.clone()));
+    let ended = wait(installation, launch.timeout, stop.clone());
+    let ended = Box::pin(async { Finished { ended: ended.await, tail: Vec::new() } });
     let stop = move || {
         // It has ended already.
         let _ = stop.send(true);

@@ -81,7 +81,7 @@ async fn r70_a_postinstall_sees_its_mac_and_installs_another_package_with_instal
          exec /usr/sbin/installer -pkg /tmp/Inner.pkg -target /\n",
     );
     let (running, mut said) = start(&mac, &outer, None);
-    let ended = running.ended.await;
+    let ended = running.ended.await.ended;
     let mut lines = Vec::new();
     while let Some(line) = said.recv().await {
         if let Line::Output(line) = line {
@@ -105,7 +105,7 @@ async fn r73_an_installation_whose_script_hangs_is_ended_when_its_time_is_over()
     let Some((mac, folder)) = mac() else { return };
     let outer = outer(&folder, "#!/bin/sh\nexec sleep 600\n");
     let (running, said) = start(&mac, &outer, Some(Duration::from_millis(500)));
-    assert_eq!(running.ended.await, Ended::TimedOut);
+    assert_eq!(running.ended.await.ended, Ended::TimedOut);
     assert_eq!(receipt::ids(&mac.dir).unwrap(), Vec::<String>::new());
     drop(said);
 }
