@@ -204,6 +204,7 @@ impl Series<'_> {
     fn most_hopeful(&mut self, last: Cause, round: u32) -> Cause {
         let passes = self.passing.take().filter(|(passed, _)| *passed == round).map(|(_, cause)| cause);
         match (passes, &last) {
+            (_, Cause::Late { .. }) => last,
             (Some(passes), last) if last.failure() != AttemptFailure::Permanent => passes,
             _ => last,
         }
