@@ -17,7 +17,7 @@ use shared::{item::Secret, user_info};
 use std::{
     collections::HashMap,
     error::Error,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 use tokio::time::timeout;
@@ -80,7 +80,8 @@ impl Http {
         identity: Option<&Identity>,
         answer: Option<Answer>,
     ) -> Result<reqwest::Response, FetchError> {
-        let mut ask = self.client(to, request)?.get(to.clone());
+        let shape = self.shape(to, request);
+        let mut ask = self.client(shape)?.get(to.clone());
         let mut headers = match identity {
             Some(identity) => own_headers(to, identity)?,
             None => HeaderMap::new(),
@@ -103,19 +104,35 @@ impl Http {
         }
         let patience = request.connect + request.idle;
         match timeout(patience, ask.send()).await {
-            Ok(result) => result.map_err(|error| broken(&error)),
+            Ok(result) => result.map_err(|error| self.noted(shape, broken(&error))),
             Err(_) => Err(FetchError::Idle(patience)),
         }
     }
 
-    fn client(&self, to: &Url, request: &Request) -> Result<reqwest::Client, FetchError> {
-        let shape = Shape {
+    fn shape(&self, to: &Url, request: &Request) -> Shape {
+        Shape {
             secure: to.scheme() == "https",
             tls13_only: request.tls13_only,
             direct: request.ignore_system_proxy || is_loopback(to) || self.network.overrides(to),
             connect: request.connect,
-        };
-        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A client keeps the proxies that the system had when it was made. Where nothing could be reached the next one is
+    /// made anew: this Mac may be in another network by now (R126).
+    fn noted(&self, shape: Shape, failure: FetchError) -> FetchError {
+        if matches!(failure, FetchError::Connect(_)) {
+            self.clients().remove(&shape);
+        }
+        failure
+    }
+
+    fn clients(&self) -> MutexGuard<'_, HashMap<Shape, reqwest::Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn client(&self, shape: Shape) -> Result<reqwest::Client, FetchError> {
+        let mut clients = self.clients();
         if let Some(client) = clients.get(&shape) {
             return Ok(client.clone());
         }
@@ -234,4 +251,36 @@ fn chain(error: &reqwest::Error) -> String {
         next = cause.source();
     }
     if causes.is_empty() { "the request could not be sent".to_owned() } else { causes.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::item::FollowRedirects;
+    use support::server::{Reply, Server};
+
+    async fn ask(http: &Http, url: &str) -> Result<u16, FetchError> {
+        let request = Request {
+            url: Url::parse(url).unwrap(),
+            identity: Identity::default(),
+            resume: None,
+            follow: FollowRedirects::All,
+            connect: Duration::from_secs(30),
+            idle: Duration::from_secs(60),
+            ignore_system_proxy: false,
+            tls13_only: false,
+        };
+        http.fetch(request).await.map(|response| response.head.status)
+    }
+
+    #[tokio::test]
+    async fn r126_a_client_whose_network_is_gone_is_made_anew() {
+        let (http, server) = (Http::new(Network::default()), Server::start().unwrap());
+        server.serve("/x", [Reply::ok("x"), Reply::garbage("")]);
+        assert_eq!(ask(&http, &server.url("/x")).await, Ok(200));
+        assert!(matches!(ask(&http, &server.url("/x")).await, Err(FetchError::Broken(_))));
+        assert_eq!(http.clients().len(), 1, "a server that breaks off says nothing of the network");
+        assert!(matches!(ask(&http, "http://127.0.0.1:9/x").await, Err(FetchError::Connect(_))));
+        assert!(http.clients().is_empty());
+    }
 }
