@@ -61,8 +61,12 @@ fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Share
         }
     }
     if let Some(garbage) = &reply.garbage {
-        out.write_all(garbage)?;
-        out.flush()?;
+        let (size, pause) = reply.throttle.unwrap_or((PIECE, Duration::ZERO));
+        for piece in garbage.chunks(size) {
+            out.write_all(piece)?;
+            out.flush()?;
+            thread::sleep(pause);
+        }
         return Ok(false);
     }
     if let Some(challenge) = reply.guard.as_ref().and_then(|guard| guard.challenge(seen)) {

@@ -230,6 +230,16 @@ async fn an_answer_that_is_all_headers_is_given_up() {
 }
 
 #[tokio::test]
+async fn r123_headers_that_trickle_have_no_more_time_than_headers_that_do_not_come() {
+    let body = pattern(1000);
+    let head = format!("HTTP/1.1 200 OK\r\n{}", "X: y\r\n".repeat(1000));
+    let trickle = Reply::garbage(head).throttle(1, Duration::from_millis(100));
+    let (site, result) = fetch(vec![trickle, Reply::ok(body.clone())], &body).await;
+    assert_eq!(site.content(&result.unwrap()), body);
+    assert!(site.failures()[0].contains("nothing arrived"), "{:?}", site.failures());
+}
+
+#[tokio::test]
 async fn r122_a_server_that_redirects_for_ever_is_asked_eleven_times() {
     let site = Site::new();
     for hop in 0..30 {
