@@ -21,6 +21,8 @@ pub mod event;
 pub mod state;
 pub mod wording;
 
+pub mod fault;
+
 pub mod journal;
 
 pub mod settings;
