@@ -3,6 +3,7 @@
 mod agent;
 mod chance;
 mod cleanup;
+mod disk;
 mod download;
 mod engine;
 mod folders;

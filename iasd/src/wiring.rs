@@ -3,6 +3,7 @@
 use crate::{
     agent::{AgentStage, Agents, Screen, Standalone},
     cleanup::{self, Fate},
+    disk::Disk,
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{
         Background, Deadline, Ending, Engine,
@@ -109,7 +110,7 @@ async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
 
 /// Privileges, folders, lock, listener: in the order of R46.
 async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<Run, Refused> {
-    let World { host, notices, network, own_log, boot, power_cut, preferences: _ } = world;
+    let World { host, notices, network, own_log, boot, checkpoint, disk, preferences: _ } = world;
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -130,13 +131,13 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let taken = found.start.basis().taken.clone();
     let began = began(&found.start, &*host).await;
     let launch = began.state.launch.saturating_add(1);
-    let journal = Journal::new(found, power_cut).map_err(refused)?;
+    let journal = Journal::new(found, checkpoint, disk.clone()).map_err(refused)?;
 
     let (recorder, facts) = Recorder::new();
     let (trouble, run_id) = (journal.trouble(), began.state.run_id.clone());
     let mut dispatcher = Dispatcher::new(began.state.clone(), facts, journal, reporters);
     dispatcher.fact(run_started(&*host, &settings, (launch, run_id)).await?);
-    let engine = engine(&host, network, &settings, recorder, began).await?;
+    let engine = engine(&host, (network, disk), &settings, recorder, began).await?;
     Ok(Run {
         host,
         boot,
@@ -236,12 +237,12 @@ async fn run_started(
 
 async fn engine(
     host: &Arc<dyn Host>,
-    network: Network,
+    (network, disk): (Network, Disk),
     settings: &Arc<Settings>,
     recorder: Recorder,
     Began { state, past, decided }: Began,
 ) -> Result<Engine, Refused> {
-    let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner());
+    let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner()).on(disk);
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());

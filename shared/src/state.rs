@@ -212,10 +212,7 @@ impl RunState {
             EventKind::UserPresent { .. } | EventKind::AgentCheckedIn { .. } => self.waiting = None,
             EventKind::RunFinished { exit, end, summary, leftovers } => {
                 self.finished = Some((*exit, summary.clone()));
-                self.end = Some(*end);
-                if end.is_final() && !self.dry_run {
-                    self.cleanup = Cleanup::Due(leftovers.clone());
-                }
+                self.finish(*end, leftovers);
             }
             EventKind::CleanupFinished => self.cleanup = Cleanup::Over,
             EventKind::PhaseFinished { .. }
@@ -261,6 +258,14 @@ impl RunState {
     #[must_use]
     pub fn ended(&self) -> usize {
         self.items.values().filter(|item| matches!(item.state, ItemState::Ended(_))).count()
+    }
+
+    /// The end of a run; what it leaves is to be cleaned up once it is over for good.
+    fn finish(&mut self, end: RunEnd, leftovers: &[Leftover]) {
+        self.end = Some(end);
+        if end.is_final() && !self.dry_run {
+            self.cleanup = Cleanup::Due(leftovers.to_vec());
+        }
     }
 
     /// A start: what was under way before is known only from what it left.

@@ -2,6 +2,7 @@
 
 mod advice;
 mod agent;
+mod bad_day;
 mod batches;
 mod crafted_packages;
 mod credentials;
@@ -9,12 +10,14 @@ mod dialects;
 mod ending;
 mod example;
 mod failures;
+mod faults;
 mod hostile_control_files;
 mod intruders;
 mod network;
 mod once;
 mod policies;
 mod power_cuts;
+mod records;
 mod repair;
 mod signatures;
 mod signers;

@@ -117,7 +117,7 @@ fn r79_whatever_the_instant_of_death_the_next_start_brings_the_same_end() {
     let instants = instants(&whole);
     assert!(instants.len() > 40, "{instants:?}");
     for (instant, in_flight) in instants {
-        check(&instant, in_flight, &mixed().run(&["--power-cut", &instant]));
+        check(&instant, in_flight, &mixed().run(&["--power-cut", &instant, "--no-compare"]));
     }
 }
 

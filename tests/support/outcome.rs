@@ -21,6 +21,8 @@ pub struct Outcome {
     pub events: Vec<Event>,
     /// The fold of the events.
     pub state: RunState,
+    /// What came of the faults, when there were some.
+    pub verdict: Option<serde_json::Value>,
     /// What was written to standard error, then the log of `iasd`.
     pub diagnostics: String,
     root: PathBuf,
@@ -35,9 +37,13 @@ impl Outcome {
         use std::os::unix::process::ExitStatusExt as _;
         let text = String::from_utf8_lossy(&output.stdout);
         let read = |line: &str| serde_json::from_str::<Event>(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        // A journal begins with a line of its own.
-        let events: Vec<_> =
-            text.lines().filter(|line| !line.starts_with("{\"journal\"")).map(read).collect();
+        // A journal begins with a line of its own, and a rehearsal of faults ends with one.
+        let (begins, ends) = ("{\"journal\"", "{\"verdict\"");
+        let facts = text.lines().filter(|line| !line.starts_with(begins) && !line.starts_with(ends));
+        let events: Vec<_> = facts.map(read).collect();
+        let verdict = text.lines().last().filter(|line| line.starts_with(ends));
+        let verdict = verdict.map(|line| serde_json::from_str::<serde_json::Value>(line).expect("a verdict"));
+        let verdict = verdict.map(|mut line| line["verdict"].take());
         let mut state = RunState::default();
         events.iter().for_each(|event| state.apply(event));
         let log = fs::read_to_string(format!("{}.sim/iasd.log", root.display())).unwrap_or_default();
@@ -46,6 +52,7 @@ impl Outcome {
             code: status.code().unwrap_or_else(|| -status.signal().unwrap_or(0)),
             events,
             state,
+            verdict,
             diagnostics: format!("{}\n{log}", String::from_utf8_lossy(&output.stderr)),
             root: root.to_owned(),
             _world: world,

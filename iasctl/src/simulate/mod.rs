@@ -1,33 +1,27 @@
 //! `iasctl simulate`: a whole enrolment with the real programs, in a Mac-shaped folder.
 
 mod daemon;
+mod faults;
 mod hashes;
+mod overrides;
+mod performance;
 mod server;
 mod stage;
 mod summary;
+mod verdict;
 mod view;
 
-use daemon::Daemon;
-use rustix::process::Signal;
-use server::{Authority, Served};
-use shared::event::{Event, Progress};
+use performance::{Performed, Requests, perform};
+use server::Misdeeds;
+use shared::fault::{self, Fault, Instant, byte_count, seconds};
 use stage::Stage;
-use std::{
-    io::IsTerminal as _,
-    os::unix::process::ExitStatusExt as _,
-    path::PathBuf,
-    process::{ExitCode, ExitStatus},
-    sync::Arc,
-    time::Duration,
-};
-use tokio::{
-    signal::unix::{Signal as Listener, SignalKind, signal},
-    sync::mpsc,
-};
-use view::{Board, Json, Painter, Plain, Run, View};
+use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
+use verdict::{EndState, Verdict};
+use view::{Board, Json, Painter, Plain, Quiet, View};
 
 /// What `simulate` is asked.
-#[derive(Debug, clap::Args)]
+#[derive(Debug, Clone, clap::Args)]
+#[command(after_help = fault::listing())]
 pub(crate) struct Arguments {
     /// A control file, or a folder with `bootstrap.json` and what it names
     #[arg(value_name = "FILE|DIR")]
@@ -61,7 +55,14 @@ pub(crate) struct Arguments {
     outage: Vec<[f64; 2]>,
     /// An instant at which iasd is killed as by a power cut, and started again, such as `after item_running userland[2]`
     #[arg(long, value_name = "INSTANT")]
-    power_cut: Vec<String>,
+    power_cut: Vec<Instant>,
+    /// Something that goes wrong, once, as listed below, such as `status=503,retry-after=2@Acme Tools`; may be given
+    /// more than once
+    #[arg(long, value_name = "FAULT")]
+    fault: Vec<Fault>,
+    /// Do not run once more without the faults, to compare how it ends
+    #[arg(long)]
+    no_compare: bool,
     /// How often iasd is started again when it ends with a status other than 0 or 1, as launchd does
     #[arg(long, value_name = "COUNT", default_value_t = 0)]
     restarts: u32,
@@ -122,28 +123,11 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     // Before there is anything that could be left behind.
-    let requests = Requests::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
+    let mut requests = Requests::listen().map_err(|error| format!("cannot listen for signals: {error}"))?;
     let mut stage = Stage::set(arguments)?;
     if arguments.update_hashes {
         return stage.update_hashes().map(|()| 0);
     }
-    let hosts: Vec<_> = stage.site.hosts().into_iter().collect();
-    let authority = Authority::new(&hosts)?;
-    let root_pem = authority.root_pem.clone();
-    let (misses, missed) = mpsc::unbounded_channel();
-    let served = Served { site: Arc::new(stage.site.clone()), speed: arguments.speed, misses };
-    let listening = server::listen(served, authority).await;
-    let (address, serve) = listening.map_err(|error| format!("cannot serve on the loopback: {error}"))?;
-    let scenario = stage.write_scenario(address, &root_pem)?;
-    let settings = stage.write_settings()?;
-    let mut first = true;
-    let mut start = || {
-        if !std::mem::take(&mut first) {
-            stage.power_is_back()?;
-        }
-        Daemon::start(&stage, &scenario, &settings)
-    };
-
     let painter = Painter { colour: is_colourful() };
     let mut view: Box<dyn View> = if arguments.json {
         Box::new(Json)
@@ -152,119 +136,42 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     } else {
         Box::new(Plain)
     };
-    let watched = tokio::select! {
-        () = serve => Err("the server ended".to_owned()),
-        watched = watch(&mut start, arguments.restarts, view.as_mut(), (missed, requests)) => watched,
-    };
+    for remark in stage.faults.iter().filter_map(|led| led.remark.as_ref()) {
+        view.note(remark);
+    }
+    let misdeeds = Arc::new(Misdeeds::new(faults::of_the_server(&stage.faults)));
+    let watched = perform(&mut stage, arguments, &misdeeds, view.as_mut(), &mut requests).await;
     drop(view);
-    let (run, status, interrupted) = watched?;
-    let code = exit_code(status, interrupted);
+    let Performed { run, code, interrupted } = watched?;
+    let verdict = if stage.faults.is_empty() || interrupted {
+        None
+    } else {
+        let other = without_faults(arguments, &stage, &mut requests).await?;
+        let here = EndState::of(&run, &stage, code);
+        Some(Verdict::of(&stage, &misdeeds, &run, (here, other)))
+    };
     if code != 0 && !interrupted {
         stage.keep();
     }
-    summary::print(&run, &stage, code, painter, arguments.json);
+    summary::print(&run, &stage, (code, verdict.as_ref()), painter, arguments.json);
     Ok(code)
 }
 
-/// What to do about content that is not what its `hash` says.
-const WRONG_DIGESTS: &str = "hint: if it is the content that is right, end this and add --update-hashes: it writes \
-    the digests of what is served into the control file";
-
-/// Shows the run until `iasd` has ended for good: what happened, how it ended, and whether we were interrupted.
-async fn watch(
-    start: &mut dyn FnMut() -> Result<Daemon, String>,
-    mut restarts: u32,
-    view: &mut dyn View,
-    (mut missed, mut requests): (mpsc::UnboundedReceiver<String>, Requests),
-) -> Result<(Run, ExitStatus, bool), String> {
-    let (mut run, mut interrupted) = (Run::default(), false);
-    let mut ticks = tokio::time::interval(Duration::from_millis(100));
-    let mut daemon = start()?;
-    loop {
-        tokio::select! {
-            line = daemon.line() => match line {
-                Ok(Some(line)) => take(&line, &mut run, view),
-                Err(error) => return Err(format!("cannot read the events of iasd: {error}")),
-                Ok(None) => {
-                    let status = daemon.ended().await;
-                    let status = status.map_err(|error| format!("cannot wait for iasd: {error}"))?;
-                    if interrupted || !is_started_again(status, &mut restarts) {
-                        view.close();
-                        return Ok((run, status, interrupted));
-                    }
-                    view.note(&format!("iasd ended with {status}; it is started again"));
-                    daemon = start()?;
-                }
-            },
-            Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
-            _ = ticks.tick() => view.tick(&run),
-            () = requests.next() => {
-                view.note(if interrupted { "ending at once" } else { "ending; again to end at once" });
-                interrupted = true;
-                daemon.stop();
-            }
-        }
+/// How a run of the same ends without its faults; `None` when that cannot be compared, or was not asked for.
+async fn without_faults(
+    arguments: &Arguments,
+    stage: &Stage,
+    requests: &mut Requests,
+) -> Result<Option<EndState>, String> {
+    if arguments.no_compare || !stage.is_new {
+        return Ok(None);
     }
-}
-
-/// What launchd does: whatever was killed is started again; whatever wants to be, as often as was asked for.
-fn is_started_again(status: ExitStatus, restarts: &mut u32) -> bool {
-    match status.code() {
-        Some(0 | 1) => false,
-        None => status.signal() == Some(Signal::KILL.as_raw()),
-        Some(_) => {
-            let again = *restarts > 0;
-            *restarts = restarts.saturating_sub(1);
-            again
-        }
-    }
-}
-
-/// What asks us to end: Ctrl-C, SIGTERM, a closed terminal. Without us `iasd` would stay behind.
-struct Requests {
-    signals: [Listener; 3],
-}
-
-impl Requests {
-    fn listen() -> std::io::Result<Self> {
-        let [interrupt, terminate, hangup] =
-            [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Self { signals: [interrupt?, terminate?, hangup?] })
-    }
-
-    async fn next(&mut self) {
-        let [interrupt, terminate, hangup] = &mut self.signals;
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-            _ = hangup.recv() => {}
-        }
-    }
-}
-
-fn take(line: &str, run: &mut Run, view: &mut dyn View) {
-    if let Ok(event) = serde_json::from_str::<Event>(line) {
-        let knew = run.wrong_digests;
-        run.event(&event);
-        view.event(&event, line, run);
-        if run.wrong_digests && !knew {
-            // Now, because the attempts that follow take half a minute.
-            view.note(WRONG_DIGESTS);
-        }
-    } else if let Ok(progress) = serde_json::from_str::<Progress>(line) {
-        run.progress(&progress, view::now_ms());
-        view.progress(&progress, run);
-    } else {
-        view.note(&format!("iasd said: {line}"));
-    }
-}
-
-fn exit_code(status: ExitStatus, interrupted: bool) -> u8 {
-    match (interrupted, status.code(), status.signal()) {
-        (true, ..) => 130,
-        (false, Some(code), _) => u8::try_from(code).unwrap_or(1),
-        (false, None, signal) => u8::try_from(128 + signal.unwrap_or(0)).unwrap_or(1),
-    }
+    eprintln!("once more without the faults, to compare; --no-compare leaves that out");
+    let mut plain = Stage::set(&Arguments { root: None, keep: false, ..arguments.clone() })?;
+    plain.faults.clear();
+    let performed = perform(&mut plain, arguments, &Arc::default(), &mut Quiet, requests).await?;
+    let Performed { run, code, interrupted } = performed;
+    Ok((!interrupted).then(|| EndState::of(&run, &plain, code)))
 }
 
 fn is_colourful() -> bool {
@@ -274,12 +181,6 @@ fn is_colourful() -> bool {
 fn key_value(text: &str) -> Result<(String, String), String> {
     let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
     Ok((key.to_owned(), value.to_owned()))
-}
-
-fn seconds(text: &str) -> Result<f64, String> {
-    let number: Option<f64> = text.parse().ok();
-    let wanted = || "expected a number of seconds, at most a year".to_owned();
-    number.filter(|number| (0.0..=365.0 * 86_400.0).contains(number)).ok_or_else(wanted)
 }
 
 fn outage(text: &str) -> Result<[f64; 2], String> {
@@ -295,15 +196,9 @@ fn os_version(text: &str) -> Result<String, String> {
 }
 
 fn speed(text: &str) -> Result<u64, String> {
-    let (number, unit) = match text.strip_suffix(['k', 'K']) {
-        Some(number) => (number, 1_000),
-        None => text.strip_suffix('M').map_or((text, 1), |number| (number, 1_000_000)),
-    };
-    let number: u64 = number.parse().map_err(|_| "expected a number of bytes, such as 500k or 2M")?;
-    match number.checked_mul(unit) {
-        Some(0) => Err("it must not be 0".to_owned()),
-        Some(bytes) => Ok(bytes),
-        None => Err("that is more than can be counted".to_owned()),
+    match byte_count(text)? {
+        0 => Err("it must not be 0".to_owned()),
+        bytes => Ok(bytes),
     }
 }
 

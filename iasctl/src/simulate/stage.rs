@@ -1,7 +1,9 @@
 //! Sets the stage of a rehearsal: packages, the site, the scenario and the settings, all in folders of its own.
 
 use super::{
-    Arguments, hashes,
+    Arguments,
+    faults::{self, Led, Targets},
+    hashes, overrides,
     server::{Site, percent_decoded},
 };
 use crate::sign;
@@ -9,8 +11,10 @@ use plist::Dictionary;
 use serde_json::{Map, Value, json};
 use shared::{
     digest::Digest,
+    fault::Fault,
     hint::nearest,
     item::Phase,
+    layout::RECORDS_FOLDER,
     settings::keys,
     sys::{atomic, packing},
 };
@@ -29,6 +33,8 @@ const CONTROL_FILE: &str = "bootstrap.json";
 const SCENARIO: &str = "scenario.json";
 /// What `iasd` says, beside the Mac.
 const LOG: &str = "iasd.log";
+/// Which faults have happened to the Mac, beside it.
+const FAULTS: &str = "faults.ndjson";
 /// Who serves the control file when nothing says otherwise; `.test` belongs to nobody.
 const DEFAULT_HOST: &str = "bootstrap.simulate.test";
 
@@ -41,6 +47,10 @@ pub(crate) struct Stage {
     pub(crate) side: PathBuf,
     /// What is served.
     pub(crate) site: Site,
+    /// What goes wrong.
+    pub(crate) faults: Vec<Led>,
+    /// Whether nothing had happened on this Mac before.
+    pub(crate) is_new: bool,
     /// Where DEPNotify's control file is, below the root.
     pub(crate) depnotify: PathBuf,
     /// The admin's own control file.
@@ -66,6 +76,7 @@ impl Stage {
         let side = PathBuf::from(format!("{}.sim", root.display()));
         let built = side.join("site");
         create(&root)?;
+        let is_new = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_none());
         create(&built)?;
         if let Some(folder) = folder {
             build_packages(&folder.join("packages"), &built.join("packages"))?;
@@ -94,16 +105,19 @@ impl Stage {
         if let (Some(url), Some(folder)) = (url, folder) {
             site.add_for(&url, folder);
         }
-        adjust(&mut scenario, arguments);
+        overrides::adjust(&mut scenario, arguments);
+        let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
         // Of this rehearsal only.
-        match fs::remove_file(side.join(LOG)) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(named(&side.join(LOG), &error));
+        for file in [LOG, FAULTS] {
+            match fs::remove_file(side.join(file)) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(named(&side.join(file), &error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let depnotify = depnotify(&root, &settings);
-        Ok(Self { root, side, site, depnotify, control, scenario, settings, temporary })
+        Ok(Self { root, side, site, faults, is_new, depnotify, control, scenario, settings, temporary })
     }
 
     /// The scenario file; it gets to know where the server is, and whom to trust.
@@ -124,20 +138,16 @@ impl Stage {
             }
         }
         self.scenario.insert("side_folder".to_owned(), json!(self.side));
+        let faults: Vec<&Fault> = self.faults.iter().map(|led| &led.fault).collect();
+        self.scenario.insert("faults".to_owned(), json!(faults));
         let path = self.side.join(SCENARIO);
         write(&path, format!("{:#}\n", Value::Object(self.scenario.clone())))?;
         Ok(path)
     }
 
-    /// Takes away the power cut that has happened, for the next start.
-    ///
-    /// # Errors
-    /// When the scenario cannot be written.
-    pub(crate) fn power_is_back(&mut self) -> Result<(), String> {
-        if let Some(cuts) = self.scenario.get_mut("power_cuts").and_then(Value::as_array_mut) {
-            cuts.drain(..1.min(cuts.len()));
-        }
-        write(&self.side.join(SCENARIO), format!("{:#}\n", Value::Object(self.scenario.clone())))
+    /// The record of which faults have happened to the Mac.
+    pub(crate) fn fault_record(&self) -> PathBuf {
+        self.side.join(FAULTS)
     }
 
     /// The settings file.
@@ -174,6 +184,11 @@ impl Stage {
     /// The log of `iasd`.
     pub(crate) fn log(&self) -> PathBuf {
         self.side.join(LOG)
+    }
+
+    /// What the run has noted for its next start.
+    pub(crate) fn journal(&self) -> PathBuf {
+        self.root.join(RECORDS_FOLDER.trim_start_matches('/')).join("last-run.ndjson")
     }
 
     /// Packages that were there from the outset.
@@ -319,55 +334,6 @@ fn serve(
         }
     }
     Ok(())
-}
-
-/// What the command line changes in the scenario.
-fn adjust(scenario: &mut Map<String, Value>, arguments: &Arguments) {
-    let mut put = |path: &[&str], value: Value| put(scenario, path, value);
-    if let Some(conduct) = arguments.agent {
-        put(&["agent", "mode"], json!(conduct.word()));
-    }
-    if let Some(arch) = &arguments.arch {
-        put(&["arch"], json!(arch));
-    }
-    if let Some(version) = &arguments.os {
-        put(&["os_version"], json!(version));
-    }
-    if let Some(seconds) = arguments.login_after {
-        put(&["user", "login_after"], json!(seconds));
-    }
-    if !arguments.outage.is_empty() {
-        put(&["network", "outages"], json!(arguments.outage));
-    }
-    if !arguments.power_cut.is_empty() {
-        put(&["power_cuts"], json!(arguments.power_cut));
-    }
-    match arguments.user.as_deref() {
-        Some("never") => put(&["user"], Value::Null),
-        Some(name) => put(&["user", "name"], json!(name)),
-        None => {}
-    }
-    if arguments.no_sandbox {
-        put(&["sandbox"], json!(false));
-    }
-}
-
-fn put(map: &mut Map<String, Value>, path: &[&str], value: Value) {
-    match path {
-        [] => {}
-        [key] => {
-            map.insert((*key).to_owned(), value);
-        }
-        [key, rest @ ..] => {
-            let inner = map.entry(*key).or_insert_with(|| json!({}));
-            if !inner.is_object() {
-                *inner = json!({});
-            }
-            if let Some(inner) = inner.as_object_mut() {
-                put(inner, rest, value);
-            }
-        }
-    }
 }
 
 fn depnotify(root: &Path, settings: &Dictionary) -> PathBuf {

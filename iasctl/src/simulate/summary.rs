@@ -2,6 +2,7 @@
 
 use super::{
     stage::Stage,
+    verdict::{Told, Verdict},
     view::{Painter, Run, Style, column},
 };
 use crate::stdout;
@@ -23,9 +24,25 @@ use std::{
 const LOG_TAIL: usize = 10;
 
 /// Prints the summary: on standard output, or on standard error beside JSON.
-pub(crate) fn print(run: &Run, stage: &Stage, code: u8, painter: Painter, json: bool) {
-    let text = summary(run, stage, code, painter);
-    if json { eprint!("{text}") } else { stdout::line(text.trim_end()) }
+pub(crate) fn print(
+    run: &Run,
+    stage: &Stage,
+    (code, verdict): (u8, Option<&Verdict>),
+    painter: Painter,
+    json: bool,
+) {
+    let mut text = summary(run, stage, code, painter);
+    if let Some(verdict) = verdict {
+        faults(&mut text, verdict, painter);
+    }
+    places(&mut text, stage);
+    if !json {
+        return stdout::line(text.trim_end());
+    }
+    eprint!("{text}");
+    if let Some(verdict) = verdict {
+        stdout::line(&verdict.json().to_string());
+    }
 }
 
 fn summary(run: &Run, stage: &Stage, code: u8, painter: Painter) -> String {
@@ -52,8 +69,31 @@ fn summary(run: &Run, stage: &Stage, code: u8, painter: Painter) -> String {
         log_tail(&mut text, &stage.log());
     }
     effects(&mut text, run, stage);
-    places(&mut text, stage);
     text
+}
+
+/// What came of the faults.
+fn faults(text: &mut String, verdict: &Verdict, painter: Painter) {
+    line(text, "");
+    line(text, &painter.paint(Style::Bold, "faults"));
+    for Told { fault, happened, met } in &verdict.faults {
+        let often = format!("{happened}×");
+        line(text, &format!("  {often:>3} {} {met}", column(fault, 46)));
+    }
+    if !verdict.begun_again.is_empty() {
+        let items: Vec<_> = verdict.begun_again.iter().map(ToString::to_string).collect();
+        line(text, &format!("  begun again after a cut: {}", items.join(", ")));
+    }
+    let style = match verdict.is_same() {
+        Some(true) => Style::Good,
+        Some(false) => Style::Bad,
+        None => Style::Plain,
+    };
+    for (at, said) in verdict.conclusion().iter().enumerate() {
+        let label = if at == 0 { "verdict" } else { "" };
+        line(text, &format!("{label:<14} {}", painter.paint(style, said)));
+    }
+    line(text, "");
 }
 
 fn phase_lines(text: &mut String, run: &Run, phase: Phase, painter: Painter) {
@@ -123,7 +163,7 @@ fn places(text: &mut String, stage: &Stage) {
 }
 
 /// Receipts on the Mac: identifier and version.
-fn receipts(root: &Path) -> BTreeSet<(String, String)> {
+pub(super) fn receipts(root: &Path) -> BTreeSet<(String, String)> {
     let Ok(entries) = fs::read_dir(root.join("private/var/db/receipts")) else { return BTreeSet::new() };
     let plists = entries.flatten().map(|entry| entry.path());
     let read = |path: std::path::PathBuf| -> Option<(String, String)> {

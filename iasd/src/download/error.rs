@@ -19,10 +19,13 @@ pub(crate) struct DownloadError {
 impl DownloadError {
     /// Whether the same could succeed later without anybody mending something (R47).
     pub(crate) fn is_transient(&self) -> bool {
-        matches!(
+        // Whatever leaves no room on the disk may go away, too.
+        let no_room = matches!(&self.cause, Cause::Store(error) if error.may_pass());
+        let passes = matches!(
             self.cause.failure(),
             AttemptFailure::Transient | AttemptFailure::RetryAfter(_) | AttemptFailure::Portal
-        )
+        );
+        passes || no_room
     }
 
     /// When the server wants to be asked again (R29).
@@ -162,6 +165,8 @@ impl Cause {
             Self::Endless { .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
                 AttemptFailure::WrongAddress
             }
+            // Whatever fills the disk may go away; another server does not help.
+            Self::Store(StoreError::Full { .. }) => AttemptFailure::DiskFull,
             Self::NoHash | Self::Store(_) | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
         }
     }

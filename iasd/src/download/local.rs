@@ -6,7 +6,8 @@ use super::{
     fetch::{FetchError, Head, Response},
     folder::StoreError,
     partial::key,
-    store::{Content, Existing, Opened, PIECE, Place},
+    pieces::PIECE,
+    store::{Content, Existing, Opened, Place},
     verify::{Verdict, VerifiedArtifact, digest, judge_existing, judge_local},
 };
 use crate::engine::recorder::Recorder;

@@ -25,6 +25,7 @@ mod local;
 mod pace;
 mod partial;
 mod peek;
+mod pieces;
 mod placed;
 mod portal;
 mod queue;

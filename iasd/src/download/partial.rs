@@ -6,7 +6,8 @@
 use super::{
     fetch::{Head, Resume},
     folder::{Folder, StoreError, kind, stat},
-    store::{Content, Opened, Place, Store, create_anew, create_new, read_pieces, remove},
+    pieces::read_pieces,
+    store::{Content, Opened, Place, Store, create_anew, create_new, remove},
 };
 use rustix::{
     fd::AsFd as _,
@@ -74,6 +75,7 @@ pub(crate) struct Partial {
     file: File,
     have: u64,
     note: Note,
+    store: Store,
 }
 
 impl Partial {
@@ -89,7 +91,8 @@ impl Partial {
         let have = stat(file.as_fd(), &path)?.st_size.try_into().unwrap_or(0);
         let known = addresses.iter().any(|url| note.url == url.as_str());
         let fits = known && note.length.is_none_or(|length| have <= length);
-        Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, file, have, note }))
+        let store = store.clone();
+        Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, file, have, note, store }))
     }
 
     /// A new, empty one for the content that `note` speaks of; replaces what is there.
@@ -108,8 +111,8 @@ impl Partial {
         let text = serde_json::to_vec(&note).map_err(|error| StoreError::io("describe", &path, error))?;
         create_anew(&work, &note_name(key), &path)?
             .write_all(&text)
-            .map_err(|error| StoreError::io("describe", &path, error))?;
-        Ok(Self { work, key: key.to_owned(), path, file, have: 0, note })
+            .map_err(|error| StoreError::write("describe", &path, error))?;
+        Ok(Self { work, key: key.to_owned(), path, file, have: 0, note, store: store.clone() })
     }
 
     /// How many bytes are there.
@@ -199,7 +202,8 @@ impl Intake {
     /// When the disk refuses.
     pub(crate) fn take(&mut self, piece: &[u8]) -> Result<(), StoreError> {
         let partial = &mut self.partial;
-        let failed = |error| StoreError::io("write", &partial.path, error);
+        partial.store.takes_more(&partial.path)?;
+        let failed = |error: std::io::Error| StoreError::write("write", &partial.path, error);
         partial.file.write_all(piece).map_err(failed)?;
         self.digester.update(piece);
         partial.have += piece.len() as u64;

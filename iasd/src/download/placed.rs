@@ -28,7 +28,7 @@ fn digest(path: &Path) -> Option<Digest> {
     let mut file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
     let found = file.metadata().ok().filter(|found| found.is_file() && found.len() <= LARGEST)?;
     let mut digester = Digester::default();
-    let length = super::store::read_pieces(&mut file, |piece| {
+    let length = super::pieces::read_pieces(&mut file, |piece| {
         digester.update(piece);
         Ok(())
     });

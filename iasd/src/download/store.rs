@@ -1,6 +1,10 @@
 //! Where content lies: existing files that may be used (R116), new ones put in place whole (R113, R114).
 
-use super::folder::{Folder, Missing, StoreError, kind, stat};
+use super::{
+    folder::{Folder, Missing, StoreError, kind, stat},
+    pieces::{read_at_pieces, read_pieces},
+};
+use crate::disk::Disk;
 use rustix::{
     fd::AsFd as _,
     fs::{AtFlags, FileType, Gid, Mode, OFlags, Uid},
@@ -14,14 +18,11 @@ use shared::{
 };
 use std::{
     fs::File,
-    io::{Read as _, Write as _},
-    os::unix::fs::{FileExt as _, MetadataExt as _},
+    io::Write as _,
+    os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
-
-/// How much is read or copied at once.
-pub(crate) const PIECE: usize = 256 * 1024;
 
 /// The part of the Mac this stage writes to.
 #[derive(Debug, Clone)]
@@ -30,6 +31,7 @@ pub(crate) struct Store {
     install: MacPath,
     work: MacPath,
     owner: u32,
+    disk: Disk,
 }
 
 /// An open file in an open, safe folder.
@@ -100,7 +102,20 @@ impl Store {
     pub(crate) fn new(root: PathBuf, install_path: &MacPath, owner: u32) -> Self {
         // A constant without `..` or NUL can be joined to anything.
         let work = install_path.join(WORK_FOLDER).unwrap_or_else(|_| install_path.clone());
-        Self { root, install: install_path.clone(), work, owner }
+        Self { root, install: install_path.clone(), work, owner, disk: Disk::default() }
+    }
+
+    /// The same, on this disk.
+    pub(crate) fn on(self, disk: Disk) -> Self {
+        Self { disk, ..self }
+    }
+
+    /// Whether more can be written for `path`.
+    ///
+    /// # Errors
+    /// When the disk is full.
+    pub(crate) fn takes_more(&self, path: &MacPath) -> Result<(), StoreError> {
+        self.disk.takes_more().map_err(|error| StoreError::write("write", path, error))
     }
 
     /// Which folder is the Mac's `/`.
@@ -160,6 +175,7 @@ impl Store {
     /// # Errors
     /// When it does not.
     pub(crate) fn reserve(&self, work: &Folder, have: u64, length: Option<u64>) -> Result<(), StoreError> {
+        self.takes_more(&self.work)?;
         let needed = room::needed(have, length);
         let free = work.free_bytes()?;
         if free >= needed {
@@ -230,7 +246,7 @@ impl Store {
         if free < content.bytes {
             return Err(StoreError::Space { path: folder.path().clone(), needed: content.bytes, free });
         }
-        let failed = |why: std::io::Error| StoreError::io("copy to", target, why);
+        let failed = |why: std::io::Error| StoreError::write("copy to", target, why);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let source =
             rustix::fs::openat(work, name, flags, Mode::empty()).map_err(|errno| failed(errno.into()))?;
@@ -273,7 +289,7 @@ impl Store {
             digester.update(piece);
             copy.write_all(piece)
         })
-        .map_err(|why| StoreError::io("copy to", target, why))
+        .map_err(|why| StoreError::write("copy to", target, why))
         .and_then(|bytes| {
             let same = bytes == content.bytes && digester.finish() == content.digest;
             same.then_some(()).ok_or_else(|| StoreError::Unsafe {
@@ -309,9 +325,10 @@ impl Store {
     pub(crate) fn write(&self, place: &Place, content: &[u8]) -> Result<Opened, StoreError> {
         let target = &place.path;
         let work = self.work()?;
+        self.takes_more(target)?;
         let name = format!("{}.new", target.file_name());
         let mut file = create_anew(&work, &name, target)?;
-        file.write_all(content).map_err(|why| StoreError::io("write", target, why))?;
+        file.write_all(content).map_err(|why| StoreError::write("write", target, why))?;
         let content = Content { digest: Digest::of(content), bytes: content.len() as u64 };
         self.place((&work, &name, file), content, place)
     }
@@ -355,7 +372,7 @@ pub(crate) fn create_new(folder: &Folder, name: &str, path: &MacPath) -> Result<
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     rustix::fs::openat(folder, name, flags, Mode::from_bits_truncate(0o600))
         .map(File::from)
-        .map_err(|errno| StoreError::io("create", path, errno))
+        .map_err(|errno| StoreError::write("create", path, errno))
 }
 
 /// Removes what a killed run left under `name`, then creates it.
@@ -369,39 +386,5 @@ pub(crate) fn remove(folder: &Folder, name: &str, path: &MacPath) -> Result<(), 
     match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
         Ok(()) | Err(Errno::NOENT) => Ok(()),
         Err(errno) => Err(StoreError::io("remove", path, errno)),
-    }
-}
-
-/// Reads to the end, piece by piece; gives the number of bytes.
-pub(crate) fn read_pieces(
-    from: &mut File,
-    take: impl FnMut(&[u8]) -> std::io::Result<()>,
-) -> std::io::Result<u64> {
-    drain(|piece, _| from.read(piece), take)
-}
-
-/// The same from the beginning, without moving the offset, which everybody who holds the file shares.
-pub(crate) fn read_at_pieces(
-    from: &File,
-    take: impl FnMut(&[u8]) -> std::io::Result<()>,
-) -> std::io::Result<u64> {
-    drain(|piece, at| from.read_at(piece, at), take)
-}
-
-fn drain(
-    mut read: impl FnMut(&mut [u8], u64) -> std::io::Result<usize>,
-    mut take: impl FnMut(&[u8]) -> std::io::Result<()>,
-) -> std::io::Result<u64> {
-    let (mut piece, mut bytes) = (vec![0; PIECE], 0);
-    loop {
-        match read(&mut piece, bytes) {
-            Ok(0) => return Ok(bytes),
-            Ok(count) => {
-                take(piece.get(..count).unwrap_or_default())?;
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
     }
 }

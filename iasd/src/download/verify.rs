@@ -4,7 +4,8 @@
 
 use super::{
     folder::{Folder, StoreError, stat},
-    store::{Content, Existing, Opened, Place, Store, read_at_pieces},
+    pieces::read_at_pieces,
+    store::{Content, Existing, Opened, Place, Store},
 };
 use rustix::{
     fd::AsFd as _,

@@ -27,7 +27,7 @@ const LONGEST: u64 = 256 * 1024 * 1024;
 
 /// The journal cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("the journal {path}: {source}")]
+#[error("the journal {path}: {source}; nothing is begun without a journal")]
 pub(crate) struct JournalError {
     pub(super) path: String,
     pub(super) source: io::Error,

@@ -4,7 +4,10 @@ use super::{
     found::{Opened, open},
     writer::{Death, Journal, Passing, Trouble},
 };
-use crate::download::{Folder, Missing};
+use crate::{
+    disk::Disk,
+    download::{Folder, Missing},
+};
 use shared::{
     event::{Category, Event, EventKind, Level, RunEnd},
     exit::ExitCode,
@@ -56,7 +59,7 @@ fn finished() -> [Event; 2] {
 
 /// Keeps facts and waits until they are on the disk.
 fn keep(opened: Opened, events: &[Event]) {
-    let mut journal = Journal::new(opened, None).unwrap();
+    let mut journal = Journal::new(opened, None, Disk::default()).unwrap();
     for event in events {
         journal.keep(event, Box::new(|| ()));
     }
@@ -191,7 +194,7 @@ fn r74_a_dry_run_does_not_touch_the_journal_of_the_run_before() {
 fn r78_an_effect_waits_until_its_fact_is_on_the_disk_and_for_ever_when_that_fails() {
     let folder = tempfile::tempdir().unwrap();
     let read_only = Opened { file: File::open("/dev/null").unwrap(), ..found(folder.path()) };
-    let journal = Journal::new(read_only, None).unwrap();
+    let journal = Journal::new(read_only, None, Disk::default()).unwrap();
     let (told, wait) = mpsc::channel();
     let lazily = told.clone();
     journal.keep(&notice(1, "nobody waits for this"), Box::new(move || lazily.send("lazy").unwrap()));
@@ -209,7 +212,7 @@ fn a_full_disk_makes_the_run_wait() {
         println!("skipped: this system has no /dev/full");
         return;
     };
-    let journal = Journal::new(Opened { file: full, ..found(folder.path()) }, None).unwrap();
+    let journal = Journal::new(Opened { file: full, ..found(folder.path()) }, None, Disk::default()).unwrap();
     let mut trouble = journal.trouble();
     let (told, wait) = mpsc::channel::<()>();
     journal.keep(&event(1, EventKind::ItemRunning { id: ITEM }), Box::new(move || told.send(()).unwrap()));
@@ -230,7 +233,8 @@ fn a_rehearsed_power_cut_is_asked_about_everything_that_passes() {
         seen.send(event.seq).unwrap();
         None::<Death>
     };
-    let mut journal = Journal::new(found(folder.path()), Some(Box::new(checkpoint))).unwrap();
+    let mut journal =
+        Journal::new(found(folder.path()), Some(Box::new(checkpoint)), Disk::default()).unwrap();
     (1..=3).for_each(|seq| journal.keep(&notice(seq, "x"), Box::new(|| ())));
     journal.close();
     drop(journal);

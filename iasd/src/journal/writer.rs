@@ -4,14 +4,16 @@
 //! nothing more is begun.
 
 use super::found::{JournalError, Opened};
+use crate::disk::Disk;
 use rustix::process::{Signal, getpid, kill_process};
 use shared::{
     event::{Event, Progress},
     journal::{Durability, durability, line},
+    sys::folder::is_full,
 };
 use std::{
     fs::File,
-    io::{self, ErrorKind},
+    io,
     os::unix::fs::FileExt as _,
     sync::mpsc,
     thread::{self, JoinHandle},
@@ -81,11 +83,15 @@ impl Journal {
     ///
     /// # Errors
     /// When there is no thread to be had.
-    pub(crate) fn new(opened: Opened, checkpoint: Option<Checkpoint>) -> Result<Self, JournalError> {
+    pub(crate) fn new(
+        opened: Opened,
+        checkpoint: Option<Checkpoint>,
+        disk: Disk,
+    ) -> Result<Self, JournalError> {
         let Opened { path, file, length, .. } = opened;
         let (lines, entries) = mpsc::channel();
         let (tell, trouble) = watch::channel(Trouble::None);
-        let writer = Writer { path: path.clone(), file, length, entries, tell };
+        let writer = Writer { path: path.clone(), file, disk, length, entries, tell };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run());
         let thread = thread.map_err(|source| JournalError { path, source })?;
         Ok(Self { lines: Some(lines), thread: Some(thread), trouble, checkpoint })
@@ -159,6 +165,7 @@ impl Drop for Journal {
 struct Writer {
     path: String,
     file: File,
+    disk: Disk,
     length: u64,
     entries: mpsc::Receiver<Entry>,
     tell: watch::Sender<Trouble>,
@@ -186,7 +193,8 @@ impl Writer {
         let text: String = batch.iter().map(|entry| entry.line.as_str()).collect();
         let first_tried = Instant::now();
         loop {
-            match self.file.write_all_at(text.as_bytes(), self.length) {
+            let room = self.disk.takes_more();
+            match room.and_then(|()| self.file.write_all_at(text.as_bytes(), self.length)) {
                 Ok(()) => break,
                 Err(error) if is_full(&error) && first_tried.elapsed() < PATIENCE => {
                     self.tell.send_if_modified(|told| {
@@ -204,8 +212,4 @@ impl Writer {
         let durability = batch.iter().map(|entry| entry.durability).max().unwrap_or(Durability::Lazy);
         if durability == Durability::Lazy { Ok(()) } else { self.file.sync_data() }
     }
-}
-
-fn is_full(error: &io::Error) -> bool {
-    matches!(error.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }

@@ -5,15 +5,19 @@ use super::{
     world::{World, configuration},
 };
 use crate::{
+    disk::Disk,
     download::Network,
     host::{
         Connectivity, Host as _,
-        simulated::{SimulatedHost, power_cut::PowerCut, scenario::Scenario},
+        simulated::{SimulatedHost, scenario::Scenario},
     },
     journal::{Checkpoint, Passing},
     settings::PreferenceFiles,
 };
-use shared::settings::{Mode, Settings};
+use shared::{
+    fault::{Fault, MacFault, Mishap},
+    settings::{Mode, Settings},
+};
 use std::{net::SocketAddr, path::Path, sync::Arc};
 
 /// The Mac whose `/` is the folder `root`, with what the file `scenario` says of it.
@@ -22,18 +26,27 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         Some(file) => Scenario::read(file).map_err(configuration)?,
         None => Scenario::default(),
     };
-    let (mut network, outages) = (network(&scenario)?, !scenario.network.outages.is_empty());
-    let cut = |cut: PowerCut| Box::new(move |passing: Passing<'_>| cut.hits(&passing)) as Checkpoint;
-    let power_cut = scenario.power_cuts.first().cloned().map(cut);
+    let takes_network =
+        |fault: &Fault| matches!(fault, Fault::Mac(MacFault { mishap: Mishap::NetworkAway { .. }, .. }));
+    let outages = !scenario.network.outages.is_empty() || scenario.faults.iter().any(takes_network);
+    let (mut network, has_faults) = (network(&scenario)?, !scenario.faults.is_empty());
     let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
     let host = Arc::new(host);
     network.outages = outages.then(|| Connectivity::new(host.online()));
+    let checkpoint = has_faults.then(|| {
+        let faults = Arc::clone(host.faults());
+        Box::new(move |passing: Passing<'_>| faults.passes(&passing)) as Checkpoint
+    });
+    let disk = {
+        let faults = Arc::clone(host.faults());
+        Disk::full_while(move || faults.disk_is_full())
+    };
     let preferences = Box::new(PreferenceFiles::below(host.root()));
     let boot = {
         let host = Arc::clone(&host);
         Box::new(move |settings: &Settings| host.boot(settings.mode == Mode::Daemon))
     };
-    Ok(World { host, notices, network, preferences, own_log: |_| None, boot, power_cut })
+    Ok(World { host, notices, network, preferences, own_log: |_| None, boot, checkpoint, disk })
 }
 
 /// Where the scenario says that hosts are, and whom it trusts besides the system's roots.

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::{
+    disk::Disk,
     download::Network,
     host::mac::MacHost,
     settings::{PreferenceDomain, Reading},
@@ -99,7 +100,8 @@ async fn run(root: &Path) -> (ExitCode, Vec<String>) {
         network: Network::default(),
         preferences: Box::new(Unset),
         own_log: |_| None,
-        power_cut: None,
+        checkpoint: None,
+        disk: Disk::default(),
         boot: Box::new(move |settings: &Settings| starting.boot(settings)),
     };
     let loaded = load(&arguments, &world).await.unwrap();

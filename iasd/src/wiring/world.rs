@@ -4,6 +4,7 @@ use super::Refused;
 #[cfg(feature = "simulated")]
 use super::simulated::simulated;
 use crate::{
+    disk::Disk,
     download::Network,
     host::{
         Host,
@@ -34,8 +35,10 @@ pub(super) struct World {
     pub(super) own_log: fn(&Settings) -> Option<Box<dyn Reporter>>,
     /// Lets it begin, once the run has.
     pub(super) boot: Box<dyn FnOnce(&Settings) + Send>,
-    /// When a rehearsal kills this start; never, on a real Mac.
-    pub(super) power_cut: Option<Checkpoint>,
+    /// What a rehearsal does at some points of the run, such as killing it; nothing, on a real Mac.
+    pub(super) checkpoint: Option<Checkpoint>,
+    /// The disk that is written on.
+    pub(super) disk: Disk,
 }
 
 impl World {
@@ -56,8 +59,8 @@ fn real() -> Result<World, Refused> {
         Box::new(move |settings: &Settings| host.boot(settings))
     };
     let preferences = Box::new(ManagedPreferences);
-    let (network, power_cut) = (Network::default(), None);
-    Ok(World { host, notices, network, preferences, own_log: system_log, boot, power_cut })
+    let (network, checkpoint, disk) = (Network::default(), None, Disk::default());
+    Ok(World { host, notices, network, preferences, own_log: system_log, boot, checkpoint, disk })
 }
 
 fn system_log(settings: &Settings) -> Option<Box<dyn Reporter>> {

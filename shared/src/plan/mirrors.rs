@@ -106,7 +106,7 @@ impl Mirrors {
 mod tests {
     use super::*;
     use AttemptFailure::{
-        ClientError, HashMismatch, Offline, Permanent, RetryAfter, Transient, WrongAddress,
+        ClientError, DiskFull, HashMismatch, Offline, Permanent, RetryAfter, Transient, WrongAddress,
     };
     use proptest::prelude::*;
     use std::time::Duration;
@@ -172,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_no_address_can_mend_ends_the_round_where_it_is() {
-        for failure in [Permanent, Offline] {
+        for failure in [Permanent, Offline, DiskFull] {
             assert_eq!(story(3, &[failure]), [(0, Some(failure))]);
         }
         assert_eq!(story(2, &[WrongAddress, WrongAddress])[1].1, Some(WrongAddress));

@@ -40,6 +40,8 @@ pub enum AttemptFailure {
     ResumedHashMismatch,
     /// This address will never give it: refused redirect, unusable URL. Another one may.
     WrongAddress,
+    /// The disk is full: no other address helps, but what fills it may go away.
+    DiskFull,
     /// No other attempt can help: no space, a stopped run.
     Permanent,
 }
@@ -57,7 +59,7 @@ impl AttemptFailure {
 
     /// Whether another server may do better.
     pub(super) fn may_pass_elsewhere(self) -> bool {
-        !matches!(self, Self::Offline | Self::Permanent)
+        !matches!(self, Self::Offline | Self::DiskFull | Self::Permanent)
     }
 
     /// Of the failures of two addresses the one from which more can be hoped.
@@ -69,7 +71,7 @@ impl AttemptFailure {
             Self::Transient => 3,
             Self::HashMismatch | Self::ResumedHashMismatch => 2,
             Self::ClientError => 1,
-            Self::WrongAddress | Self::Offline | Self::Permanent => 0,
+            Self::WrongAddress | Self::Offline | Self::DiskFull | Self::Permanent => 0,
         };
         match (self, other) {
             (Self::RetryAfter(one), Self::RetryAfter(two)) => Self::RetryAfter(one.max(two)),
@@ -272,6 +274,14 @@ mod tests {
             waits(schedule(9, 1), &[AttemptFailure::Permanent, AttemptFailure::Transient]),
             [None, None]
         );
+    }
+
+    #[test]
+    fn a_full_disk_is_waited_for_and_no_other_address_is_asked_meanwhile() {
+        let mut schedule = schedule(2, 1).with_addresses(2);
+        let waits = [0; 3].map(|_| (schedule.next_wait(AttemptFailure::DiskFull, 0.0), schedule.address()));
+        let second = |seconds| Some(Duration::from_secs(seconds));
+        assert_eq!(waits, [(second(1), 0), (second(2), 0), (None, 0)]);
     }
 
     #[test]

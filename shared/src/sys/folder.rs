@@ -6,7 +6,7 @@ use rustix::{
     fs::{AtFlags, CWD, FileType, Mode, OFlags, Stat},
     io::Errno,
 };
-use std::{fs::File, path::Path};
+use std::{fs::File, io, path::Path};
 
 /// Links that macOS itself puts into `/`; each leads to the folder of its name in `/private`.
 const SYSTEM_LINKS: [&str; 3] = ["var", "tmp", "etc"];
@@ -32,6 +32,14 @@ pub enum StoreError {
         /// Which check failed.
         why: &'static str,
     },
+    /// No room for what was being written.
+    #[error("cannot {what} {path}: the disk is full")]
+    Full {
+        /// The operation.
+        what: &'static str,
+        /// On what.
+        path: MacPath,
+    },
     /// Too little free space (R117).
     #[error("{path} has {free} bytes free, {needed} are needed")]
     Space {
@@ -44,7 +52,26 @@ pub enum StoreError {
     },
 }
 
+/// Whether `error` says that a disk or a quota is full: what fills it may go away.
+#[must_use]
+pub fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl StoreError {
+    /// Whether what fills the disk may go away.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Full { .. } | Self::Space { .. })
+    }
+
+    /// The system refused to write `path`.
+    #[must_use]
+    pub fn write(what: &'static str, path: &MacPath, why: impl Into<io::Error>) -> Self {
+        let why = why.into();
+        if is_full(&why) { Self::Full { what, path: path.clone() } } else { Self::io(what, path, why) }
+    }
+
     /// The system refused `what` on `path`.
     #[must_use]
     pub fn io(what: &'static str, path: &MacPath, why: impl ToString) -> Self {
@@ -201,7 +228,7 @@ fn step(
     match rustix::fs::mkdirat(parent, name, Mode::from_bits_truncate(0o755)) {
         // Another transfer of ours may need the same folder at the same time.
         Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(StoreError::io("make the folder", here, errno)),
+        Err(errno) => return Err(StoreError::write("make the folder", here, errno)),
     }
     let fd = open().map_err(|errno| refused(parent, name, here, errno))?;
     // The umask must not decide.

@@ -101,6 +101,12 @@ impl Answer {
     }
 }
 
+/// A whole answer of a server that fails on demand.
+pub(super) fn failure(status: u16, retry_after: Option<u64>, keep_alive: bool) -> String {
+    let retry_after = retry_after.map(|seconds| format!("Retry-After: {seconds}\r\n")).unwrap_or_default();
+    refusal(&format!("{status} Rehearsed"), keep_alive).replacen("\r\n", &format!("\r\n{retry_after}"), 1)
+}
+
 /// A whole answer without a file.
 pub(super) fn refusal(status: &str, keep_alive: bool) -> String {
     let connection = if keep_alive { "" } else { "Connection: close\r\n" };

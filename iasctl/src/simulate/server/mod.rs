@@ -2,13 +2,16 @@
 
 mod authority;
 mod http;
+mod misdeeds;
 mod site;
 
 pub(crate) use authority::Authority;
 pub(crate) use http::percent_decoded;
+pub(crate) use misdeeds::{Misdeeds, Planned};
 pub(crate) use site::Site;
 
-use http::{LONGEST_HEAD, Request, refusal};
+use http::{Answer, LONGEST_HEAD, Request, failure, refusal};
+use misdeeds::{Answering, Wrong};
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -34,6 +37,8 @@ pub(crate) struct Served {
     pub(crate) site: Arc<Site>,
     /// How fast each connection sends, in bytes per second.
     pub(crate) speed: Option<u64>,
+    /// What it does wrong.
+    pub(crate) misdeeds: Arc<Misdeeds>,
     /// Told about each request that could not be answered.
     pub(crate) misses: mpsc::UnboundedSender<String>,
 }
@@ -108,7 +113,7 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) ->
 }
 
 async fn answer(
-    stream: &mut (impl AsyncWrite + Unpin),
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &Request,
     served: &Served,
 ) -> io::Result<()> {
@@ -124,9 +129,27 @@ async fn answer(
         let _ = served.misses.send(format!("{}{}", request.host, request.path));
         return stream.write_all(refusal("404 Not Found", keep_alive).as_bytes()).await;
     };
-    let (head, first, count) = request.answer(length, &etag).head(length, &etag, keep_alive);
+    let mut answer = request.answer(length, &etag);
+    let (_, first, count) = answer.head(length, &etag, keep_alive);
+    let is_part = matches!(answer, Answer::Part { .. });
+    let (host, path) = (&*request.host, &*request.path);
+    let wrong = match request.method.as_str() {
+        "GET" => served.misdeeds.commit(&Answering { host, path, first, count, length, is_part }),
+        _ => Wrong::default(),
+    };
+    if let Some((status, retry_after)) = wrong.status {
+        return stream.write_all(failure(status, retry_after, keep_alive).as_bytes()).await;
+    }
+    if wrong.no_range && is_part {
+        answer = Answer::Whole;
+    }
+    let (head, first, count) = answer.head(length, &etag, keep_alive);
     stream.write_all(head.as_bytes()).await?;
-    if request.method == "GET" { send(stream, file, first, count, served.speed).await } else { Ok(()) }
+    if request.method == "GET" {
+        send(stream, file, (first, count), &wrong, served.speed).await
+    } else {
+        Ok(())
+    }
 }
 
 fn open(path: &Path) -> io::Result<(File, u64, String)> {
@@ -136,60 +159,109 @@ fn open(path: &Path) -> io::Result<(File, u64, String)> {
     Ok((file, about.len(), etag))
 }
 
-/// Sends `count` bytes of `file` from `first` on, at most `speed` bytes in a second.
+/// Sends `count` bytes of `file` from `first` on, at most `speed` bytes in a second, with what is to be wrong.
 async fn send(
-    stream: &mut (impl AsyncWrite + Unpin),
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     mut file: File,
-    first: u64,
-    count: u64,
+    (first, count): (u64, u64),
+    wrong: &Wrong,
     speed: Option<u64>,
 ) -> io::Result<()> {
     file.seek(SeekFrom::Start(first))?;
+    let speed = wrong.speed.or(speed);
     // Ten pieces a second look smooth.
     let chunk = speed.map_or(CHUNK, |speed| CHUNK.min(usize::try_from(speed / 10).unwrap_or(CHUNK).max(1)));
     let mut buffer = vec![0; chunk];
-    let mut left = count;
-    while left > 0 {
-        let wanted = buffer.len().min(usize::try_from(left).unwrap_or(usize::MAX));
-        let Some(piece) = buffer.get_mut(..wanted) else { break };
+    let (mut sent, mut stall) = (0, wrong.stall);
+    let end = wrong.drop.unwrap_or(count).min(count);
+    loop {
+        if let Some((_, seconds)) = stall.take_if(|(after, _)| *after == sent) {
+            stream.flush().await?;
+            be_silent(stream, seconds).await?;
+        }
+        let stop = stall.map_or(end, |(after, _)| after.min(end));
+        let wanted = buffer.len().min(usize::try_from(stop - sent).unwrap_or(usize::MAX));
+        let Some(piece) = buffer.get_mut(..wanted).filter(|piece| !piece.is_empty()) else { break };
         // A file that shrank meanwhile ends the connection, as on any server.
         file.read_exact(piece)?;
+        let at = wrong.corrupt.and_then(|at| usize::try_from(at.checked_sub(first + sent)?).ok());
+        if let Some(byte) = at.and_then(|at| piece.get_mut(at)) {
+            *byte = !*byte;
+        }
         stream.write_all(piece).await?;
-        left -= wanted as u64;
+        sent += wanted as u64;
         if let Some(speed) = speed {
             stream.flush().await?;
             let seconds = wanted as f64 / speed.max(1) as f64;
             tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
         }
     }
+    if end == count {
+        return Ok(());
+    }
+    // What was sent is to arrive; the end is to come without a word.
+    stream.flush().await?;
+    Err(io::ErrorKind::ConnectionAborted.into())
+}
+
+/// Says nothing for so long, or until the client goes away.
+async fn be_silent(stream: &mut (impl AsyncRead + Unpin), seconds: Option<f64>) -> io::Result<()> {
+    let Some(seconds) = seconds else {
+        return Err(match stream.read_u8().await {
+            Ok(_) => io::ErrorKind::InvalidData.into(),
+            Err(gone) => gone,
+        });
+    };
+    tokio::time::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()).await;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use shared::fault::Fault;
+
+    /// A server of the file `a`, whose ten bytes are digits, with these faults.
+    async fn serve(
+        faults: &[&str],
+    ) -> (SocketAddr, impl Future<Output = ()>, mpsc::UnboundedReceiver<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("a"), "0123456789").unwrap();
+        let mut site = Site::default();
+        site.add("example.com", "/", folder.path());
+        let (misses, missed) = mpsc::unbounded_channel();
+        let planned = faults.iter().enumerate().map(|(at, text)| {
+            let Ok(Fault::Server(fault)) = text.parse() else { panic!("{text}") };
+            Planned { at, fault, urls: None }
+        });
+        let misdeeds = Arc::new(Misdeeds::new(planned.collect()));
+        let served = Served { site: Arc::new(site), speed: None, misdeeds, misses };
+        let authority = Authority::new(&["example.com".to_owned()]).unwrap();
+        let (address, serve) = listen(served, authority).await.unwrap();
+        let serve = async move {
+            serve.await;
+            drop(folder);
+        };
+        (address, serve, missed)
+    }
+
+    fn get(extra: &str) -> String {
+        format!("GET /a HTTP/1.1\r\nHost: example.com\r\n{extra}\r\n")
+    }
 
     async fn ask(address: SocketAddr, request: &str) -> String {
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         stream.shutdown().await.unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     #[tokio::test(flavor = "current_thread")]
     async fn files_are_served_whole_in_part_and_one_after_another_on_a_connection() {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("a"), "0123456789").unwrap();
-        let mut site = Site::default();
-        site.add("example.com", "/", folder.path());
-        let (misses, mut missed) = mpsc::unbounded_channel();
-        let served = Served { site: Arc::new(site), speed: None, misses };
-        let authority = Authority::new(&["example.com".to_owned()]).unwrap();
-        let (address, serve) = listen(served, authority).await.unwrap();
+        let (address, serve, mut missed) = serve(&[]).await;
         let conversation = async {
-            let get = |extra: &str| format!("GET /a HTTP/1.1\r\nHost: example.com\r\n{extra}\r\n");
             let twice = ask(address, &(get("") + &get("Range: bytes=7-\r\nConnection: close\r\n"))).await;
             assert!(twice.starts_with("HTTP/1.1 200 OK\r\n"), "{twice}");
             assert!(twice.contains("\r\n\r\n0123456789HTTP/1.1 206 Partial Content\r\n"), "{twice}");
@@ -199,6 +271,45 @@ mod tests {
             assert!(ask(address, &get("").replace("/a", "/b")).await.starts_with("HTTP/1.1 404"));
             assert_eq!(missed.recv().await.as_deref(), Some("example.com/b"));
             assert!(ask(address, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
+        };
+        tokio::select! {
+            () = serve => {}
+            () = conversation => {}
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn faults_are_committed_in_the_order_they_are_listed_and_then_all_is_well() {
+        let faults =
+            ["drop=4", "stall=3,seconds=0.01", "status=503,retry-after=7", "corrupt=1", "no-range,times=1"];
+        let (address, serve, _missed) = serve(&faults).await;
+        let conversation = async {
+            let rest = get("Range: bytes=7-\r\n");
+            let mut answers = Vec::new();
+            for request in [get(""), get(""), get(""), get(""), rest.clone(), rest] {
+                answers.push(ask(address, &request).await);
+            }
+            let ends = |at: usize, end: &str| answers[at].ends_with(end);
+            assert!(ends(0, "\r\n\r\n0123") && answers[0].contains("Content-Length: 10\r\n"), "{answers:#?}");
+            assert!(ends(1, "\r\n\r\n0123456789"), "{answers:#?}");
+            assert!(answers[2].starts_with("HTTP/1.1 503") && answers[2].contains("Retry-After: 7\r\n"));
+            // 0xCE, as the reader of text shows it.
+            assert!(ends(3, "0\u{fffd}23456789"), "{answers:#?}");
+            assert!(answers[4].starts_with("HTTP/1.1 200") && ends(4, "0123456789"), "{answers:#?}");
+            assert!(answers[5].starts_with("HTTP/1.1 206") && ends(5, "\r\n789"), "{answers:#?}");
+        };
+        tokio::select! {
+            () = serve => {}
+            () = conversation => {}
+        }
+    }
+
+    #[tokio::test(flavor = "current_thread")]
+    async fn a_server_that_stalls_for_good_waits_for_the_client_to_go() {
+        let (address, serve, _missed) = serve(&["stall=2"]).await;
+        let conversation = async {
+            // The client closes its side at once, which ends the silence.
+            assert!(ask(address, &get("")).await.ends_with("\r\n\r\n01"));
         };
         tokio::select! {
             () = serve => {}

@@ -6,7 +6,7 @@ mod run;
 mod style;
 
 pub(crate) use board::Board;
-pub(crate) use run::Run;
+pub(crate) use run::{Met, Run};
 pub(crate) use style::{Painter, Style, column};
 
 use crate::stdout;
@@ -46,6 +46,16 @@ impl View for Json {
     fn note(&mut self, text: &str) {
         eprintln!("{text}");
     }
+}
+
+/// Shows nothing.
+#[derive(Debug)]
+pub(crate) struct Quiet;
+
+impl View for Quiet {
+    fn event(&mut self, _event: &Event, _json: &str, _run: &Run) {}
+
+    fn note(&mut self, _text: &str) {}
 }
 
 /// A line for each event worth one, for files, pipes and CI.

@@ -17,9 +17,36 @@ pub(crate) struct Run {
     pub(crate) waiting_since: Option<u64>,
     /// Whether something was served that is not what its `hash` says.
     pub(crate) wrong_digests: bool,
+    /// What went wrong on the way.
+    pub(crate) met: Met,
     /// The last lines of items that failed.
     pub(crate) last_lines: BTreeMap<ItemId, Vec<String>>,
     items: BTreeMap<ItemId, Watched>,
+}
+
+/// What went wrong on the way of a run, over all its starts.
+#[derive(Debug, Default)]
+pub(crate) struct Met {
+    /// Attempts to download that failed.
+    pub(crate) failed_attempts: BTreeMap<ItemId, u32>,
+    /// How often the agent went away, and came.
+    pub(crate) agents_lost: u32,
+    /// See [`Self::agents_lost`].
+    pub(crate) agents_came: u32,
+    /// How often `iasd` was started.
+    pub(crate) starts: u32,
+}
+
+impl Met {
+    fn event(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::DownloadAttemptFailed { id, .. } => *self.failed_attempts.entry(*id).or_default() += 1,
+            EventKind::AgentLost { .. } => self.agents_lost += 1,
+            EventKind::AgentCheckedIn { .. } => self.agents_came += 1,
+            EventKind::RunStarted { .. } => self.starts += 1,
+            _ => {}
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -38,6 +65,7 @@ impl Run {
     /// Takes the next event.
     pub(crate) fn event(&mut self, event: &Event) {
         self.state.apply(event);
+        self.met.event(event);
         let watched = |id: &ItemId, items: &mut BTreeMap<ItemId, Watched>, change: &dyn Fn(&mut Watched)| {
             change(items.entry(*id).or_default());
         };

@@ -167,6 +167,7 @@ async fn r117_a_transfer_that_cannot_fit_is_not_begun() {
     let error = result.unwrap_err();
     assert!(error.to_string().contains("bytes free"), "{error}");
     assert_eq!(site.server.seen().len(), 1, "another attempt would not help");
+    assert!(error.is_transient(), "what fills the disk may go away: the run pauses");
 }
 
 /// How many files are in the work folder.

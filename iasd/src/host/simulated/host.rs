@@ -91,8 +91,8 @@ impl Host for SimulatedHost {
                 name: self.scenario.computer.name.clone(),
             };
             let file = package.file().try_clone().map_err(&failed)?;
-            install::launch(file, package.path().clone(), computer, Arc::new(self.runner.clone()), launch)
-                .map_err(failed)
+            let scripts = Arc::new(self.runner.hanging(self.faults.hang(package.path())));
+            install::launch(file, package.path().clone(), computer, scripts, launch).map_err(failed)
         })
     }
 
@@ -109,7 +109,8 @@ impl Host for SimulatedHost {
             let program = checked_script(artifact, &self.dir, Path::new("/"))
                 .map_err(HostError::failed(format!("run {}", artifact.path())))?;
             let program = Program { environment: Account::root().environment(), ..program };
-            Ok(self.runner.launch(&self.dir, program, launch).await)
+            let runner = self.runner.hanging(self.faults.hang(artifact.path()));
+            Ok(runner.launch(&self.dir, program, launch).await)
         })
     }
 
@@ -128,7 +129,12 @@ impl Host for SimulatedHost {
                 identity: Some((user.uid, STAFF)),
                 ..program
             };
-            Ok(self.runner.launch(&self.dir, program, launch).await.holding(lent))
+            let hang = match work {
+                UserWork::Script(script) => self.faults.hang(script.path()),
+                UserWork::File { .. } | UserWork::App { .. } => None,
+            };
+            let runner = self.runner.hanging(hang);
+            Ok(runner.launch(&self.dir, program, launch).await.holding(lent))
         })
     }
 

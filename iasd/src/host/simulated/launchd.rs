@@ -10,6 +10,7 @@
 
 use super::{
     accounts::{STAFF, account},
+    faults::Faults,
     inside::Inside,
     runner::Runner,
     scenario::{AgentConduct, AgentMode, seconds},
@@ -17,13 +18,14 @@ use super::{
 use shared::{
     exit::Ended,
     facts::ConsoleUser,
+    fault::Mishap,
     layout::AGENT_SOCKET,
     sys::{
         child::{self, Child, Limits, Program},
         sandbox::Life,
     },
 };
-use std::{fs::File, io, path::PathBuf, time::Duration};
+use std::{fs::File, io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep,
@@ -44,6 +46,8 @@ pub(super) struct Launchd {
     pub(super) log: PathBuf,
     /// Who is at the screen.
     pub(super) users: watch::Receiver<Option<ConsoleUser>>,
+    /// When it is killed on demand.
+    pub(super) faults: Arc<Faults>,
     /// Requests to end it for good.
     pub(super) retire: mpsc::Receiver<Retire>,
     /// Where trouble is told.
@@ -121,8 +125,14 @@ impl Launchd {
         let (finished, stop) = child.split();
         tokio::pin!(finished);
         let crash = self.crash_due(*crashes);
+        let killed = killed(Arc::clone(&self.faults));
         tokio::select! {
             _ = &mut finished => None,
+            () = killed => {
+                stop.stop();
+                finished.await;
+                None
+            }
             () = crash_after(crash) => {
                 *crashes += 1;
                 stop.stop();
@@ -175,6 +185,26 @@ async fn crash_after(time: Option<f64>) {
     match time {
         Some(time) => sleep(seconds(time)).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Resolves when the agent that runs now is to be killed on demand.
+async fn killed(faults: Arc<Faults>) {
+    let (mut spells, since) = (faults.spells(), faults.elapsed());
+    loop {
+        let deaths = spells.borrow_and_update().clone();
+        let deaths = deaths.into_iter().filter(|spell| spell.mishap == Mishap::KillAgent);
+        let Some(next) = deaths.map(|spell| spell.from).filter(|from| *from >= since).min() else {
+            match spells.changed().await {
+                Ok(()) => continue,
+                Err(_) => return std::future::pending().await,
+            }
+        };
+        let wait = next.saturating_sub(faults.elapsed());
+        tokio::select! {
+            () = sleep(wait) => return,
+            _ = spells.changed() => {}
+        }
     }
 }
 

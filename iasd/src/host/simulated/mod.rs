@@ -4,6 +4,7 @@
 //! (`inside/`), the programs the Mac has (`programs/`), the agent's output, and a request to restart.
 
 mod accounts;
+mod faults;
 mod fitting;
 mod host;
 mod inside;
@@ -11,7 +12,6 @@ mod install;
 mod launchd;
 mod outages;
 mod package_roots;
-pub(crate) mod power_cut;
 mod programs;
 mod receipt;
 mod runner;
@@ -24,6 +24,7 @@ pub(crate) mod shim;
 mod tests;
 
 use self::{
+    faults::Faults,
     fitting::{Fitting, Laid},
     inside::Inside,
     launchd::{Launchd, Retire},
@@ -60,6 +61,7 @@ pub(crate) struct SimulatedHost {
     ids: Ids,
     users: watch::Receiver<Option<ConsoleUser>>,
     online: watch::Receiver<bool>,
+    faults: Arc<Faults>,
     retire: mpsc::Sender<Retire>,
     processes: Mutex<Option<(LoginWindow, Launchd, Outages)>>,
     /// Goes on laying the programs out as long as somebody may want them.
@@ -129,13 +131,13 @@ impl SimulatedHost {
 
         // Last, so that the scenario's times do not run while the Mac is still being made.
         let started = first_start(&side).map_err(in_side)?;
-        let (console, users) = watch::channel(None);
-        let (retire, retired) = mpsc::channel(1);
+        let faults = Faults::open(scenario.faults.clone(), &side, started).map_err(in_side)?;
+        let ((console, users), (retire, retired)) = (watch::channel(None), mpsc::channel(1));
         let login = LoginWindow {
             root: dir.clone(),
             side: side.clone(),
             person: scenario.user.clone(),
-            started,
+            faults: faults.clone(),
             inside,
             tell: console,
             notices: tell.clone(),
@@ -148,10 +150,11 @@ impl SimulatedHost {
             daemon_uid: (ids == Ids::All).then(|| rustix::process::geteuid().as_raw()),
             log: side.join("agent.log"),
             users: users.clone(),
+            faults: faults.clone(),
             retire: retired,
             notices: tell.clone(),
         };
-        let (outages, online) = Outages::new(&scenario.network, started);
+        let (outages, online) = Outages::new(&scenario.network, faults.clone());
         let processes = Mutex::new(Some((login, launchd, outages)));
         let host = Self {
             root,
@@ -163,6 +166,7 @@ impl SimulatedHost {
             ids,
             users,
             online,
+            faults,
             retire,
             processes,
             _fitting: fitting,
@@ -170,11 +174,17 @@ impl SimulatedHost {
         Ok((host, notices))
     }
 
+    /// What happens to it on demand.
+    pub(crate) fn faults(&self) -> &Arc<Faults> {
+        &self.faults
+    }
+
     /// Lets the scenario begin: the person comes and goes, and in a run with agent one is kept running. Needs a runtime;
     /// does nothing the second time.
     pub(crate) fn boot(&self, has_agent: bool) {
         let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some((login, launchd, outages)) = processes {
+            tokio::spawn(Arc::clone(&self.faults).happen());
             tokio::spawn(outages.happen());
             tokio::spawn(login.open());
             if has_agent {
@@ -200,7 +210,7 @@ impl Site<'_> {
         let root = self.root.to_owned();
         if !self.scenario.sandbox {
             tell.tell(WITHOUT_SANDBOX.into());
-            return Ok((Runner { sandbox: None, laid: Laid::out(), root }, None));
+            return Ok((Runner { sandbox: None, laid: Laid::out(), root, hang: None }, None));
         }
         let in_side = |error| WorldError::Side(self.side.to_owned(), error);
         let mut binds = programs::binds(self.side, self.this).map_err(in_side)?;
@@ -217,7 +227,7 @@ impl Site<'_> {
             processes: Processes::Own,
         };
         let sandbox = Some(Arc::new(allowed(sandbox, tell)?));
-        Ok((Runner { sandbox, laid, root }, Some(fitting)))
+        Ok((Runner { sandbox, laid, root, hang: None }, Some(fitting)))
     }
 }
 

@@ -1,46 +1,74 @@
 //! When the simulated Mac has no network: the scenario's outages, as the system would tell of them.
 
-use super::scenario::{NetworkScenario, seconds};
-use std::time::{Duration, SystemTime};
+use super::{
+    faults::{Faults, Spell},
+    scenario::{NetworkScenario, seconds},
+};
+use shared::fault::Mishap;
+use std::{sync::Arc, time::Duration};
 use tokio::sync::watch;
 
+/// From when until when there is no network.
+type Outage = (Duration, Option<Duration>);
+
 /// Whether there is a network `elapsed` after the first start, and when that changes next.
-fn weather(outages: &[[f64; 2]], elapsed: Duration) -> (bool, Option<Duration>) {
-    let spans = || outages.iter().map(|[from, until]| (seconds(*from), seconds(*until)));
-    let up = !spans().any(|(from, until)| (from..until).contains(&elapsed));
-    let changes = spans().flat_map(|(from, until)| [from, until]);
+fn weather(outages: &[Outage], elapsed: Duration) -> (bool, Option<Duration>) {
+    let hit = |(from, until): &Outage| *from <= elapsed && until.is_none_or(|until| elapsed < until);
+    let up = !outages.iter().any(hit);
+    let changes = outages.iter().flat_map(|(from, until)| std::iter::once(*from).chain(*until));
     let next = changes.filter(|change| *change > elapsed).min();
     (up, next.map(|change| change.saturating_sub(elapsed)))
 }
 
 /// The network of one simulated Mac.
 pub(super) struct Outages {
-    spans: Vec<[f64; 2]>,
-    /// When the Mac was first started.
-    started: SystemTime,
+    planned: Vec<Outage>,
+    faults: Arc<Faults>,
+    spells: watch::Receiver<Vec<Spell>>,
     tell: watch::Sender<bool>,
 }
 
 impl Outages {
     /// As the scenario says, and what tells of it.
-    pub(super) fn new(scenario: &NetworkScenario, started: SystemTime) -> (Self, watch::Receiver<bool>) {
-        let elapsed = SystemTime::now().duration_since(started).unwrap_or_default();
-        let (tell, online) = watch::channel(weather(&scenario.outages, elapsed).0);
-        (Self { spans: scenario.outages.clone(), started, tell }, online)
+    pub(super) fn new(scenario: &NetworkScenario, faults: Arc<Faults>) -> (Self, watch::Receiver<bool>) {
+        let planned =
+            scenario.outages.iter().map(|[from, until]| (seconds(*from), Some(seconds(*until)))).collect();
+        let (tell, online) = watch::channel(true);
+        let mut outages = Self { planned, spells: faults.spells(), faults, tell };
+        outages.look();
+        (outages, online)
     }
 
     /// Lets them happen, for ever.
-    pub(super) async fn happen(self) {
+    pub(super) async fn happen(mut self) {
         loop {
-            let elapsed = SystemTime::now().duration_since(self.started).unwrap_or_default();
-            let (up, next) = weather(&self.spans, elapsed);
-            self.tell.send_if_modified(|told| std::mem::replace(told, up) != up);
-            match next {
-                Some(wait) => tokio::time::sleep(wait).await,
-                // Whoever listens must not see the sender go.
-                None => return self.tell.closed().await,
+            let wait = self.look();
+            let change = async {
+                match wait {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = change => {}
+                begun = self.spells.changed() => if begun.is_err() {
+                    // Whoever listens must not see the sender go.
+                    return self.tell.closed().await;
+                }
             }
         }
+    }
+
+    /// Tells how it is now; when that may change.
+    fn look(&mut self) -> Option<Duration> {
+        let spells = self.spells.borrow_and_update();
+        let away = spells.iter().filter(|spell| matches!(spell.mishap, Mishap::NetworkAway { .. }));
+        let mut outages = self.planned.clone();
+        outages.extend(away.map(|spell| (spell.from, spell.until)));
+        drop(spells);
+        let (up, next) = weather(&outages, self.faults.elapsed());
+        self.tell.send_if_modified(|told| std::mem::replace(told, up) != up);
+        next
     }
 }
 
@@ -50,7 +78,9 @@ mod tests {
 
     #[test]
     fn an_outage_begins_and_ends_and_may_overlap_another() {
-        let outages = [[0.0, 2.0], [5.0, 9.0], [8.0, 10.0], [20.0, 20.0]];
+        let second = Duration::from_secs;
+        let outages = [(0, 2), (5, 9), (8, 10), (20, 20)];
+        let outages = outages.map(|(from, until)| (second(from), Some(second(until))));
         let at = |elapsed| weather(&outages, Duration::from_secs(elapsed));
         let after = |wait| Some(Duration::from_secs(wait));
         assert_eq!(at(0), (false, after(2)));

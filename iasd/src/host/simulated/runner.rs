@@ -22,6 +22,7 @@ use std::{
     io,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 use tokio::sync::watch;
 
@@ -34,9 +35,16 @@ pub(crate) struct Runner {
     pub(super) laid: Laid,
     /// The Mac's `/`.
     pub(crate) root: PathBuf,
+    /// How long each script does nothing before it begins.
+    pub(super) hang: Option<Duration>,
 }
 
 impl Runner {
+    /// The same, for a script that hangs first.
+    pub(super) fn hanging(&self, hang: Option<Duration>) -> Self {
+        Self { hang, ..self.clone() }
+    }
+
     /// Starts `program`, whose paths are those of the Mac. Without a sandbox, every life is free.
     pub(crate) async fn start(
         &self,
@@ -46,6 +54,10 @@ impl Runner {
         life: Life,
     ) -> Result<Child, Ended> {
         self.laid.wait().await?;
+        let program = match self.hang {
+            Some(time) => held_up(program, time),
+            None => program,
+        };
         match &self.sandbox {
             Some(sandbox) => start_inside(sandbox, &program, output, limits, life).await,
             None => child::start(&self.outside(program), output, limits).await,
@@ -86,6 +98,14 @@ impl Runner {
             Err(ended) => launch::never(ended),
         }
     }
+}
+
+/// `program`, after a time in which nothing happens.
+fn held_up(program: Program, time: Duration) -> Program {
+    let wait = format!("sleep {}; exec \"$@\"", time.as_secs_f64());
+    let mut arguments = vec!["-c".into(), wait.into(), "held-up".into(), program.path.into_os_string()];
+    arguments.extend(program.arguments);
+    Program { path: "/bin/sh".into(), arguments, ..program }
 }
 
 /// What the run waits for has no use without it; what writes a log of its own is to outlive it (R66).

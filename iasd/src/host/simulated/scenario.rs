@@ -1,8 +1,7 @@
 //! What a simulated Mac is like and what happens on it: the scenario file, checked.
 
-use super::power_cut::PowerCut;
 use serde::{Deserialize, Serialize};
-use shared::facts::Arch;
+use shared::{facts::Arch, fault::Fault};
 use std::{
     collections::BTreeMap,
     fs, io,
@@ -28,9 +27,8 @@ pub(crate) struct Scenario {
     pub(crate) agent: AgentConduct,
     /// Names the time since the Mac was started; change it between two starts, and the Mac has been restarted.
     pub(crate) boot_session: Option<String>,
-    /// Instants at which `iasd` is killed as by a power cut: one start knows the first of them only, and whoever starts
-    /// it again takes that one away.
-    pub(crate) power_cuts: Vec<PowerCut>,
+    /// What goes wrong, each once; what a server does wrong is its own business, and ignored here.
+    pub(crate) faults: Vec<Fault>,
     /// Packages that are there from the outset: identifier to version.
     pub(crate) installed: BTreeMap<String, String>,
     /// A PEM file with root certificates that signatures on packages may lead to, besides Apple's.
@@ -57,7 +55,7 @@ impl Default for Scenario {
             user: Some(Person::default()),
             agent: AgentConduct::default(),
             boot_session: None,
-            power_cuts: Vec::new(),
+            faults: Vec::new(),
             installed: BTreeMap::new(),
             package_roots: None,
             network: NetworkScenario::default(),
@@ -259,6 +257,12 @@ impl Scenario {
         if let Some(id) = self.installed.keys().find(|id| !file_name(id)) {
             return refuse(format!("`installed`: `{}` is no package identifier", id.escape_debug()));
         }
+        let named = |fault: &&Fault| matches!(fault, Fault::Hang(hang) if !hang.target.starts_with('/'));
+        if let Some(fault) = self.faults.iter().find(named) {
+            return refuse(format!(
+                "`faults`: `{fault}`: iasd knows scripts and packages by their path on the Mac"
+            ));
+        }
         let one_line = [&self.os_version, &self.os_build, &self.computer.name, &self.computer.serial];
         if one_line.iter().any(|text| text.is_empty() || text.contains(char::is_control)) {
             return refuse("version, build, name and serial number are one line each, and not empty".into());
@@ -310,6 +314,8 @@ mod tests {
             r#"{"agent": {"delay": 1e300}}"#,
             r#"{"network": {"outages": [[0, -1]]}}"#,
             r#"{"network": {"outages": [[0]]}}"#,
+            r#"{"faults": ["hang@userland[0]"]}"#,
+            r#"{"faults": ["hagn@/Library/a.sh"]}"#,
             r#"{"os_version": ""}"#,
             r#"{"installed": {"../x": "1"}}"#,
             r#"{"computer": {"name": "a\nb"}}"#,

@@ -2,21 +2,18 @@
 
 use super::{
     accounts,
+    faults::{Faults, Spell},
     inside::{Inside, Seen},
     scenario::{Person, seconds},
 };
 use cap_std::fs::Dir;
-use shared::{facts::ConsoleUser, sys::sandbox::Ids};
-use std::{
-    io,
-    path::PathBuf,
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use shared::{facts::ConsoleUser, fault::Mishap, sys::sandbox::Ids};
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 use tokio::sync::watch;
 
-/// Whether somebody is logged in `elapsed` after the first start, and when that changes next.
-fn presence(person: &Person, elapsed: Duration) -> (bool, Option<Duration>) {
+/// Whether somebody is logged in `elapsed` after the first start, and when that changes next. `away` are times when the
+/// person is not there on top of what the scenario says.
+fn presence(person: &Person, away: &[Spell], elapsed: Duration) -> (bool, Option<Duration>) {
     let mut changes = vec![seconds(person.login_after)];
     changes.extend(person.logout_after.map(seconds));
     if person.logout_after.is_some() {
@@ -25,7 +22,10 @@ fn presence(person: &Person, elapsed: Duration) -> (bool, Option<Duration>) {
     // A logout cannot come before the login: what is out of order happens at once, in order.
     let passed = changes.iter().take_while(|change| **change <= elapsed).count();
     let next = changes.get(passed).map(|change| change.saturating_sub(elapsed));
-    (passed % 2 == 1, next)
+    let is_away = away.iter().any(|spell| spell.covers(elapsed));
+    let edges = away.iter().flat_map(Spell::edges).filter(|edge| *edge > elapsed);
+    let next = edges.map(|edge| edge.saturating_sub(elapsed)).chain(next).min();
+    (passed % 2 == 1 && !is_away, next)
 }
 
 /// The login window of one simulated Mac.
@@ -36,8 +36,8 @@ pub(super) struct LoginWindow {
     pub(super) side: PathBuf,
     /// Who comes; `None`: nobody.
     pub(super) person: Option<Person>,
-    /// When the Mac was first started.
-    pub(super) started: SystemTime,
+    /// What happens to the Mac on demand, and when it was first started.
+    pub(super) faults: Arc<Faults>,
     /// What the stand-ins know.
     pub(super) inside: Inside,
     /// Who else is told.
@@ -57,18 +57,28 @@ impl LoginWindow {
     }
 
     async fn admit(&mut self, person: &Person) {
+        let mut spells = self.faults.spells();
         loop {
-            let elapsed = SystemTime::now().duration_since(self.started).unwrap_or_default();
-            let (present, next) = presence(person, elapsed);
+            let mut away = spells.borrow_and_update().clone();
+            away.retain(|spell| matches!(spell.mishap, Mishap::Logout { .. }));
+            let (present, next) = presence(person, &away, self.faults.elapsed());
             if present != self.tell.borrow().is_some() {
                 let changed = if present { self.login(person) } else { self.logout() };
                 if let Err(error) = changed {
                     self.notices.tell(format!("the simulated login of {} failed: {error}", person.name));
                 }
             }
-            match next {
-                Some(wait) => tokio::time::sleep(wait).await,
-                None => break,
+            let change = async {
+                match next {
+                    Some(wait) => tokio::time::sleep(wait).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = change => {}
+                begun = spells.changed() => if begun.is_err() {
+                    break;
+                }
             }
         }
     }
@@ -110,10 +120,23 @@ mod tests {
             login_again_after: Some(9.0),
             ..Person::default()
         };
-        let at = |time| presence(&person, Duration::from_secs(time));
+        let at = |time| presence(&person, &[], Duration::from_secs(time));
         assert_eq!(at(0), (false, Some(Duration::from_secs(2))));
         assert_eq!(at(2), (true, Some(Duration::from_secs(3))));
         assert_eq!(at(5), (false, Some(Duration::from_secs(4))));
         assert_eq!(at(100), (true, None));
+    }
+
+    #[test]
+    fn a_fault_takes_the_user_away_and_back() {
+        let person = Person { login_after: 2.0, ..Person::default() };
+        let second = Duration::from_secs;
+        let mishap = Mishap::Logout { seconds: Some(3.0) };
+        let away = [Spell { mishap, from: second(5), until: Some(second(8)) }];
+        let at = |time| presence(&person, &away, second(time));
+        assert_eq!(at(0), (false, Some(second(2))));
+        assert_eq!(at(4), (true, Some(second(1))));
+        assert_eq!(at(5), (false, Some(second(3))));
+        assert_eq!(at(8), (true, None));
     }
 }
