@@ -95,7 +95,7 @@ fn p39_nothing_of_a_package_by_anybody_else_runs_and_where_that_is_tolerated_the
         .packed("setupassistant", "Not Apple", signed::ID, &package, keys("Apple"))
         .packed("setupassistant", "Table", signed::ID, &with_another_table(&package), ours())
         .packed("setupassistant", "Payload", signed::ID, &with_another_payload(&package), ours())
-        .packed("setupassistant", "Page", signed::ID, b"<html>please log in</html>", ours())
+        .packed("setupassistant", "Text", signed::ID, b"no package at all", ours())
         .script("setupassistant", "Next", "touch /Library/next", json!({}))
         .run(&[]);
     outcome.exits(0);
@@ -105,7 +105,7 @@ fn p39_nothing_of_a_package_by_anybody_else_runs_and_where_that_is_tolerated_the
     refused(&outcome, "Not Apple", &[signer, "; team_ids accepts Apple"]);
     refused(&outcome, "Table", &["its RSA signature was not made with the key of Acme Installer"]);
     refused(&outcome, "Payload", &["is not what was signed", "Payload does not match its archived checksum"]);
-    refused(&outcome, "Page", &["its signature cannot be read", "; team_ids accepts ACME012345"]);
+    refused(&outcome, "Text", &["its signature cannot be read", "; team_ids accepts ACME012345"]);
     untouched(&outcome);
     assert!(outcome.exists("/Library/next"));
     let told = "Stranger: not installed, signature refused: it is signed by Acme Installer";
