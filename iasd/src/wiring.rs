@@ -1,7 +1,7 @@
 //! Puts a run together: the only place that names the concrete stages.
 
 use crate::{
-    agent::{AgentStage, Agents, Screen, Standalone},
+    agent::{AgentStage, Agents, OfRun, Screen, Standalone},
     cleanup::{self, Fate},
     disk::Disk,
     download::{DownloadStage, Downloader, Http, Network, Store},
@@ -129,7 +129,10 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);
     let taken = found.start.basis().taken.clone();
-    let began = began(&found.start, &*host).await;
+    let mut began = began(&found.start, &*host).await;
+    if began.state.run_id.is_empty() {
+        began.state.run_id = format!("{:x}-{:x}", now_ms(), std::process::id());
+    }
     let launch = began.state.launch.saturating_add(1);
     let journal = Journal::new(found, checkpoint, disk.clone()).map_err(refused)?;
 
@@ -223,9 +226,8 @@ async fn run_started(
     (launch, run_id): (u32, String),
 ) -> Result<EventKind, Refused> {
     let facts = host.facts(&[]).await.map_err(|error| Refused::new(ExitCode::Temporary, error))?;
-    let new = || format!("{:x}-{:x}", now_ms(), std::process::id());
     Ok(EventKind::RunStarted {
-        run_id: if run_id.is_empty() { new() } else { run_id },
+        run_id,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         dry_run: settings.dry_run,
         facts,
@@ -279,7 +281,8 @@ async fn agents(
     let address = host.agent_address(&settings.identifiers);
     let screen = Screen::of(Arc::clone(host));
     let earlier = state.in_the_background(ItemKind::UserScript).collect();
-    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request, earlier).await;
+    let of_run = OfRun { run: state.run_id.clone(), earlier };
+    let agents = Agents::listen(&address, screen, recorder.clone(), settings.agent_request, of_run).await;
     let agents = agents.map_err(|error| {
         Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
     })?;

@@ -18,6 +18,7 @@ mod standalone;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use office::OfRun;
 pub(crate) use screen::Screen;
 pub(crate) use stage::AgentStage;
 pub(crate) use standalone::Standalone;
@@ -125,8 +126,7 @@ impl Drop for Agents {
 }
 
 impl Agents {
-    /// Listens where the world says (R105). `request_timeout` is the setting `AgentRequestTimeout`; `earlier` are the
-    /// items that earlier daemons of this run left in the background.
+    /// Listens where the world says (R105). `request_timeout` is the setting `AgentRequestTimeout`.
     ///
     /// # Errors
     /// When nobody can listen there.
@@ -135,9 +135,9 @@ impl Agents {
         screen: Screen,
         recorder: Recorder,
         request_timeout: Option<Duration>,
-        earlier: BTreeSet<ItemId>,
+        of_run: OfRun,
     ) -> io::Result<Self> {
-        let office = Arc::new(Office::new(screen, recorder, request_timeout, earlier));
+        let office = Arc::new(Office::new(screen, recorder, request_timeout, of_run));
         let listener = link::listen(address, door::gate(&office)).await?;
         let door = tokio::spawn(door::keep(listener, office.clone())).abort_handle();
         Ok(Self { office, door })
@@ -146,6 +146,11 @@ impl Agents {
     /// The agent that serves now; changes as agents come and go (R62).
     pub(crate) fn connected(&self) -> watch::Receiver<Option<AgentInfo>> {
         self.office.connected()
+    }
+
+    /// From now on, this control file's scripts are asked for.
+    pub(crate) fn carry_out(&self, control: Digest) {
+        self.office.desk().control = Some(control);
     }
 
     /// The users whose agents checked in during this daemon's life (R81).

@@ -3,9 +3,10 @@
 use super::{AgentError, AgentInfo, SHORT, Screen, session::Question};
 use crate::{engine::recorder::Recorder, host::Line};
 use shared::{
+    digest::Digest,
     exit::Ended,
     ipc::{
-        message::{Command, Outcome, PROTOCOL, Request, RequestId},
+        message::{Command, Outcome, PROTOCOL, Request, RequestId, RunUserScript},
         roster::Roster,
     },
     item::ItemId,
@@ -29,6 +30,8 @@ pub(super) struct Office {
     pub(super) screen: Screen,
     pub(super) recorder: Recorder,
     pub(super) request_timeout: Option<Duration>,
+    /// The run's name.
+    run: String,
     daemon: u64,
     numbers: AtomicU64,
     desk: Mutex<Desk>,
@@ -43,6 +46,8 @@ pub(super) struct Desk {
     pub(super) line: Option<mpsc::Sender<Question>>,
     /// The users whose agents checked in.
     pub(super) seen: BTreeSet<u32>,
+    /// The control file that is carried out.
+    pub(super) control: Option<Digest>,
     pub(super) background: Background,
 }
 
@@ -74,6 +79,15 @@ impl Background {
     }
 }
 
+/// What the link has to know of the run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct OfRun {
+    /// Its name.
+    pub(crate) run: String,
+    /// The items that earlier daemons of the run left in the background.
+    pub(crate) earlier: BTreeSet<ItemId>,
+}
+
 /// A question without the machinery of asking.
 pub(super) struct Ask {
     pub(super) command: Command,
@@ -96,13 +110,14 @@ impl Office {
         screen: Screen,
         recorder: Recorder,
         request_timeout: Option<Duration>,
-        earlier: BTreeSet<ItemId>,
+        OfRun { run, earlier }: OfRun,
     ) -> Self {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos();
         Self {
             screen,
             recorder,
             request_timeout,
+            run,
             // Its low bits differ from daemon to daemon.
             daemon: now as u64,
             numbers: AtomicU64::new(1),
@@ -128,11 +143,24 @@ impl Office {
         self.desk.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request with the next number.
+    /// A request; one to run a script has a name of its own, any other gets the next number.
     pub(super) fn request(&self, command: Command, dry_run: bool) -> Request {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let id = RequestId { daemon: self.daemon, number };
+        let id = match &command {
+            Command::RunUserScript(script) => self.name_of(script),
+            _ => RequestId { daemon: self.daemon, number: self.numbers.fetch_add(1, Ordering::Relaxed) },
+        };
         Request { id, protocol: PROTOCOL, dry_run, command }
+    }
+
+    /// The same for every daemon of a run: when one dies while the agent runs a script, the next one asks for the end of
+    /// that script, and does not start it a second time (R111). A run carries out an item once, unless its control file
+    /// is replaced.
+    fn name_of(&self, script: &RunUserScript) -> RequestId {
+        let control = self.desk().control.map(|digest| digest.to_string()).unwrap_or_default();
+        let what = format!("{} {control} {} {}", self.run, script.item, script.digest);
+        let digits = Digest::of(what.as_bytes()).to_string();
+        let hash = digits.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+        RequestId { daemon: hash.unwrap_or(self.daemon), number: 1 }
     }
 
     /// Asks the agent that serves now, and waits for its answer.

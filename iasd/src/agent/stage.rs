@@ -7,7 +7,7 @@ use crate::{
     host::Line,
 };
 use futures::future::BoxFuture;
-use shared::{exit::Ended, item::ItemId, layout::MacPath, sys::child::Finished};
+use shared::{digest::Digest, exit::Ended, item::ItemId, layout::MacPath, sys::child::Finished};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -40,6 +40,10 @@ impl AgentStage {
 impl AgentLink for AgentStage {
     fn connected(&self) -> watch::Receiver<Option<needs::AgentInfo>> {
         self.connected.clone()
+    }
+
+    fn carry_out(&self, control: Digest) {
+        self.agents.carry_out(control);
     }
 
     fn run_script<'a>(

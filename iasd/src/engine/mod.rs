@@ -90,6 +90,7 @@ impl Engine {
         }
 
         let control = read.control;
+        self.agents.carry_out(control.digest);
         if self.preflight(&plan).await? {
             return Ok(Ending::PreflightPassed);
         }

@@ -129,6 +129,12 @@ pub(crate) trait AgentLink: Send + Sync {
     /// Which verified agent is there; changes as agents come and go.
     fn connected(&self) -> watch::Receiver<Option<AgentInfo>>;
 
+    /// From now on, this control file's scripts are asked for. Asked for one that still runs since an earlier daemon of
+    /// the run asked, an agent tells its end, and does not run it again (R111).
+    fn carry_out(&self, control: Digest) {
+        let _ = control;
+    }
+
     /// Runs a script as the user. An agent lost on the way gives `Ended::Lost` (R64). Where lines may be lost on their
     /// way, the last ones come with the end.
     fn run_script<'a>(

@@ -79,7 +79,7 @@ pub enum FromDaemon {
 /// Names a request, also across connections and daemons (R111).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct RequestId {
-    /// Differs from daemon to daemon.
+    /// Who counts: differs from daemon to daemon. A script has one of its own, which all daemons of a run know.
     pub daemon: u64,
     /// Counts from 1.
     pub number: u64,

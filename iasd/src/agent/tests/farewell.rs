@@ -59,7 +59,7 @@ async fn r64_an_answer_that_the_system_tells_late_still_counts() {
     let (_user, users) = watch::channel(Some(ada()));
     let (recorder, mut messages) = Recorder::new();
     let screen = Screen::seen_as(users, Arc::new(my_uid().into()));
-    let office = Arc::new(Office::new(screen, recorder, None, BTreeSet::new()));
+    let office = Arc::new(Office::new(screen, recorder, None, OfRun::default()));
     let (line, questions) = mpsc::channel(1);
     office.desk().line = Some(line);
     let wire = Arc::new(Wire::default());

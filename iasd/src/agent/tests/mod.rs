@@ -70,8 +70,8 @@ impl Daemon {
         let seen_as = Arc::new(AtomicU32::new(uid));
         let screen = Screen::seen_as(user.subscribe(), seen_as.clone());
         let address = Address::Socket(socket.clone());
-        let earlier = BTreeSet::from([EARLIER]);
-        let agents = Agents::listen(&address, screen, recorder, None, earlier).await.unwrap();
+        let of_run = OfRun { earlier: BTreeSet::from([EARLIER]), ..OfRun::default() };
+        let agents = Agents::listen(&address, screen, recorder, None, of_run).await.unwrap();
         Self { agents, user, seen_as, facts, socket, folder }
     }
 

@@ -1,6 +1,8 @@
 //! What is asked of an agent, and what comes of it (R64, R69, R81, R108, R110, R111).
 
 use super::*;
+use crate::agent::office::Office;
+use shared::ipc::message::RunUserScript;
 
 #[tokio::test]
 async fn r108_a_script_travels_as_a_descriptor_and_its_end_comes_back() {
@@ -218,4 +220,36 @@ async fn r111_an_agent_may_send_the_longest_line() {
     let (ran, ()) = tokio::join!(run, serve);
     assert_eq!(ran.unwrap(), Ran::Ended(Ended::Exited(0), Vec::new()));
     assert_eq!(lines.recv().await, Some(Line::Output(long)));
+}
+
+/// What a daemon of `run` that carries out `control` asks when it wants `item` to run the script `text`.
+fn asked(run: &str, control: &str, item: ItemId, text: &str) -> RequestId {
+    let (_, users) = watch::channel(None);
+    let screen = Screen::seen_as(users, Arc::new(my_uid().into()));
+    let of_run = OfRun { run: run.to_owned(), ..OfRun::default() };
+    let office = Office::new(screen, Recorder::new().0, None, of_run);
+    office.desk().control = Some(Digest::of(control.as_bytes()));
+    let script = RunUserScript {
+        item,
+        name: "Dock".to_owned(),
+        digest: Digest::of(text.as_bytes()),
+        bytes: text.len() as u64,
+        donotwait: false,
+        timeout_ms: None,
+    };
+    office.request(Command::RunUserScript(script), false).id
+}
+
+#[test]
+fn r111_a_script_has_the_same_name_for_every_daemon_of_a_run_and_for_no_other() {
+    let name = asked("7f3a", "{}", ITEM, "true");
+    assert_eq!(asked("7f3a", "{}", ITEM, "true"), name, "so the agent does not run it twice");
+    for other in [
+        asked("7f3b", "{}", ITEM, "true"),
+        asked("7f3a", "{ }", ITEM, "true"),
+        asked("7f3a", "{}", EARLIER, "true"),
+        asked("7f3a", "{}", ITEM, "false"),
+    ] {
+        assert_ne!(other, name);
+    }
 }
