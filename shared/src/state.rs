@@ -173,13 +173,7 @@ impl RunState {
                 self.run_id.clone_from(run_id);
                 self.dry_run = *dry_run;
             }
-            EventKind::ControlFileLoaded { digest, items, over, .. } => {
-                if self.control.replace(*digest) != Some(*digest) {
-                    // It was taken for another control file.
-                    self.preflight_passed = None;
-                }
-                self.list(items, over);
-            }
+            EventKind::ControlFileLoaded { digest, items, over, .. } => self.list(*digest, items, over),
             EventKind::PhaseStarted { phase } => self.phase = Some(*phase),
             EventKind::PreflightVerdict { pass } => self.preflight_passed = Some(*pass),
             EventKind::DownloadStarted { id, attempt, resumed_at, .. } => {
@@ -282,7 +276,11 @@ impl RunState {
     }
 
     /// Digests and created files outlive a start: content is named by where its item stands in the same control file.
-    fn list(&mut self, items: &[Listed], over: &[Over]) {
+    fn list(&mut self, control: Digest, items: &[Listed], over: &[Over]) {
+        if self.control.replace(control) != Some(control) {
+            // It was taken for another control file.
+            self.preflight_passed = None;
+        }
         let mut before = std::mem::take(&mut self.items);
         let new = items.iter().map(|listed| {
             let earlier = before.remove(&listed.id).filter(|earlier| {
