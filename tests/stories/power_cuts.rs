@@ -45,11 +45,11 @@ fn instants(whole: &Outcome) -> Vec<(String, InFlight)> {
         let id: Option<ItemId> = serde_json::from_value(json["id"].clone()).ok();
         let name = json["event"].as_str().expect("an event has a name");
         let item = id.map(|id| format!(" {id}")).unwrap_or_default();
-        let is_durable = durability(&event.kind) != Durability::Lazy;
+        let is_download = matches!(event.kind, EventKind::DownloadStarted { .. });
+        let is_durable = durability(&event.kind) != Durability::Lazy && !is_download;
         let (running, ending) = match (&event.kind, id) {
             (EventKind::ItemRunning { id }, _) => (InFlight::Item(*id), InFlight::Nothing),
             (EventKind::ItemFinished { id, .. }, _) => (InFlight::Nothing, InFlight::Item(*id)),
-            (EventKind::DownloadStarted { .. }, _) => (InFlight::Anything, InFlight::Anything),
             _ if is_durable => (InFlight::Nothing, InFlight::Nothing),
             _ => (InFlight::Anything, InFlight::Anything),
         };
