@@ -230,9 +230,18 @@ fn programs_use_shared_and_never_each_other() {
             let named = dependencies
                 .lines()
                 .any(|line| line.starts_with(other) && line != format!("name = \"{program}\""));
-            assert!(!named, "{program} depends on {other}");
+            // One file may be both programs: its name decides in `main`, and nothing else knows (docs/decisions/0008).
+            let is_both = (program, other) == ("iasd", "iasagent");
+            assert!(!named || is_both, "{program} depends on {other}");
         }
     }
+    let daemon = sources().into_iter().filter(|source| source.path.starts_with("iasd/src/"));
+    let knows = daemon
+        .filter(|source| source.path != "iasd/src/main.rs" && uses(source, "iasagent::").next().is_some());
+    refuse(
+        knows.map(|source| source.path).collect(),
+        "only the daemon's main knows that it may be the agent",
+    );
 }
 
 #[test]
