@@ -154,6 +154,8 @@ pub fn newest_control_file() -> MacPath {
 }
 /// Below `InstallPath`: private (0700) downloads that are not verified yet (R114).
 pub const WORK_FOLDER: &str = ".work";
+/// Below `InstallPath`: content the enrolment package brought along.
+pub const SEED_FOLDER: &str = "seed";
 /// Below `InstallPath`: the lock that keeps a second daemon away (R45).
 pub const LOCK_FILE: &str = ".lock";
 /// Where launchd finds jobs.

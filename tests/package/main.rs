@@ -5,4 +5,5 @@ mod installed;
 mod pack;
 mod programs;
 mod scripts;
+mod seed;
 mod signed;

@@ -44,7 +44,7 @@ impl Admin {
         self.0.path().join(path)
     }
 
-    fn program(&self, path: &str, content: &[u8]) {
+    pub(crate) fn program(&self, path: &str, content: &[u8]) {
         fs::create_dir_all(self.at(path).parent().unwrap()).unwrap();
         fs::write(self.at(path), content).unwrap();
     }
@@ -56,7 +56,7 @@ impl Admin {
         command
     }
 
-    fn packs(&self, arguments: &[&str]) -> (Output, String) {
+    pub(crate) fn packs(&self, arguments: &[&str]) -> (Output, String) {
         let arguments = [&["--programs", "programs"], arguments].concat();
         let output = self.command(&arguments).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
@@ -87,7 +87,7 @@ impl Admin {
         FlatPackage::open(File::open(self.at("out/ias-0.1.0.pkg")).unwrap()).unwrap()
     }
 
-    fn payload(&self) -> BTreeMap<String, (u32, u32, u32, u64)> {
+    pub(crate) fn payload(&self) -> BTreeMap<String, (u32, u32, u32, u64)> {
         let mut package = self.package();
         let payload = package.components[0].payload.unwrap();
         listed(&mut package, payload)

@@ -19,6 +19,7 @@ mod policies;
 mod power_cuts;
 mod records;
 mod repair;
+mod seed;
 mod signatures;
 mod signers;
 mod standalone;

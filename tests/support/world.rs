@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use shared::{digest::Digest, minisign::SecretKey};
 use std::{
     fs,
+    os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
@@ -41,6 +42,7 @@ pub struct World {
     scenario: Value,
     settings: plist::Dictionary,
     signature: Option<Signing>,
+    seeded: bool,
 }
 
 impl Default for World {
@@ -69,6 +71,7 @@ impl World {
             scenario: json!({"user": {"login_after": 0.0}, "serve": {format!("{HOST}/"): "."}}),
             settings: settings.into_iter().map(|(key, value)| (key.to_owned(), value)).collect(),
             signature: None,
+            seeded: false,
         }
     }
 
@@ -77,6 +80,20 @@ impl World {
     #[must_use]
     pub fn signed(mut self, key: SecretKey, comment: &str) -> Self {
         self.signature = Some(Signing { key, comment: comment.to_owned(), changed_afterwards: false });
+        self
+    }
+
+    /// The package brought everything along that is served, the control file as well.
+    #[must_use]
+    pub fn seeded(mut self) -> Self {
+        self.seeded = true;
+        self
+    }
+
+    /// What lies in the seed is left as it is from now on.
+    #[must_use]
+    pub fn unseeded(mut self) -> Self {
+        self.seeded = false;
         self
     }
 
@@ -252,7 +269,37 @@ impl World {
         write("bootstrap.json", control);
         write("scenario.json", self.scenario.to_string());
         plist::to_file_xml(site.join("iasd.plist"), &self.settings).expect("the settings");
+        if self.seeded {
+            self.seed(&site).expect("the seed");
+        }
         simulate(&site, &self.root(), arguments)
+    }
+
+    /// Puts what is served where a package would have left it.
+    fn seed(&self, site: &Path) -> std::io::Result<()> {
+        let mut folder = self.root();
+        if !folder.exists() {
+            fs::create_dir(&folder)?;
+            fs::write(folder.join(".ias-simulated-mac"), "")?;
+        }
+        for part in ["", "Library", "installapplications", "seed"] {
+            folder.push(part);
+            fs::create_dir_all(&folder)?;
+            fs::set_permissions(&folder, fs::Permissions::from_mode(0o755))?;
+        }
+        for file in fs::read_dir(site)? {
+            let path = file?.path();
+            let (file, content) = (path.file_name().unwrap_or_default(), fs::read(&path)?);
+            let keeps_its_name = file.to_string_lossy().starts_with("bootstrap.json");
+            let name = if keeps_its_name {
+                PathBuf::from(file)
+            } else {
+                PathBuf::from(Digest::of(&content).to_string())
+            };
+            fs::write(folder.join(&name), content)?;
+            fs::set_permissions(folder.join(name), fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(())
     }
 
     fn served(mut self, phase: &str, mut item: Value, kind: &str, content: &[u8], keys: Value) -> Self {

@@ -11,6 +11,7 @@ use super::{
     profile,
     programs::{self, BadProgram, Program},
     report::{Installed, Made, Named, Package, Report},
+    seed::Seed,
     signing,
 };
 use crate::chain::chain;
@@ -124,7 +125,10 @@ fn content(
             ));
         }
     }
-    Content::new(input, daemon, agent, with_settings).map_err(|error| chain(&error))
+    let seed = arguments.seed.as_deref().map(|folder| Seed::read(folder, &input.settings)).transpose()?;
+    let mut seed = seed.unwrap_or_default();
+    warnings.append(&mut seed.warnings);
+    Content::new(input, (daemon, agent), with_settings, seed).map_err(|error| chain(&error))
 }
 
 fn own_folder() -> Result<PathBuf, String> {

@@ -11,6 +11,7 @@ mod place;
 mod profile;
 mod programs;
 mod report;
+mod seed;
 mod signing;
 
 use crate::stdout;
@@ -40,6 +41,9 @@ pub(crate) struct Arguments {
     /// Where iasd and iasagent for Macs are: universal, or in folders aarch64 and x86_64; or Cargo's target folder
     #[arg(long, value_name = "DIR")]
     programs: Option<PathBuf>,
+    /// A folder of content the package brings along: control file, packages, scripts, for Macs without a network
+    #[arg(long, value_name = "DIR")]
+    seed: Option<PathBuf>,
     /// Where the settings go: into the package, where they win over the profile's, or into the profile alone
     #[arg(long, value_name = "WHERE", default_value = "package")]
     settings_in: SettingsIn,

@@ -4,19 +4,22 @@ use super::{
     input::Input,
     names::{Names, as_xml},
     programs::Program,
+    seed::Seed,
 };
 use plist::Value;
 use shared::{
     facts::Arch,
     flat_package::write::{
-        BadTree, Choice, Component, ComponentSpec, Compression, Node, NodeKind, PackageSigner, ProductSpec,
-        Source, Tree, write_product,
+        BadTree, Choice, Component, ComponentSpec, Compression, Contents, Node, NodeKind, PackageSigner,
+        ProductSpec, Source, Tree, write_product,
     },
     sys::packing::{Draft, PackError},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    path::Path,
+    fs::File,
+    io::{self, Read},
+    path::{Path, PathBuf},
 };
 
 /// The time recorded for everything, 2020-01-01: what is packed twice is the same twice.
@@ -64,23 +67,26 @@ impl Content {
     /// When a plist cannot be written, or `InstallPath` collides with a job.
     pub(super) fn new(
         input: &Input,
-        daemon: Program,
-        agent: Program,
+        (daemon, agent): (Program, Program),
         with_settings: bool,
+        seed: Seed,
     ) -> Result<Self, BadContent> {
         let names = Names(&input.settings);
         let architectures = shown(&daemon, &agent);
         let min_os = daemon.min_os.max(agent.min_os).to_string();
         let mut payload = vec![
-            (names.program("iasd"), 0o755, daemon.bytes),
-            (names.program("iasagent"), 0o755, agent.bytes),
-            (names.daemon_job_path(), 0o644, names.daemon_job()?),
-            (names.agent_job_path(), 0o644, names.agent_job()?),
+            (names.program("iasd"), 0o755, Body::Held(daemon.bytes)),
+            (names.program("iasagent"), 0o755, Body::Held(agent.bytes)),
+            (names.daemon_job_path(), 0o644, Body::Held(names.daemon_job()?)),
+            (names.agent_job_path(), 0o644, Body::Held(names.agent_job()?)),
         ];
+        let seeded =
+            |(path, (file, size)): (String, _)| (names.program(&path), 0o600, Body::OnDisk { file, size });
+        payload.extend(seed.files.into_iter().map(seeded));
         if with_settings {
             let settings = as_xml(&Value::Dictionary(input.values.clone()))?;
             // It may hold a password.
-            payload.push((names.program("iasd.plist"), 0o600, settings));
+            payload.push((names.program("iasd.plist"), 0o600, Body::Held(settings)));
         }
         let scripts = [
             ("preinstall", 0o755, PREINSTALL.to_owned()),
@@ -88,7 +94,8 @@ impl Content {
             ("jobs", 0o644, JOBS.to_owned()),
             ("names", 0o644, names.for_scripts()),
         ];
-        let scripts = scripts.map(|(path, mode, text)| (path.to_owned(), mode, text.into_bytes()));
+        let scripts =
+            scripts.map(|(path, mode, text)| (path.to_owned(), mode, Body::Held(text.into_bytes())));
         Ok(Self { payload: Files::new(payload)?, scripts: Files::new(scripts)?, architectures, min_os })
     }
 
@@ -155,16 +162,48 @@ fn shown(daemon: &Program, agent: &Program) -> Vec<Arch> {
     [Arch::Arm64, Arch::X86_64].into_iter().filter(both).collect()
 }
 
-/// Files in memory, with the folders they are in.
+/// The content of one file.
+#[derive(Debug)]
+enum Body {
+    /// Made here.
+    Held(Vec<u8>),
+    /// The admin's own file, read when it is packed.
+    OnDisk { file: PathBuf, size: u64 },
+}
+
+impl Body {
+    fn size(&self) -> u64 {
+        match self {
+            Self::Held(bytes) => bytes.len() as u64,
+            Self::OnDisk { size, .. } => *size,
+        }
+    }
+}
+
+/// Bodies by path.
+#[derive(Debug, Default)]
+struct Bodies(BTreeMap<String, Body>);
+
+impl Contents for Bodies {
+    fn open(&self, path: &str) -> io::Result<Box<dyn Read + '_>> {
+        match self.0.get(path) {
+            Some(Body::Held(bytes)) => Ok(Box::new(bytes.as_slice())),
+            Some(Body::OnDisk { file, .. }) => Ok(Box::new(File::open(file)?)),
+            None => Err(io::ErrorKind::NotFound.into()),
+        }
+    }
+}
+
+/// Files, with the folders they are in.
 #[derive(Debug)]
 struct Files {
     tree: Tree,
-    contents: BTreeMap<String, Vec<u8>>,
+    contents: Bodies,
 }
 
 impl Files {
     /// Everything belongs to root and wheel, and folders are 0755, whatever the umask is (R140).
-    fn new(files: impl IntoIterator<Item = (String, u16, Vec<u8>)>) -> Result<Self, BadTree> {
+    fn new(files: impl IntoIterator<Item = (String, u16, Body)>) -> Result<Self, BadTree> {
         let node = |path: &str, kind: NodeKind, mode: u16| Node {
             path: path.to_owned(),
             kind,
@@ -175,12 +214,12 @@ impl Files {
         };
         let mut nodes = Vec::new();
         let mut folders = BTreeSet::from([".".to_owned()]);
-        let mut contents = BTreeMap::new();
-        for (path, mode, bytes) in files {
+        let mut contents = Bodies::default();
+        for (path, mode, body) in files {
             let path = path.trim_start_matches('/').to_owned();
             folders.extend(path.match_indices('/').filter_map(|(at, _)| path.get(..at).map(str::to_owned)));
-            nodes.push(node(&path, NodeKind::File { size: bytes.len() as u64, identity: None }, mode));
-            contents.insert(path, bytes);
+            nodes.push(node(&path, NodeKind::File { size: body.size(), identity: None }, mode));
+            contents.0.insert(path, body);
         }
         nodes.extend(folders.iter().map(|folder| node(folder, NodeKind::Folder, 0o755)));
         Ok(Self { tree: Tree::new(nodes)?, contents })

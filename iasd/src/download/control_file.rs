@@ -18,18 +18,17 @@ use super::{
 use crate::{chance::chance, engine::recorder::Recorder};
 use futures::StreamExt as _;
 use shared::{
+    control::{USUAL_NAME, local_name},
     digest::Digest,
     event::{Category, Level},
     item::{FetchOptions, RetryKeys, Source},
-    layout::MacPath,
+    layout::{MacPath, SEED_FOLDER},
     minisign::SUFFIX,
     plan::retry::RetrySchedule,
 };
 use std::{io::Read as _, time::Duration};
 use url::Url;
 
-/// R7.
-const USUAL_NAME: &str = "bootstrap.json";
 /// R4.
 const LONGEST: u64 = 16 * 1024 * 1024;
 
@@ -82,15 +81,37 @@ impl Downloader {
         url: &Url,
         recorder: &Recorder,
     ) -> Result<Vec<u8>, DownloadError> {
+        self.local_control_file("", url, recorder).await
+    }
+
+    /// The control file that came with the package, under the same names and conditions.
+    ///
+    /// # Errors
+    /// As [`Self::kept_control_file`].
+    pub(crate) async fn seeded_control_file(
+        &self,
+        url: &Url,
+        recorder: &Recorder,
+    ) -> Result<Vec<u8>, DownloadError> {
+        self.local_control_file(&format!("{SEED_FOLDER}/"), url, recorder).await
+    }
+
+    async fn local_control_file(
+        &self,
+        folder: &str,
+        url: &Url,
+        recorder: &Recorder,
+    ) -> Result<Vec<u8>, DownloadError> {
         let mut cause = Cause::Missing;
-        for name in [local_name(url), USUAL_NAME] {
+        let own = format!("{folder}{}", local_name(url));
+        for name in [&own, &format!("{folder}{USUAL_NAME}")] {
             match self.kept(name, recorder).await {
                 Ok(Some(content)) => return Ok(content),
                 Ok(None) => {}
                 Err(why) => cause = why,
             }
         }
-        Err(DownloadError { what: self.store.in_install(local_name(url)).to_string(), attempts: 0, cause })
+        Err(DownloadError { what: self.store.in_install(&own).to_string(), attempts: 0, cause })
     }
 
     fn control_error(&self, url: &Url, attempts: u32, cause: Cause) -> DownloadError {
@@ -208,36 +229,5 @@ async fn collect(response: Response, longest: u64) -> Result<Vec<u8>, Cause> {
             Err(Cause::Length { received: content.len() as u64, announced })
         }
         _ => Ok(content),
-    }
-}
-
-/// The name under which the control file of `url` is kept: the last component of its path, if that is a safe one (R7).
-fn local_name(url: &Url) -> &str {
-    let last = url.path().rsplit('/').next().unwrap_or_default();
-    let safe = |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | '.' | '+');
-    if last.starts_with('.') || last.is_empty() || last.len() > 200 || !last.chars().all(safe) {
-        USUAL_NAME
-    } else {
-        last
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn r7_the_local_name_is_a_safe_last_component() {
-        for (url, name) in [
-            ("https://a.example/ias/mac.json?x=1", "mac.json"),
-            ("https://a.example/", "bootstrap.json"),
-            ("https://a.example/x/", "bootstrap.json"),
-            ("https://a.example/..%2fpasswd", "bootstrap.json"),
-            ("https://a.example/.work", "bootstrap.json"),
-            ("https://a.example/a%20b.json", "bootstrap.json"),
-            ("file:///private/tmp/seed.json", "seed.json"),
-        ] {
-            assert_eq!(local_name(&Url::parse(url).unwrap()), name, "{url}");
-        }
     }
 }

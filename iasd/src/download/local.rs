@@ -142,7 +142,8 @@ impl Downloader {
         if self.earlier.is_empty() { None } else { self.earlier.get(&item.fingerprint()).copied() }
     }
 
-    async fn digest(&self, opened: Opened) -> Result<Content, StoreError> {
+    /// Digests a file that lies there, when its turn has come.
+    pub(super) async fn digest(&self, opened: Opened) -> Result<Content, StoreError> {
         // Never closed, so this only waits for its turn.
         let _turn = self.digests.acquire().await;
         self.on_disk(move |_| digest(&opened)).await

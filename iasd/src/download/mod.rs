@@ -31,6 +31,7 @@ mod portal;
 mod queue;
 mod ramp;
 mod redirect;
+mod seed;
 mod series;
 mod signer;
 mod stage;

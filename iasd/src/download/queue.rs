@@ -244,6 +244,9 @@ impl Worker {
         if let Some(artifact) = served {
             return Ok(artifact);
         }
+        if let Some(artifact) = self.downloader.seeded(&ticket.item, &ticket.source, &self.recorder).await? {
+            return Ok(artifact);
+        }
         let mut series = self.downloader.series(&ticket.item, &ticket.source);
         series.until_connected().await;
         loop {

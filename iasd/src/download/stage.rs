@@ -84,6 +84,12 @@ impl Contents for DownloadStage {
         )
     }
 
+    fn seeded_control_file<'a>(&'a self, url: &'a Url) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>> {
+        Box::pin(
+            async move { self.downloader.seeded_control_file(url, &self.recorder).await.map_err(Into::into) },
+        )
+    }
+
     fn start(&self, items: Vec<Item>) {
         let downloader = Arc::clone(&self.downloader);
         let queue = DownloadQueue::start(downloader, items, self.transfers, self.recorder.clone());

@@ -84,6 +84,11 @@ pub(crate) fn judge_existing(
     (expected == Some(content.digest)).then_some(Accepted(because))
 }
 
+/// Judges a file that came with the package: it is what `hash` says, or is not used.
+pub(crate) fn judge_seed(hash: Digest, content: Content) -> Option<Accepted> {
+    (hash == content.digest).then_some(Accepted(AcceptedBecause::HashEqual))
+}
+
 /// Judges the file of an item without `url` (R33): as a download with one attempt, but a missing `hash` is no fault.
 pub(crate) fn judge_local(policy: HashCheckPolicy, hash: Option<Digest>, content: Content) -> Verdict {
     match hash {

@@ -91,9 +91,8 @@ impl Engine {
         if !self.settings.use_local_control_file {
             return None;
         }
-        let expected = self.settings.control_digest;
         let (level, text, bytes) = match self.contents.kept_control_file(url).await {
-            Ok(bytes) if expected.is_some_and(|digest| digest != Digest::of(&bytes)) => (
+            Ok(bytes) if !self.is_expected(&bytes) => (
                 Level::Warning,
                 "the control file that is here is not the one of JSONHash: fetched anew".into(),
                 None,
@@ -105,12 +104,40 @@ impl Engine {
         bytes
     }
 
+    fn is_expected(&self, control: &[u8]) -> bool {
+        self.settings.control_digest.is_none_or(|digest| digest == Digest::of(control))
+    }
+
+    /// What came with the package, for a Mac without a network. One that has used another control file since waits: the
+    /// package may be older.
+    async fn seeded_control_file(&self, url: &url::Url) -> Option<Vec<u8>> {
+        let found = self.contents.seeded_control_file(url).await;
+        let newest = self.past.control();
+        let (level, text, bytes) = match found {
+            Err(why) => (Level::Info, format!("no network, and no control file of the seed: {why}"), None),
+            Ok(bytes) if !self.is_expected(&bytes) => {
+                (Level::Warning, "the seed's control file is not the one of JSONHash".to_owned(), None)
+            }
+            Ok(bytes) if newest.is_some_and(|digest| digest != Digest::of(&bytes)) => {
+                (Level::Info, "this Mac has used another control file than the seed's".to_owned(), None)
+            }
+            Ok(bytes) => {
+                (Level::Warning, "no network: using the control file of the seed".into(), Some(bytes))
+            }
+        };
+        self.recorder.notice(level, Category::Main, None, text).await;
+        bytes
+    }
+
     /// Starts over while the network or the server may recover, for `WaitForControlFile` at most. Without a network
     /// nothing is tried, because the system may be wrong only every five minutes.
     async fn fetch_patiently(&self, url: &url::Url) -> Result<Vec<u8>, Ending> {
         let deadline = Instant::now() + self.settings.wait_for_control_file;
         let (mut failed, network) = (0, Connectivity::new(self.host.online()));
         if network.is_down() && needs_network(url) {
+            if let Some(bytes) = self.seeded_control_file(url).await {
+                return Ok(bytes);
+            }
             network.restored(LONGEST_OFFLINE.min(self.settings.wait_for_control_file)).await;
         }
         loop {

@@ -56,6 +56,9 @@ pub(crate) trait Contents: Send + Sync {
     /// The control file an earlier run left; an error when there is none that can be trusted (R43, R116).
     fn kept_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>>;
 
+    /// The control file that came with the package; an error when there is none that can be trusted (R116).
+    fn seeded_control_file<'a>(&'a self, url: &'a url::Url) -> BoxFuture<'a, Result<Vec<u8>, NoControlFile>>;
+
     /// Begins to download these items, in this order, and resets the ramp (R54, R55).
     fn start(&self, items: Vec<Item>);
 

@@ -6,6 +6,7 @@ mod entry;
 mod fields;
 mod findings;
 mod keys;
+mod local_name;
 mod place;
 mod raw;
 pub mod signed;
@@ -17,6 +18,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use local_name::{USUAL_NAME, local_name};
 pub use validate::read;
 
 use crate::{

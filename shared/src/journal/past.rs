@@ -82,6 +82,16 @@ impl Past {
         Self::Interrupted { state: Box::new(state), repair }
     }
 
+    /// The control file this Mac used last, as far as that is known.
+    #[must_use]
+    pub fn control(&self) -> Option<Digest> {
+        let finished = self.repair().and_then(|repair| repair.carried_out);
+        match self {
+            Self::Interrupted { state, .. } => state.control.or(finished),
+            Self::Nothing | Self::Finished(_) => finished,
+        }
+    }
+
     /// What is done already, if a run was finished before.
     #[must_use]
     pub fn repair(&self) -> Option<&Repair> {
