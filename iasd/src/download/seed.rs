@@ -84,7 +84,7 @@ impl Downloader {
         let url = Url::from_file_path(opened.path.as_str()).map_or_else(|()| String::new(), String::from);
         let fact = EventKind::DownloadStarted { id: item.id, url, attempt: 1, resumed_at: 0 };
         recorder.record(fact).await.map_err(|_| Cause::Cancelled)?;
-        let key = key(&source.url, &item.file);
+        let key = key(item, source);
         let (place, name) = (self.place_for(item, &key), format!("{key}.seed"));
         let artifact = self
             .on_disk(move |store| {
