@@ -29,7 +29,7 @@ fn r116_a_seed_is_packed_by_digest_and_the_control_file_by_name() {
     let here = digest(b"a");
     assert_eq!(
         seed,
-        [("", 0o755, 0), (here.as_str(), 0o600, 1), ("bootstrap.json", 0o600, control.len() as u64)]
+        [("", 0o755, 0), ("bootstrap.json", 0o600, control.len() as u64), (here.as_str(), 0o600, 1)]
     );
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("no content for \\\"Not here\\\""), "{warnings}");
