@@ -228,7 +228,7 @@ mod tests {
         let root = mac(true);
         install(root.path(), false);
         let refusing = "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n";
-        fs::write(root.path().join(LAUNCHCTL), refusing).unwrap();
+        fs::write(root.path().join(LAUNCHCTL.trim_start_matches('/')), refusing).unwrap();
         assert_eq!(kicked(root.path()).unwrap_err(), "launchctl kickstart system/a: no");
     }
 }

@@ -48,7 +48,7 @@ impl Moment {
 }
 
 /// Every kind of fact, as the event stream names it; a test compares them with [`EventKind`](crate::event::EventKind).
-const EVENTS: [&str; 23] = [
+const EVENTS: [&str; 24] = [
     "run_started",
     "control_file_loaded",
     "phase_started",
@@ -59,6 +59,7 @@ const EVENTS: [&str; 23] = [
     "download_finished",
     "item_started",
     "item_running",
+    "item_not_taken",
     "item_finished",
     "background_ended",
     "background_failed",
