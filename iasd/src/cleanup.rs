@@ -29,14 +29,22 @@ pub(crate) enum Fate {
     Again,
 }
 
-/// Cleans up after `ending`, as far as the settings and the ending allow.
-pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: Fate) {
+/// Cleans up after `ending`, as far as the settings and the ending allow, and says what became of the installation;
+/// `None` when the run is not over.
+///
+/// `fate` is asked as late as can be: packages are waited for first, and a repair may be asked for meanwhile.
+pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: impl Fn() -> Fate) -> Option<Fate> {
     let settings = &engine.settings;
     if settings.dry_run || !ending.end().is_final() {
-        return;
+        return None;
     }
     engine.background.packages_ended(settings.background_timeout).await;
-    match fate {
+    let mut decided = fate();
+    if decided != Fate::Again {
+        engine.agents.shutdown(AGENT_FAREWELL).await;
+        decided = fate();
+    }
+    match decided {
         Fate::Go => {
             send_away(engine, Plists::Removed).await;
             if files_go(engine, ending) {
@@ -67,12 +75,12 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: Fate) {
     }
     // A start that does not find this fact cleans up again, which is harmless.
     let _ = engine.recorder.record(EventKind::CleanupFinished).await;
+    Some(decided)
 }
 
-/// The agent in each session, and the plists of both jobs.
+/// The agent's job in each session, and the plists of both jobs.
 async fn send_away(engine: &Engine, plists: Plists) {
     let settings = &engine.settings;
-    engine.agents.shutdown(AGENT_FAREWELL).await;
     let mut uids = engine.agents.uids_seen();
     // Somebody may be there whose agent never checked in.
     let at_the_screen =

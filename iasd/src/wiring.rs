@@ -34,11 +34,13 @@ use tokio::{
 };
 
 mod began;
+mod fate;
 #[cfg(feature = "simulated")]
 mod simulated;
 mod world;
 
 use began::{Began, began};
+use fate::fate;
 
 /// A run that could not begin: nothing was touched.
 #[derive(Debug, thiserror::Error)]
@@ -171,16 +173,17 @@ impl Run {
             // Cleanup would remove what a further start needs to go on.
             ending = Ending::Temporary("the journal could not be written".to_owned());
         }
-        let fate = fate(&*self.host, &self.settings, self.taken.as_deref());
+        let fate = || fate(&*self.host, &self.settings, self.taken.as_deref());
         let clean = async { cleanup::clean_up(&self.engine, &ending, fate).await };
-        self.dispatcher.dispatch(clean, std::future::pending()).await;
+        let cleaned = self.dispatcher.dispatch(clean, std::future::pending()).await;
         self.dispatcher.finish();
-        if !ending.end().is_final() || self.settings.dry_run {
-            return ending.exit();
-        }
-        if fate == Fate::Again {
-            // launchd starts us again.
-            return ExitCode::Temporary;
+        match cleaned {
+            None => return ending.exit(),
+            Some(Fate::Go) => {}
+            // launchd starts us again. Programs at rest are still there for what was asked in the last moment.
+            Some(Fate::Again) => return ExitCode::Temporary,
+            Some(Fate::Rest) if fate() == Fate::Again => return ExitCode::Temporary,
+            Some(Fate::Rest) => {}
         }
         // The daemon's own job goes last: on a real Mac this ends us (R81).
         let _ = self.host.retire_daemon(&self.settings.identifiers).await;
@@ -205,18 +208,6 @@ impl Run {
         for (level, text) in lines {
             self.dispatcher.fact(EventKind::Notice { level, category: Category::Settings, id: None, text });
         }
-    }
-}
-
-/// What is to become of the installation. Looked at as late as can be: a request that comes after this is left to the
-/// next delivery.
-fn fate(host: &dyn Host, settings: &Settings, taken: Option<&str>) -> Fate {
-    let records = folders::records(host.root(), host.trusted_owner());
-    let waits = records.is_ok_and(|records| journal::waits(&records, host.trusted_owner(), taken));
-    match waits {
-        true => Fate::Again,
-        false if settings.keep_installed => Fate::Rest,
-        false => Fate::Go,
     }
 }
 

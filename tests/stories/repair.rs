@@ -2,9 +2,10 @@
 #![expect(clippy::expect_used, reason = "a story that cannot be set up has failed")]
 
 use serde_json::json;
-use shared::event::{EventKind, ItemEnd, RunEnd, SkipReason};
+use shared::event::{Event, EventKind, ItemEnd, RunEnd, SkipReason};
 use std::{
     fs,
+    io::{BufRead as _, BufReader},
     process::{Command, Output},
 };
 use support::{
@@ -220,6 +221,27 @@ fn a_repair_asked_for_while_a_run_is_not_over_follows_its_end() {
     second.exits(0);
     assert_eq!(done(&second), "look tools work tools work ");
     assert!(!second.exists("/Library/installapplications") && !second.exists(REQUEST));
+}
+
+#[test]
+fn a_repair_asked_for_while_a_finished_run_waits_for_a_package_follows_its_end() {
+    let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done; echo slow >> /Library/done";
+    let world = World::new()
+        .package("setupassistant", "Slow", "com.example.slow", wait, json!({"donotwait": true}))
+        .script("setupassistant", "Work", "echo work >> /Library/done", json!({}));
+    let mut run = world.start(&[]);
+    let lines = BufReader::new(run.stdout.take().expect("its events")).lines();
+    let mut events = lines
+        .map(|line| serde_json::from_str::<Event>(&line.expect("a line of its events")).expect("an event"));
+    assert!(events.any(|event| matches!(event.kind, EventKind::RunFinished { .. })), "it ended early");
+    asked(&world, &["--only", "Work", "--force"]);
+    fs::write(world.root().join("Library/go"), "").expect("a file");
+    let rest: Vec<EventKind> = events.map(|event| event.kind).collect();
+    assert_eq!(run.wait().expect("its end").code(), Some(75), "{rest:#?}");
+    let second = world.again(&[]);
+    second.exits(0);
+    assert_eq!(done(&second), "work slow work ");
+    assert!(!second.exists(INSTALL_PATH) && !second.exists(REQUEST));
 }
 
 #[test]
