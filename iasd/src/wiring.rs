@@ -67,15 +67,18 @@ pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
         let world = World::choose(arguments)?;
         let loaded = load(arguments, &world).await?;
         let settings = Arc::new(loaded.settings.clone());
-        let exit = match prepare(arguments, world, loaded).await {
+        Ok(match prepare(arguments, world, loaded).await {
             Ok(run) => run.carry_out().await,
-            Err(refused) => refused.told(),
-        };
-        // R76: launchd starts again whatever does not exit with 0.
-        let quiet = settings.no_restart_on_error && !exit.cleans_up();
-        Ok(if quiet { ExitCode::Finished } else { exit })
+            Err(refused) => quiet(&settings, refused.told()),
+        })
     };
     attempt.await.unwrap_or_else(|refused: Refused| refused.told())
+}
+
+/// What launchd is told of `exit`: it starts again whatever does not end with 0 (R76).
+fn quiet(settings: &Settings, exit: ExitCode) -> ExitCode {
+    let quiet = settings.no_restart_on_error && !exit.cleans_up();
+    if quiet { ExitCode::Finished } else { exit }
 }
 
 /// Everything a run is made of.
@@ -178,9 +181,10 @@ impl Run {
         let cleaned = self.dispatcher.dispatch(clean, std::future::pending()).await;
         self.dispatcher.finish();
         match cleaned {
-            None => return ending.exit(),
+            None => return quiet(&self.settings, ending.exit()),
             Some(Fate::Go) => {}
-            // launchd starts us again. Programs at rest are still there for what was asked in the last moment.
+            // launchd starts us again, whatever `NoRestartOnError` says: this is no error. Programs at rest are still
+            // there for what was asked in the last moment.
             Some(Fate::Again) => return ExitCode::Temporary,
             Some(Fate::Rest) if fate() == Fate::Again => return ExitCode::Temporary,
             Some(Fate::Rest) => {}
