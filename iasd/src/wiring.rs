@@ -134,7 +134,8 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);
     let taken = found.start.basis().taken.clone();
-    let mut began = began(&found.start, &*host).await;
+    let waits = !settings.dry_run && journal::waits(&records, host.trusted_owner(), taken.as_deref());
+    let mut began = began(&found.start, &*host, waits).await;
     if began.state.run_id.is_empty() {
         began.state.run_id = format!("{:x}-{:x}", now_ms(), std::process::id());
     }

@@ -21,8 +21,9 @@ pub(super) struct Began {
     pub(super) decided: Option<Ending>,
 }
 
-/// What a start begins with: decided by the journal, the boot session and the time.
-pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
+/// What a start begins with: decided by the journal, the boot session and the time, and by whether a request `waits` for
+/// the end of the run.
+pub(super) async fn began(start: &Start, host: &dyn Host, waits: bool) -> Began {
     let (state, basis) = match start {
         Start::First(_) => {
             return Began { state: RunState::default(), past: Past::Nothing, decided: None };
@@ -33,15 +34,38 @@ pub(super) async fn began(start: &Start, host: &dyn Host) -> Began {
         }
         Start::GoOn { state, basis } => ((**state).clone(), basis),
     };
-    let summary = state.finished.as_ref().map_or("", |(_, summary)| summary);
-    let kept = state.end.and_then(|end| Ending::kept(end, summary));
     let boot = host.boot_session().await;
-    let decided = match kept {
-        // Only cleanup is left of it (R81).
-        Some(ending) => Some(ending),
-        None if gives_up(&state, boot.as_deref(), uptime(), GIVE_UP_AFTER) => Some(Ending::GaveUp),
-        None => None,
-    };
+    let decided = decided(&state, waits, (boot.as_deref(), uptime()));
     let past = Past::interrupted(state.clone(), basis);
     Began { state, past, decided }
+}
+
+/// How the run ends, where that is known before it goes on: `boot` is the present boot session, `uptime` its age.
+fn decided(state: &RunState, waits: bool, (boot, uptime): (Option<&str>, Duration)) -> Option<Ending> {
+    let summary = state.finished.as_ref().map_or("", |(_, summary)| summary);
+    match state.end.and_then(|end| Ending::kept(end, summary)) {
+        // Only cleanup is left of it (R81).
+        Some(ending) => Some(ending),
+        // Somebody wants it done now: the request is carried out when this run has come to its end.
+        None if waits => None,
+        None => gives_up(state, boot, uptime, GIVE_UP_AFTER).then_some(Ending::GaveUp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::event::RunEnd;
+
+    #[test]
+    fn r77_a_run_that_gave_up_goes_on_when_a_repair_is_asked_for() {
+        let paused = RunState { boot: Some("one".to_owned()), ..RunState::default() };
+        let later = (Some("one"), GIVE_UP_AFTER + Duration::from_secs(1));
+        assert_eq!(decided(&paused, false, later), Some(Ending::GaveUp));
+        assert_eq!(decided(&paused, true, later), None);
+        let over = RunState { end: Some(RunEnd::Completed), ..paused };
+        for waits in [false, true] {
+            assert_eq!(decided(&over, waits, later), Some(Ending::Completed), "only cleanup is left");
+        }
+    }
 }
