@@ -27,6 +27,8 @@ pub struct Repair {
     pub done: BTreeMap<Fingerprint, Option<Digest>>,
     /// The control file that was carried out last, to a good end.
     pub carried_out: Option<Digest>,
+    /// The control file that was read last, however that run ended.
+    pub used: Option<Digest>,
     /// What it was asked for; `None` when the daemon was only started again.
     pub asked: Option<Request>,
 }
@@ -35,7 +37,12 @@ impl Repair {
     /// The repair that starts from `basis`.
     #[must_use]
     pub fn of(basis: &Basis) -> Self {
-        Self { done: by_item(&basis.before), carried_out: basis.carried_out, asked: basis.asked.clone() }
+        Self {
+            done: by_item(&basis.before),
+            carried_out: basis.carried_out,
+            used: basis.used,
+            asked: basis.asked.clone(),
+        }
     }
 
     /// Whether the control file of this digest was carried out before, and nobody asks for more.
@@ -85,7 +92,7 @@ impl Past {
     /// The control file this Mac used last, as far as that is known.
     #[must_use]
     pub fn control(&self) -> Option<Digest> {
-        let finished = self.repair().and_then(|repair| repair.carried_out);
+        let finished = self.repair().and_then(|repair| repair.used);
         match self {
             Self::Interrupted { state, .. } => state.control.or(finished),
             Self::Nothing | Self::Finished(_) => finished,

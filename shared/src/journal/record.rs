@@ -40,6 +40,9 @@ pub struct Basis {
     /// The control file for which nothing was left to be done when the last run ended (`RunOnce`).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub carried_out: Option<Digest>,
+    /// The control file that a finished run read last, however it ended and whatever part of it was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used: Option<Digest>,
 }
 
 fn is_new(state: &RunState) -> bool {

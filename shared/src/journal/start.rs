@@ -46,7 +46,9 @@ pub fn start(replay: Replay, request: Option<Request>) -> Start {
     let taken = new.as_ref().map(|request| request.id.clone()).or_else(|| basis.taken.clone());
     if finished {
         let carried_out = carried_out(&state, &basis);
-        return Start::Repair(Basis { before: kept(&state, basis.before), asked: new, taken, carried_out });
+        let used = state.control.or(basis.used);
+        let before = kept(&state, basis.before);
+        return Start::Repair(Basis { before, asked: new, taken, carried_out, used });
     }
     // Its first line is all there is: nothing of what it says was begun.
     let basis = Basis { asked: new.or(basis.asked), taken, ..basis };

@@ -159,7 +159,9 @@ fn a_journal_folded_into_its_first_line_says_the_same() {
 fn r79_a_killed_run_goes_on_and_a_finished_one_leaves_what_is_done() {
     let of = |kinds: Vec<EventKind>| start(replay(&written(&opening(), kinds)).unwrap(), None);
     let carried_out = Some(Digest::of(b"{}"));
-    let repair = |before: Vec<Kept>| Start::Repair(Basis { before, carried_out, ..Basis::default() });
+    let repair = |before: Vec<Kept>| {
+        Start::Repair(Basis { before, carried_out, used: carried_out, ..Basis::default() })
+    };
     assert_eq!(start(Replay::default(), None), Start::First(Basis::default()));
     for cut in 1..whole_run().len() {
         let begun = whole_run()[..cut].to_vec();
@@ -212,6 +214,28 @@ fn a_control_file_counts_as_carried_out_after_a_good_end_of_all_of_it() {
         assert_eq!(after(end, Some(&["A"])), Some(older), "{end:?}: of one item only");
     }
     assert_eq!(after(RunEnd::Aborted, None), None, "it is tried again");
+}
+
+#[test]
+fn the_control_file_used_last_is_known_whatever_came_of_its_run() {
+    let (older, own) = (Digest::of(b"older"), Digest::of(b"{}"));
+    let request = |only: &[&str]| Request {
+        request: REQUEST_VERSION,
+        id: "1".to_owned(),
+        only: only.iter().map(|name| (*name).to_owned()).collect(),
+        force: false,
+    };
+    for (end, asked) in [(RunEnd::Aborted, None), (RunEnd::Completed, Some(request(&["A"])))] {
+        let mut kinds = whole_run();
+        kinds[8] = run_finished(ExitCode::Finished, end);
+        let basis = Basis { asked, carried_out: Some(older), used: Some(older), ..Basis::default() };
+        let next = start(replay(&written(&Opening { basis, ..opening() }, kinds)).unwrap(), None);
+        let finished = Past::Finished(Repair::of(next.basis()));
+        assert_eq!(finished.control(), Some(own), "{end:?}");
+        // Also when the next start is cut off before it has one, and goes on.
+        let cut_off = Past::interrupted(folded(vec![started(1, "one")]), next.basis());
+        assert_eq!(cut_off.control(), Some(own), "{end:?}");
+    }
 }
 
 #[test]
