@@ -100,7 +100,8 @@ impl Downloader {
             Some(partial) if head.status == PARTIAL_CONTENT => (partial, body, None),
             left => {
                 let (first, body) = peek(body).await;
-                let portal = recognise(&Answer::new(&job.request.url, (&url, &head), &first));
+                let portal = recognise(&Answer::new(&job.request.url, (&url, &head), &first))
+                    .filter(|_| is_believed(job, &first));
                 if let Some(portal) = portal.clone().filter(|_| is_certain(job, &first)) {
                     // What came before is the beginning of the content all the same.
                     return Err(Failed { cause: Cause::Portal(portal), partial: left });
@@ -233,9 +234,19 @@ pub(super) fn refused(asked: &Url, response: &Response) -> Cause {
     portal.map_or(Cause::Status { status, retry_after }, Cause::Portal)
 }
 
+/// Whether what the server says of the content counts. Many call everything a web page that they do not know; a file of
+/// any kind, which no digest will speak for, is one only if its bytes say so, too.
+fn is_believed(job: &Job, first: &[u8]) -> bool {
+    job.compared || !is_placed(job.kind) || is_html(first)
+}
+
 /// Whether what looks like a login page can be nothing else: no digest will speak for it, or the bytes are a web page,
 /// which no package and no script is.
 fn is_certain(job: &Job, first: &[u8]) -> bool {
-    let placed = matches!(job.kind, ItemKind::RootFile | ItemKind::UserFile);
-    if job.compared { !placed && is_html(first) } else { !job.page }
+    if job.compared { !is_placed(job.kind) && is_html(first) } else { !job.page }
+}
+
+/// Whether such content is a file that is put somewhere, and so may be anything.
+pub(super) fn is_placed(kind: ItemKind) -> bool {
+    matches!(kind, ItemKind::RootFile | ItemKind::UserFile)
 }

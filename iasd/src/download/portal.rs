@@ -14,8 +14,9 @@ const LOGIN_WANTED: u16 = 511;
 
 /// How a page may begin.
 const PAGES: [&[u8]; 2] = [b"<!doctype html", b"<html"];
-/// How what is downloaded begins, whatever its server calls it: packages, scripts, control files and their signatures.
-const NO_PAGES: [&[u8]; 4] = [b"xar!", b"#!", b"{", b"untrusted comment:"];
+/// How what is downloaded begins, whatever its server calls it: packages, scripts, control files and their signatures,
+/// profiles, pictures.
+const NO_PAGES: [&[u8]; 7] = [b"xar!", b"#!", b"{", b"untrusted comment:", b"<?xml", b"<plist", b"<svg"];
 /// What may stand before the beginning of a page.
 const BEFORE: [(&[u8], &[u8]); 2] = [(b"<?xml", b"?>"), (b"<!--", b"-->")];
 
@@ -186,6 +187,10 @@ mod tests {
             (200, here, Some("text/html"), "xar!\0\x1c", None),
             (200, here, Some("text/html"), "\u{feff} {\"userland\": []}", None),
             (200, here, Some("text/html"), "untrusted comment: minisign", None),
+            (200, here, Some("text/html"), "<?xml version=\"1.0\"?>\n<!DOCTYPE plist PUBLIC", None),
+            (200, here, Some("text/html"), "<plist version=\"1.0\">", None),
+            (200, here, Some("text/html"), "<svg xmlns=", None),
+            (200, here, Some("application/xhtml+xml"), "<?xml version=\"1.0\"?>\n<html>", Some(Portal::Page)),
             (200, here, Some("text/plain"), "Please log in", None),
             (404, here, Some("text/html"), PAGE, None),
             (503, here, Some("text/html"), PAGE, None),

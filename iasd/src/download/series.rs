@@ -2,7 +2,7 @@
 
 use super::{
     Downloader,
-    attempt::{Failed, Job, Received},
+    attempt::{Failed, Job, Received, is_placed},
     error::{Cause, DownloadError},
     fetch::{Request, is_loopback, needs_network, shown},
     identity::identity,
@@ -15,7 +15,7 @@ use super::{
 use crate::{chance::chance, engine::recorder::Recorder};
 use shared::{
     event::{AcceptedBecause, Category, EventKind, Level},
-    item::{HashCheckPolicy, Item, ItemKind, RetryKeys, Source},
+    item::{HashCheckPolicy, Item, RetryKeys, Source},
     plan::retry::{AttemptFailure, LONGEST_OFFLINE, RetrySchedule},
 };
 use std::{
@@ -356,6 +356,5 @@ impl Series<'_> {
 /// Whether the content of an item may well be a web page.
 fn is_page(item: &Item) -> bool {
     let name = item.file.file_name().to_ascii_lowercase();
-    let placed = matches!(item.kind, ItemKind::RootFile | ItemKind::UserFile);
-    placed && [".html", ".htm", ".xhtml"].iter().any(|end| name.ends_with(end))
+    is_placed(item.kind) && [".html", ".htm", ".xhtml"].iter().any(|end| name.ends_with(end))
 }

@@ -138,6 +138,20 @@ async fn what_a_server_calls_a_web_page_may_be_a_script() {
 }
 
 #[tokio::test]
+async fn what_a_server_calls_a_web_page_may_be_any_file() {
+    let site = site(HashCheckPolicy::Warning);
+    for text in ["Welcome to the hotel", "server=files.example", "<?xml version=\"1.0\"?><plist/>", ""] {
+        site.server.serve("/x", [Reply::ok(text).header("Content-Type", "text/html")]);
+        let file = site.named("/Library/Seed/settings", None);
+        for item in [Item { kind: ItemKind::UserFile, ..file.clone() }, file] {
+            let artifact = site.obtain(&item).await.unwrap();
+            assert_eq!(site.content(&artifact), text.as_bytes(), "{}", item.kind);
+        }
+    }
+    assert_eq!(site.failures(), Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn r125_a_login_page_does_not_cost_what_came_before_it() {
     let (site, body) = (site(HashCheckPolicy::Strict), pattern(1_000_000));
     let whole = || Reply::ok(body.clone()).etag("\"one\"");
