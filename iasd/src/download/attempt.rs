@@ -7,7 +7,7 @@ use super::{
     head::{Meaning, meaning},
     partial::{Intake, Note, Partial},
     peek::peek,
-    portal::{Answer, Portal, is_html, recognise},
+    portal::{Answer, is_html, recognise},
     store::Content,
 };
 use futures::StreamExt as _;
@@ -56,8 +56,8 @@ pub(crate) struct Received {
     pub(crate) resumed: bool,
     /// What may explain a wrong digest.
     pub(crate) hint: Option<&'static str>,
-    /// What speaks for a login page, if anything does; a right digest speaks louder.
-    pub(crate) portal: Option<Portal>,
+    /// Which page it is instead of the content, if anything speaks for that; a right digest speaks louder.
+    pub(crate) page: Option<Cause>,
     /// The URL that answered, when that is another one than was asked.
     pub(crate) answered_by: Option<Url>,
 }
@@ -96,24 +96,24 @@ impl Downloader {
         if let Some(why) = hint.filter(|_| !job.compared) {
             return Err(Failed { cause: Cause::Suspicious(why), partial: left });
         }
-        let (partial, body, portal) = match left {
+        let (partial, body, page) = match left {
             Some(partial) if head.status == PARTIAL_CONTENT => (partial, body, None),
             left => {
                 let (first, body) = peek(body).await;
-                let portal = recognise(&Answer::new(&job.request.url, (&url, &head), &first))
+                let page = recognise(&Answer::new(&job.request.url, (&url, &head), &first))
                     .filter(|_| is_believed(job, &first));
-                if let Some(portal) = portal.clone().filter(|_| is_certain(job, &first)) {
+                if let Some(cause) = page.clone().filter(|_| is_certain(job, &first)) {
                     // What came before is the beginning of the content all the same.
-                    return Err(Failed { cause: Cause::Portal(portal), partial: left });
+                    return Err(Failed { cause, partial: left });
                 }
                 let (note, key) = (Note::new(&job.request.url, &head), job.key.clone());
-                (self.on_disk(move |store| Partial::new(store, &key, note)).await?, body, portal)
+                (self.on_disk(move |store| Partial::new(store, &key, note)).await?, body, page)
             }
         };
         let length = partial.length();
         let received = self.receive(job, partial, (body, length), news).await?;
         let answered_by = (url != job.request.url).then_some(url);
-        Ok(Received { hint, portal, answered_by, ..received })
+        Ok(Received { hint, page, answered_by, ..received })
     }
 
     /// Asks until the answer is the content, or the rest of what is `left`: at most twice, the second time for everything.
@@ -167,14 +167,7 @@ impl Downloader {
             }
             (Ok(()), _) => {
                 let resumed = before > 0;
-                return Ok(Received {
-                    partial,
-                    content,
-                    resumed,
-                    hint: None,
-                    portal: None,
-                    answered_by: None,
-                });
+                return Ok(Received { partial, content, resumed, hint: None, page: None, answered_by: None });
             }
         };
         // A disk that refuses gets back what it gave, and a body without end is the beginning of nothing.
@@ -230,8 +223,8 @@ fn fits(left: Option<&Partial>, total: u64) -> bool {
 /// What a status that gives no content means.
 pub(super) fn refused(asked: &Url, response: &Response) -> Cause {
     let Head { status, retry_after, .. } = response.head;
-    let portal = recognise(&Answer::new(asked, (&response.url, &response.head), &[]));
-    portal.map_or(Cause::Status { status, retry_after }, Cause::Portal)
+    let page = recognise(&Answer::new(asked, (&response.url, &response.head), &[]));
+    page.unwrap_or(Cause::Status { status, retry_after })
 }
 
 /// Whether what the server says of the content counts. Many call everything a web page that they do not know; a file of
@@ -240,7 +233,7 @@ fn is_believed(job: &Job, first: &[u8]) -> bool {
     job.compared || !is_placed(job.kind) || is_html(first)
 }
 
-/// Whether what looks like a login page can be nothing else: no digest will speak for it, or the bytes are a web page,
+/// Whether what looks like such a page can be nothing else: no digest will speak for it, or the bytes are a web page,
 /// which no package and no script is.
 fn is_certain(job: &Job, first: &[u8]) -> bool {
     if job.compared { !is_placed(job.kind) && is_html(first) } else { !job.page }

@@ -184,8 +184,8 @@ impl Downloader {
             return Err(refused(&request.url, &response));
         }
         let (first, body) = peek(response.body).await;
-        if let Some(portal) = recognise(&Answer::new(&request.url, (&response.url, &response.head), &first)) {
-            return Err(Cause::Portal(portal));
+        if let Some(page) = recognise(&Answer::new(&request.url, (&response.url, &response.head), &first)) {
+            return Err(page);
         }
         collect(Response { body, ..response }, longest).await
     }

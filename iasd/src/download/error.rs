@@ -100,6 +100,12 @@ pub(crate) enum Cause {
     /// A network that wants a login answered in the server's place.
     #[error("{0}")]
     Portal(Portal),
+    /// The server itself gave a web page where something else is wanted.
+    #[error("the answer is a web page{}", elsewhere_text(.elsewhere.as_deref()))]
+    Page {
+        /// Where a redirect to another host led, without query and user.
+        elsewhere: Option<String>,
+    },
     /// Nothing proves that the content is the right one, and it looks wrong.
     #[error("{0}")]
     Suspicious(&'static str),
@@ -154,6 +160,8 @@ impl Cause {
             }
             Self::Portal(_) | Self::Fetch(FetchError::Login(_)) => AttemptFailure::Portal,
             Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
+            // Many servers say so instead of 404.
+            Self::Page { .. } => AttemptFailure::ClientError,
             Self::Signature { cause, .. } => cause.failure(),
             Self::Late { last, .. } => last.as_ref().map_or(AttemptFailure::Transient, |last| last.failure()),
             Self::Refused(refusal) if refusal.passes() => AttemptFailure::Transient,
@@ -174,6 +182,10 @@ impl Cause {
 
 fn last_text(last: Option<&Cause>) -> String {
     last.map_or_else(String::new, |last| format!("; {last}"))
+}
+
+fn elsewhere_text(elsewhere: Option<&str>) -> String {
+    elsewhere.map_or_else(String::new, |page| format!(", {page}"))
 }
 
 fn room_text(room: Option<&StoreError>) -> String {

@@ -1,8 +1,13 @@
-//! Whether somebody answered in the server's place: the login page of a network, a captive portal (R47). A pure rule.
+//! Whether a page came in the content's place: the login page of a network, a captive portal (R47), or one of the
+//! server's own. A pure rule.
 //!
 //! Over https nobody but the server, or somebody without its certificate, can answer; then there is no connection at all.
+//! So a web page that comes that way is the server's answer, as a 404 is, and nothing that passes.
 
-use super::fetch::{FetchError, Head, shown};
+use super::{
+    error::Cause,
+    fetch::{FetchError, Head, shown},
+};
 use std::fmt;
 use url::Url;
 
@@ -72,17 +77,21 @@ impl fmt::Display for Portal {
     }
 }
 
-/// What about `answer` speaks for a login page, if anything does. Where a web page is wanted, only a wrong digest
-/// makes it one.
-pub(crate) fn recognise(answer: &Answer<'_>) -> Option<Portal> {
+/// What `answer` is instead of the content, if anything speaks for that: [`Cause::Portal`] or [`Cause::Page`]. Where a
+/// web page is wanted, only a wrong digest makes it one.
+pub(crate) fn recognise(answer: &Answer<'_>) -> Option<Cause> {
     if !matches!(answer.asked.scheme(), "http" | "https") {
         return None;
     }
     match answer.status {
-        LOGIN_WANTED => Some(Portal::Status),
+        LOGIN_WANTED => Some(Cause::Portal(Portal::Status)),
         200 if is_page(answer.content_type, answer.first) => {
             let moved = answer.asked.host_str() != answer.answered.host_str();
-            Some(if moved { Portal::Elsewhere(shown(answer.answered)) } else { Portal::Page })
+            let elsewhere = moved.then(|| shown(answer.answered));
+            if [answer.asked, answer.answered].iter().all(|url| url.scheme() == "https") {
+                return Some(Cause::Page { elsewhere });
+            }
+            Some(Cause::Portal(elsewhere.map_or(Portal::Page, Portal::Elsewhere)))
         }
         _ => None,
     }
@@ -172,14 +181,15 @@ mod tests {
     #[test]
     fn r47_a_login_page_is_known_by_status_host_type_and_bytes() {
         const PAGE: &str = "<html>Welcome to the hotel";
-        let elsewhere = Some(Portal::Elsewhere("http://login.hotel.example/".into()));
+        let login = |portal| Some(Cause::Portal(portal));
+        let elsewhere = login(Portal::Elsewhere("http://login.hotel.example/".into()));
         let (here, moved) = ("http://files.example/x", "http://login.hotel.example/?back=x");
         let cases = [
-            (511, here, None, "", Some(Portal::Status)),
-            (200, here, None, PAGE, Some(Portal::Page)),
-            (200, here, Some("application/octet-stream"), PAGE, Some(Portal::Page)),
-            (200, here, Some("text/html"), "Please log in", Some(Portal::Page)),
-            (200, here, Some("text/html"), "", Some(Portal::Page)),
+            (511, here, None, "", login(Portal::Status)),
+            (200, here, None, PAGE, login(Portal::Page)),
+            (200, here, Some("application/octet-stream"), PAGE, login(Portal::Page)),
+            (200, here, Some("text/html"), "Please log in", login(Portal::Page)),
+            (200, here, Some("text/html"), "", login(Portal::Page)),
             (200, moved, Some("text/html"), PAGE, elsewhere),
             (200, moved, Some("text/plain"), "#!/bin/sh", None),
             // Servers that do not know what they serve.
@@ -190,7 +200,13 @@ mod tests {
             (200, here, Some("text/html"), "<?xml version=\"1.0\"?>\n<!DOCTYPE plist PUBLIC", None),
             (200, here, Some("text/html"), "<plist version=\"1.0\">", None),
             (200, here, Some("text/html"), "<svg xmlns=", None),
-            (200, here, Some("application/xhtml+xml"), "<?xml version=\"1.0\"?>\n<html>", Some(Portal::Page)),
+            (
+                200,
+                here,
+                Some("application/xhtml+xml"),
+                "<?xml version=\"1.0\"?>\n<html>",
+                login(Portal::Page),
+            ),
             (200, here, Some("text/plain"), "Please log in", None),
             (404, here, Some("text/html"), PAGE, None),
             (503, here, Some("text/html"), PAGE, None),
@@ -206,6 +222,28 @@ mod tests {
         let answer =
             Answer { status: 200, asked: &file, answered: &file, content_type: None, first: PAGE.as_bytes() };
         assert_eq!(recognise(&answer), None, "nobody stands between us and our own disk");
+    }
+
+    #[test]
+    fn a_page_that_comes_over_https_is_the_servers_own() {
+        let (plain, safe) = ("http://files.example/x", "https://files.example/x");
+        let (sso, hotel) = ("https://sso.example/login", "http://hotel.example/");
+        let own = |elsewhere: Option<&str>| Some(Cause::Page { elsewhere: elsewhere.map(str::to_owned) });
+        let moved = |to: &str| Some(Cause::Portal(Portal::Elsewhere(to.to_owned())));
+        for (status, asked, answered, expected) in [
+            (200, safe, safe, own(None)),
+            (200, safe, sso, own(Some(sso))),
+            (200, safe, hotel, moved(hotel)),
+            (200, plain, sso, moved(sso)),
+            (200, plain, safe, Some(Cause::Portal(Portal::Page))),
+            (511, safe, safe, Some(Cause::Portal(Portal::Status))),
+            (404, safe, safe, None),
+        ] {
+            let (asked, answered) = (url(asked), url(answered));
+            let answer =
+                Answer { status, asked: &asked, answered: &answered, content_type: None, first: b"<html>" };
+            assert_eq!(recognise(&answer), expected, "{answer:?}");
+        }
     }
 
     #[test]

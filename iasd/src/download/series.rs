@@ -311,15 +311,15 @@ impl Series<'_> {
     }
 
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
-        let Received { partial, content, resumed, hint, portal, .. } = received;
+        let Received { partial, content, resumed, hint, page, .. } = received;
         let verdict =
             judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
-        let portal = portal.filter(|portal| self.is_portal(portal, verdict));
-        let cause = match (verdict, portal, self.item.hash) {
-            // Somebody answered in the server's place, and will not for ever.
-            (_, Some(portal), _) => {
+        let page = page.filter(|page| self.is_page_instead(page, verdict));
+        let cause = match (verdict, page, self.item.hash) {
+            // No policy takes it for the content, however lenient.
+            (_, Some(page), _) => {
                 self.downloader.on_disk(move |_| partial.discard()).await?;
-                return Err(Cause::Portal(portal));
+                return Err(page);
             }
             (Verdict::Accepted(accepted), None, _) => {
                 let (place, brought) = (self.place.clone(), Arc::clone(&self.downloader.brought));
@@ -344,11 +344,13 @@ impl Series<'_> {
         Err(cause)
     }
 
-    /// Whether what looks like a login page is one, and not the content. Where a web page is wanted, a wrong digest
-    /// does not make another one of it, unless it comes from elsewhere.
-    fn is_portal(&self, portal: &Portal, verdict: Verdict) -> bool {
+    /// Whether what looks like a page in the content's place is one, and not the content. Where a web page is wanted, a
+    /// wrong digest does not make another one of it, unless it comes from elsewhere.
+    fn is_page_instead(&self, page: &Cause, verdict: Verdict) -> bool {
         let proven = matches!(verdict, Verdict::Accepted(accepted) if accepted.because() == AcceptedBecause::HashEqual);
-        let wanted = self.job.page && (!self.job.compared || *portal == Portal::Page);
+        let from_elsewhere =
+            matches!(page, Cause::Portal(Portal::Elsewhere(_)) | Cause::Page { elsewhere: Some(_) });
+        let wanted = self.job.page && (!self.job.compared || !from_elsewhere);
         !proven && !wanted
     }
 }

@@ -164,6 +164,25 @@ async fn r125_a_login_page_does_not_cost_what_came_before_it() {
 }
 
 #[tokio::test]
+async fn a_web_page_over_https_is_a_failure_like_404_and_its_policy_counts() {
+    let mut site = Site::tls();
+    site.settings.hash_check = HashCheckPolicy::Warning;
+    let scripts =
+        [None, Some(Digest::of(SCRIPT.as_bytes()))].map(|hash| item(0, "https://files.example/x", hash));
+    for script in scripts {
+        site.server.serve("/x", [page()]);
+        let error = site.obtain(&script).await.unwrap_err();
+        assert!(!error.is_transient() && error.to_string().contains("the answer is a web page"), "{error}");
+        assert!(!error.to_string().contains("captive portal") && error.attempts == 2, "{error}");
+    }
+    let file = Item {
+        kind: ItemKind::RootFile,
+        ..item(0, "https://files.example/x", Some(Digest::of(PAGE.as_bytes())))
+    };
+    assert_eq!(site.content(&site.obtain(&file).await.unwrap()), PAGE.as_bytes(), "its hash speaks for it");
+}
+
+#[tokio::test]
 async fn r47_a_login_page_that_stays_is_a_failure_that_passes() {
     let mut site = site(HashCheckPolicy::Strict);
     site.settings.redownloads = 1;
