@@ -112,7 +112,8 @@ fn r78_a_full_disk_is_waited_out() {
         .setting("RetryDelay", 1)
         .run(&[
             "--fault",
-            "disk-full=2@download_started setupassistant[0]",
+            // Long enough for an attempt to meet it, however slow the connection comes about.
+            "disk-full=10@download_started setupassistant[0]",
             "--fault",
             "disk-full=2@item_running setupassistant[1]",
         ]);
