@@ -78,9 +78,9 @@ pub struct ItemStatus {
     /// before (R82).
     #[serde(default)]
     pub created: bool,
-    /// Whether what was started in the background has ended.
+    /// How what was started in the background ended, once it did.
     #[serde(default)]
-    pub background_ended: bool,
+    pub background_end: Option<Ended>,
 }
 
 impl ItemStatus {
@@ -191,13 +191,15 @@ impl RunState {
                 self.with(*id, |item| item.state = ItemState::Started)
             }
             EventKind::ItemRunning { id } => self.with(*id, |item| {
-                (item.state, item.background_ended) = (ItemState::Running, false);
+                (item.state, item.background_end) = (ItemState::Running, None);
             }),
             EventKind::ItemFinished { id, end, ms, .. } => self.with(*id, |item| {
                 item.state = ItemState::Ended(end.clone());
                 item.ms = *ms;
             }),
-            EventKind::BackgroundEnded { id, .. } => self.with(*id, |item| item.background_ended = true),
+            EventKind::BackgroundEnded { id, ended } => {
+                self.with(*id, |item| item.background_end = Some(ended.clone()));
+            }
             EventKind::BackgroundFailed { id, ended } => {
                 self.with(*id, |item| item.state = ItemState::Ended(ItemEnd::ExecutionFailed(ended.clone())));
             }
@@ -294,7 +296,7 @@ impl RunState {
                 ms: earlier.as_ref().map_or(0, |earlier| earlier.ms),
                 digest: earlier.as_ref().and_then(|earlier| earlier.digest),
                 created: earlier.as_ref().is_some_and(|earlier| earlier.created),
-                background_ended: earlier.is_some_and(|earlier| earlier.background_ended),
+                background_end: earlier.and_then(|earlier| earlier.background_end),
             };
             (listed.id, status)
         });

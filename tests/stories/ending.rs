@@ -135,6 +135,19 @@ fn r69_tracked_background_failures_follow_their_policy_and_what_hangs_is_ended()
 }
 
 #[test]
+fn r69_a_background_failure_is_judged_by_the_next_start_when_the_power_went_with_it() {
+    for (policy, code) in [("failable_execution", 0), ("failure_is_not_an_option", 1)] {
+        let outcome = World::new()
+            .script("setupassistant", "Late", "exit 5", json!({"donotwait": true, "fail_policy": policy}))
+            .setting("TrackBackgroundProcesses", true)
+            .run(&["--power-cut", "after background_ended setupassistant[0]"]);
+        outcome.exits(code);
+        assert_eq!(outcome.state.launch, 2, "{policy}");
+        assert_eq!(outcome.end("Late"), &ItemEnd::ExecutionFailed(Ended::Exited(5)), "{policy}");
+    }
+}
+
+#[test]
 fn r68_a_background_package_is_never_stopped_and_always_waited_for() {
     let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done; touch /Library/installed";
     let outcome = World::new()

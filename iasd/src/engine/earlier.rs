@@ -4,12 +4,12 @@ use super::{Ending, Engine};
 use shared::{
     control::{ControlFile, Entry},
     digest::Digest,
-    event::{Category, Leftover, Level},
+    event::{Category, EventKind, ItemEnd, Leftover, Level},
     item::{Item, ItemId, ItemKind},
     journal::Past,
     layout::MacPath,
     plan::{Consequence, Plan, verdict},
-    state::ItemState,
+    state::{ItemState, ItemStatus},
 };
 use std::collections::BTreeMap;
 
@@ -42,18 +42,31 @@ impl Engine {
                     "was under way when the run was cut off; nobody waits for it, so it counts as started";
                 self.recorder.notice(Level::Warning, Category::Item, Some(listed.id), text).await;
             }
+            let end = self.end_known_now(&settled.end, before).await?;
             // Asked for in vain it brought nothing: what lies there was there before.
             let came = before.is_some_and(|before| before.created && before.digest.is_some());
             if let Some(item) = brought(control, listed.id).filter(|_| came) {
-                let failed = settled.end.is_failure();
+                let failed = end.is_failure();
                 self.lock_leftovers().push(Leftover { path: item.file.clone(), failed, created: true });
             }
-            if verdict::after(&settled.end, listed.fail_policy) == Consequence::Abort {
+            if verdict::after(&end, listed.fail_policy) == Consequence::Abort {
                 let policy = listed.fail_policy.key();
-                reasons.push(format!("{} \"{}\": {} ({policy})", listed.id, listed.name, settled.end));
+                reasons.push(format!("{} \"{}\": {} ({policy})", listed.id, listed.name, end));
             }
         }
         if reasons.is_empty() { Ok(()) } else { Err(Ending::Aborted(reasons.join("; "))) }
+    }
+
+    /// The end of an item that was over before. A failure in the background that came when the run was being paused or
+    /// cut off was kept, but judged by nobody: with `TrackBackgroundProcesses` that is made up for (R69).
+    async fn end_known_now(&self, end: &ItemEnd, before: Option<&ItemStatus>) -> Result<ItemEnd, Ending> {
+        let late = before.filter(|_| self.settings.track_background && *end == ItemEnd::Background);
+        let failed = late.and_then(|before| Some((before.listed.id, before.background_end.clone()?)));
+        let Some((id, ended)) = failed.filter(|(_, ended)| !ended.is_success()) else {
+            return Ok(end.clone());
+        };
+        self.recorder.record(EventKind::BackgroundFailed { id, ended: ended.clone() }).await?;
+        Ok(ItemEnd::ExecutionFailed(ended))
     }
 
     /// Whether an earlier start of this run downloaded the item's file: then it is not one that was there before.

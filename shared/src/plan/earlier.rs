@@ -19,7 +19,7 @@ pub(super) fn ended(id: ItemId, entry: &Entry, state: &RunState) -> Option<ItemE
         ItemState::Ended(ItemEnd::NotStarted) | ItemState::Pending | ItemState::Started => None,
         // Nobody saw a package end that was begun: half of it may be there.
         ItemState::Ended(ItemEnd::Background) => {
-            (status.background_ended || is_background_script(entry)).then_some(ItemEnd::Background)
+            (status.background_end.is_some() || is_background_script(entry)).then_some(ItemEnd::Background)
         }
         ItemState::Ended(end) => Some(end.clone()),
         // In flight: nobody waited for its end, so it is taken for a success.
