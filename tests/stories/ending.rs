@@ -168,6 +168,24 @@ fn r68_a_background_package_is_never_stopped_and_always_waited_for() {
 }
 
 #[test]
+fn r68_a_package_behind_one_that_outlives_its_patience_pauses_the_run() {
+    let wait = "while [ ! -e /Library/go ]; do sleep 0.1 || exit 9; done";
+    let outcome = World::new()
+        .package("setupassistant", "Hangs", "com.example.hangs", wait, json!({"donotwait": true}))
+        .package("setupassistant", "Next", "com.example.next", "touch /Library/next", json!({}))
+        .setting("BackgroundTimeout", 1)
+        .run(&[]);
+    outcome.exits(75);
+    std::fs::write(outcome.on_disk("/Library/go"), "").unwrap();
+    assert!(
+        outcome.diagnostics.contains("setupassistant[0] is still being installed in the background"),
+        "{}",
+        outcome.diagnostics
+    );
+    assert!(!outcome.exists("/Library/next") && outcome.exists(INSTALL_PATH));
+}
+
+#[test]
 fn r81_the_result_is_told_before_anything_is_removed_and_stands_in_the_last_line() {
     let outcome = World::new().script("setupassistant", "Work", "true", json!({})).run(&[]);
     outcome.exits(0);

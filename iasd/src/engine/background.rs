@@ -9,8 +9,10 @@ use shared::{
     item::{Item, ItemId, ItemKind},
     layout::MacPath,
     plan::{Consequence, PhasePlan, verdict},
+    settings::duration,
 };
 use std::{
+    pin::pin,
     sync::{Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -27,6 +29,8 @@ type Settled = Result<(ItemId, Ended), ItemId>;
 const AFTER_STOP: Duration = Duration::from_secs(12);
 /// A package must not vanish under the installer, so it gets a multiple of `BackgroundTimeout` (R68).
 const PACKAGE_PATIENCE: u32 = 4;
+/// How long a package waits for another one even where `BackgroundTimeout` is 0.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A background process may outlive the run, so its output goes to a file of its own (R66).
 pub(crate) fn log_of(id: ItemId) -> Option<MacPath> {
@@ -52,6 +56,7 @@ impl From<&Item> for Owner {
 
 struct Watched {
     owner: Owner,
+    since: Instant,
     ended: JoinHandle<Ended>,
     stop: Option<Box<dyn FnOnce() + Send>>,
 }
@@ -77,13 +82,22 @@ impl Background {
             let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;
             ended
         });
-        self.list().push(Watched { owner, ended, stop: Some(running.stop) });
+        self.list().push(Watched { owner, since: Instant::now(), ended, stop: Some(running.stop) });
     }
 
     /// The program files of processes that still run (R67).
     pub(crate) fn files_in_use(&self) -> Vec<MacPath> {
         let running = |watched: &&Watched| !watched.ended.is_finished();
         self.list().iter().filter(running).map(|watched| watched.owner.file.clone()).collect()
+    }
+
+    /// The package that has been going on for at least this long, if one has.
+    fn package_longer_than(&self, patience: Duration) -> Option<ItemId> {
+        let too_long = |watched: &&Watched| {
+            let is_package = watched.owner.kind == ItemKind::Package;
+            is_package && !watched.ended.is_finished() && watched.since.elapsed() >= patience
+        };
+        self.list().iter().find(too_long).map(|watched| watched.owner.id)
     }
 
     /// Waits for background packages, whatever the settings say (R68).
@@ -123,6 +137,28 @@ impl Background {
 }
 
 impl Engine {
+    /// Waits until a package may be installed (R59). Behind one in the background that has outlived its patience (R68)
+    /// the run pauses: it may hang, and is not to keep the others waiting for ever. A package that is awaited has its
+    /// own `timeout`.
+    pub(super) async fn lane(&self) -> Result<OwnedMutexGuard<()>, Ending> {
+        let patience = (self.settings.background_timeout * PACKAGE_PATIENCE).max(LEAST_PATIENCE);
+        let mut free = pin!(self.package_lane.clone().lock_owned());
+        loop {
+            match timeout(patience, &mut free).await {
+                Ok(lane) => return Ok(lane),
+                Err(_) => {
+                    if let Some(id) = self.background.package_longer_than(patience) {
+                        let patience = duration::show(patience);
+                        return Err(Ending::Temporary(format!(
+                            "the package {id} is still being installed in the background after {patience}, and another \
+                             one waits for it (four times BackgroundTimeout)"
+                        )));
+                    }
+                }
+            }
+        }
+    }
+
     /// At the end of a phase with `TrackBackgroundProcesses`: waits, stops what does not end, judges (R69).
     ///
     /// A package is never stopped, because that would leave half of it: after its longer time (R68) it goes on, and is
@@ -138,7 +174,7 @@ impl Engine {
             match settled {
                 Ok(end) => ends.push(end),
                 Err(running) => {
-                    let text = "this package is still being installed; the run goes on beside it".to_owned();
+                    let text = "this package is still being installed; the run goes on beside it, but for other packages".to_owned();
                     self.recorder.notice(Level::Warning, Category::Item, Some(running), text).await;
                 }
             }

@@ -114,7 +114,7 @@ impl Engine {
         let mut lane = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
-            lane = self.deadline.bound(self.package_lane.clone().lock_owned()) => Some(lane?),
+            lane = self.deadline.bound(self.lane()) => Some(lane??),
         };
         let end = match self.contents.signed_by(content, &item.team_ids).await {
             Err(refused) => ItemEnd::SignatureRefused(refused.reason),
