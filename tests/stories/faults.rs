@@ -152,6 +152,25 @@ fn who_was_logged_out_and_whose_agent_was_killed_is_waited_for() {
 }
 
 #[test]
+fn what_meets_nobody_never_happened_and_a_death_at_the_outset_does() {
+    let outcome = one_package().run(&[
+        "--user",
+        "never",
+        "--fault",
+        "kill-agent@item_running setupassistant[0]",
+        "--fault",
+        "logout=1@item_running setupassistant[0]",
+        "--fault",
+        "kill-iasd@0",
+        "--fault",
+        "kill-iasd@0",
+        "--no-compare",
+    ]);
+    outcome.exits(0);
+    assert_eq!([0, 1, 2, 3].map(|at| told(&outcome, at).0), [0, 0, 1, 1]);
+}
+
+#[test]
 fn a_fault_nobody_knows_is_refused_before_anything_happens() {
     for (fault, hint) in [
         ("sattus=503", "did you mean `status`?"),

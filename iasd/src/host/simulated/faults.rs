@@ -11,6 +11,7 @@ use shared::{
     layout::MacPath,
 };
 use std::{
+    collections::BTreeSet,
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
@@ -30,12 +31,16 @@ pub(crate) struct Faults {
     record: PathBuf,
     /// When each of them began, if it did.
     begun: Mutex<Vec<Option<Duration>>>,
+    /// Those the record has.
+    noted: Mutex<BTreeSet<usize>>,
     tell: watch::Sender<Vec<Spell>>,
 }
 
 /// One mishap, with when it is in force, counted from the first start of the Mac.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Spell {
+    /// The fault's position in the scenario's list.
+    pub(super) fault: usize,
     /// What.
     pub(super) mishap: Mishap,
     /// Its first instant.
@@ -53,13 +58,14 @@ struct Begun {
 }
 
 impl Spell {
-    fn new(mishap: Mishap, from: Duration) -> Self {
+    fn new(fault: usize, mishap: Mishap, from: Duration) -> Self {
         let lasts = match mishap {
             Mishap::NetworkAway { seconds } | Mishap::DiskFull { seconds } => Some(seconds),
             Mishap::Logout { seconds } => seconds,
             Mishap::KillAgent | Mishap::KillIasd => Some(0.0),
         };
-        Self { mishap, from, until: lasts.map(|lasts| from.saturating_add(super::scenario::seconds(lasts))) }
+        let until = lasts.map(|lasts| from.saturating_add(super::scenario::seconds(lasts)));
+        Self { fault, mishap, from, until }
     }
 
     /// Whether it is in force.
@@ -75,14 +81,19 @@ impl Spell {
 
 /// When the mishaps of a plan are in force, as far as that is known.
 fn spells(planned: &[Fault], begun: &[Option<Duration>]) -> Vec<Spell> {
-    let known = planned.iter().zip(begun).filter_map(|(fault, begun)| match fault {
+    let known = planned.iter().zip(begun).enumerate().filter_map(|(at, (fault, begun))| match fault {
         Fault::Mac(MacFault { mishap, when: When::Seconds(from) }) => {
-            Some(Spell::new(*mishap, super::scenario::seconds(*from)))
+            Some(Spell::new(at, *mishap, super::scenario::seconds(*from)))
         }
-        Fault::Mac(MacFault { mishap, when: When::Instant(_) }) => Some(Spell::new(*mishap, (*begun)?)),
+        Fault::Mac(MacFault { mishap, when: When::Instant(_) }) => Some(Spell::new(at, *mishap, (*begun)?)),
         Fault::Hang(_) | Fault::Server(_) => None,
     });
     known.collect()
+}
+
+/// Whether it happens only to somebody who is there: whoever ends the agent or the session notes it.
+fn noted_when_met(mishap: Mishap) -> bool {
+    matches!(mishap, Mishap::KillAgent | Mishap::Logout { .. })
 }
 
 impl Faults {
@@ -92,7 +103,7 @@ impl Faults {
     /// When the record cannot be read.
     pub(super) fn open(planned: Vec<Fault>, side: &Path, started: SystemTime) -> io::Result<Arc<Self>> {
         let record = side.join(RECORD);
-        let mut begun = vec![None; planned.len()];
+        let (mut begun, mut noted) = (vec![None; planned.len()], BTreeSet::new());
         let known = match fs::read_to_string(&record) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             known => known?,
@@ -101,10 +112,12 @@ impl Faults {
             let at = UNIX_EPOCH + Duration::from_millis(line.at_ms);
             if let Some(begun) = begun.get_mut(line.fault) {
                 *begun = Some(at.duration_since(started).unwrap_or_default());
+                noted.insert(line.fault);
             }
         }
         let (tell, _) = watch::channel(spells(&planned, &begun));
-        Ok(Arc::new(Self { planned, started, record, begun: Mutex::new(begun), tell }))
+        let (begun, noted) = (Mutex::new(begun), Mutex::new(noted));
+        Ok(Arc::new(Self { planned, started, record, begun, noted, tell }))
     }
 
     /// What is in force when; changes when something begins.
@@ -128,7 +141,8 @@ impl Faults {
     pub(super) fn hang(&self, path: &MacPath) -> Option<Duration> {
         let of_it = |fault: &Fault| matches!(fault, Fault::Hang(hang) if hang.target == path.as_str());
         let at = self.first(of_it)?;
-        self.begin(at);
+        self.due(at);
+        self.happens(at);
         match self.planned.get(at) {
             Some(Fault::Hang(hang)) => Some(super::scenario::seconds(hang.seconds)),
             _ => None,
@@ -149,7 +163,11 @@ impl Faults {
             if self.has_begun(at) {
                 continue;
             }
-            self.begin(at);
+            self.due(at);
+            if !noted_when_met(*mishap) && !self.happens(at) {
+                // Of a death that is not on record the next start would not know, and die again.
+                continue;
+            }
             if kills {
                 death = Some(match moment {
                     Moment::Before => Death::Before,
@@ -163,27 +181,32 @@ impl Faults {
 
     /// Lets begin what has its time, for ever.
     pub(super) async fn happen(self: Arc<Self>) {
-        let timed = self.planned.iter().enumerate().filter_map(|(at, fault)| match fault {
-            Fault::Mac(MacFault { mishap, when: When::Seconds(from) }) => {
-                Some((at, Spell::new(*mishap, super::scenario::seconds(*from))))
-            }
-            _ => None,
-        });
-        let mut timed: Vec<(usize, Spell)> = timed.filter(|(at, _)| !self.has_begun(*at)).collect();
-        timed.sort_by_key(|(_, spell)| spell.from);
-        for (at, spell) in timed {
-            let elapsed = self.elapsed();
-            if spell.from < elapsed && !spell.covers(elapsed) {
-                // It was over before this start, and nobody met it.
-                continue;
-            }
-            sleep(spell.from.saturating_sub(elapsed)).await;
-            self.begin(at);
-            if spell.mishap == Mishap::KillIasd {
+        for spell in self.to_come(self.elapsed()) {
+            sleep(spell.from.saturating_sub(self.elapsed())).await;
+            self.due(spell.fault);
+            if self.happens(spell.fault) && spell.mishap == Mishap::KillIasd {
                 // Nobody is left to be told of an error.
                 let _ = kill_process(getpid(), Signal::KILL);
             }
         }
+    }
+
+    /// Those with a time that are still to happen in a start that begins after `elapsed`, in order. What was over before
+    /// has passed, and nobody met it; a death has no length, and only waits.
+    fn to_come(&self, elapsed: Duration) -> Vec<Spell> {
+        let timed = self.planned.iter().enumerate().filter_map(|(at, fault)| match fault {
+            Fault::Mac(MacFault { mishap, when: When::Seconds(from) }) if !noted_when_met(*mishap) => {
+                Some(Spell::new(at, *mishap, super::scenario::seconds(*from)))
+            }
+            _ => None,
+        });
+        let is_over = |spell: &Spell| {
+            spell.mishap != Mishap::KillIasd && spell.until.is_some_and(|until| until <= elapsed)
+        };
+        let mut timed: Vec<Spell> =
+            timed.filter(|spell| !self.has_begun(spell.fault) && !is_over(spell)).collect();
+        timed.sort_by_key(|spell| spell.from);
+        timed
     }
 
     fn has_begun(&self, at: usize) -> bool {
@@ -195,20 +218,30 @@ impl Faults {
         found.map(|(at, _)| at)
     }
 
-    /// Notes that a fault begins, on disk first: this process may not outlive it.
-    fn begin(&self, at: usize) {
-        let now = SystemTime::now();
-        let at_ms = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
-        let line = Begun { fault: at, at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX) };
-        if let Err(error) = self.note(&line) {
-            // It happens all the same; only the report will not know.
-            eprintln!("iasd: {}: {error}", self.record.display());
-        }
+    /// The time of a fault has come.
+    fn due(&self, at: usize) {
         let mut begun = self.begun();
         if let Some(begun) = begun.get_mut(at) {
-            *begun = Some(now.duration_since(self.started).unwrap_or_default());
+            *begun = Some(self.elapsed());
         }
         self.tell.send_replace(spells(&self.planned, &begun));
+    }
+
+    /// Notes on disk that a fault happens, once; before it does, because this process may not outlive it. Whether the
+    /// record has it.
+    pub(super) fn happens(&self, at: usize) -> bool {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        if noted.contains(&at) {
+            return true;
+        }
+        let since = self.begun().get(at).copied().flatten().unwrap_or_else(|| self.elapsed());
+        let at_ms = (self.started + since).duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+        let line = Begun { fault: at, at_ms: u64::try_from(at_ms).unwrap_or(u64::MAX) };
+        if let Err(error) = self.note(&line) {
+            eprintln!("iasd: {}: {error}", self.record.display());
+            return false;
+        }
+        noted.insert(at)
     }
 
     fn note(&self, line: &Begun) -> io::Result<()> {
@@ -258,6 +291,46 @@ mod tests {
         assert_eq!(again.passes(&Passing::Fact(&running(1))), None);
         let record = fs::read_to_string(folder.path().join(RECORD)).unwrap();
         assert_eq!(record.lines().count(), 3, "{record}");
+    }
+
+    #[test]
+    fn what_has_its_time_happens_unless_it_was_over_before_and_a_death_only_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let planned = [
+            "network-away=9@3",
+            "kill-iasd@2",
+            "kill-iasd@0",
+            "disk-full=2@1",
+            "kill-agent@5",
+            "disk-full=1@7",
+        ];
+        let faults = open(folder.path(), &planned);
+        let to_come = |elapsed| -> Vec<usize> {
+            faults.to_come(Duration::from_secs(elapsed)).iter().map(|spell| spell.fault).collect()
+        };
+        assert_eq!(to_come(0), [2, 3, 1, 0, 5]);
+        assert_eq!(to_come(3), [2, 1, 0, 5], "a full disk that was over before this start");
+        assert!(faults.happens(2) && open(folder.path(), &planned).to_come(Duration::ZERO)[0].fault == 3);
+    }
+
+    #[test]
+    fn who_is_not_there_is_not_killed_and_nothing_is_noted() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = open(folder.path(), &["kill-agent@item_running", "logout=5@item_running"]);
+        assert_eq!(faults.passes(&Passing::Fact(&running(1))), None);
+        assert_eq!(faults.spells().borrow().len(), 2, "their time has come");
+        let record = || fs::read_to_string(folder.path().join(RECORD)).unwrap_or_default();
+        assert_eq!(record(), "");
+        assert!(faults.happens(1) && faults.happens(1));
+        assert_eq!(record().lines().count(), 1, "once");
+    }
+
+    #[test]
+    fn a_death_that_cannot_be_noted_does_not_happen() {
+        let folder = tempfile::tempdir().unwrap();
+        let faults = open(folder.path(), &["kill-iasd@item_running"]);
+        fs::create_dir(folder.path().join(RECORD)).unwrap();
+        assert_eq!(faults.passes(&Passing::Fact(&running(1))), None);
     }
 
     #[test]

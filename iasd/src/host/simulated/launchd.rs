@@ -128,7 +128,10 @@ impl Launchd {
         let killed = killed(Arc::clone(&self.faults));
         tokio::select! {
             _ = &mut finished => None,
-            () = killed => {
+            faults = killed => {
+                for fault in faults {
+                    self.faults.happens(fault);
+                }
                 stop.stop();
                 finished.await;
                 None
@@ -188,13 +191,15 @@ async fn crash_after(time: Option<f64>) {
     }
 }
 
-/// Resolves when the agent that runs now is to be killed on demand.
-async fn killed(faults: Arc<Faults>) {
+/// Resolves when the agent that runs now is to be killed on demand, with the faults that do it.
+async fn killed(faults: Arc<Faults>) -> Vec<usize> {
     let (mut spells, since) = (faults.spells(), faults.elapsed());
     loop {
         let deaths = spells.borrow_and_update().clone();
-        let deaths = deaths.into_iter().filter(|spell| spell.mishap == Mishap::KillAgent);
-        let Some(next) = deaths.map(|spell| spell.from).filter(|from| *from >= since).min() else {
+        let deaths =
+            deaths.into_iter().filter(|spell| spell.mishap == Mishap::KillAgent && spell.from >= since);
+        let deaths: Vec<_> = deaths.collect();
+        let Some(next) = deaths.iter().map(|spell| spell.from).min() else {
             match spells.changed().await {
                 Ok(()) => continue,
                 Err(_) => return std::future::pending().await,
@@ -202,7 +207,9 @@ async fn killed(faults: Arc<Faults>) {
         };
         let wait = next.saturating_sub(faults.elapsed());
         tokio::select! {
-            () = sleep(wait) => return,
+            () = sleep(wait) => {
+                return deaths.iter().filter(|spell| spell.from == next).map(|spell| spell.fault).collect();
+            }
             _ = spells.changed() => {}
         }
     }

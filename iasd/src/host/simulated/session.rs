@@ -61,7 +61,13 @@ impl LoginWindow {
         loop {
             let mut away = spells.borrow_and_update().clone();
             away.retain(|spell| matches!(spell.mishap, Mishap::Logout { .. }));
-            let (present, next) = presence(person, &away, self.faults.elapsed());
+            let elapsed = self.faults.elapsed();
+            let (present, next) = presence(person, &away, elapsed);
+            if !present && presence(person, &[], elapsed).0 {
+                for spell in away.iter().filter(|spell| spell.covers(elapsed)) {
+                    self.faults.happens(spell.fault);
+                }
+            }
             if present != self.tell.borrow().is_some() {
                 let changed = if present { self.login(person) } else { self.logout() };
                 if let Err(error) = changed {
@@ -132,7 +138,7 @@ mod tests {
         let person = Person { login_after: 2.0, ..Person::default() };
         let second = Duration::from_secs;
         let mishap = Mishap::Logout { seconds: Some(3.0) };
-        let away = [Spell { mishap, from: second(5), until: Some(second(8)) }];
+        let away = [Spell { fault: 0, mishap, from: second(5), until: Some(second(8)) }];
         let at = |time| presence(&person, &away, second(time));
         assert_eq!(at(0), (false, Some(second(2))));
         assert_eq!(at(4), (true, Some(second(1))));
