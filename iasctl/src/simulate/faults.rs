@@ -121,7 +121,13 @@ impl Targets {
                 let remark = endless(item, seconds).map(|why| format!("{asked}: {why}"));
                 Led { fault, asked, items: vec![item.id], urls: None, remark }
             }
-            Fault::Mac(_) => Led { fault, asked, items: Vec::new(), urls: None, remark: None },
+            Fault::Mac(MacFault { mishap, .. }) => {
+                let for_good = mishap == Mishap::Logout { seconds: None };
+                let remark = for_good.then(|| {
+                    format!("{asked}: nobody comes back: what needs a user waits for WaitForAgentTimeout")
+                });
+                Led { fault, asked, items: Vec::new(), urls: None, remark }
+            }
         })
     }
 
@@ -230,6 +236,14 @@ mod tests {
             let error = lead(fault).unwrap_err();
             assert!(error.contains(hint), "{fault}: {error}");
         }
+    }
+
+    #[test]
+    fn a_user_who_leaves_for_good_is_told_of_before() {
+        assert!(
+            lead("logout@item_running userland[0]").unwrap().remark.unwrap().contains("nobody comes back")
+        );
+        assert_eq!(lead("logout=1@item_running userland[0]").unwrap().remark, None);
     }
 
     #[test]

@@ -13,9 +13,15 @@ mod view;
 
 use performance::{Performed, Requests, perform};
 use server::Misdeeds;
-use shared::fault::{self, Fault, Instant, byte_count, seconds};
+use shared::fault::{self, Fault, byte_count, seconds};
 use stage::Stage;
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, sync::Arc};
+use std::{
+    io::IsTerminal as _,
+    path::PathBuf,
+    process::ExitCode,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 use verdict::{EndState, Verdict};
 use view::{Board, Json, Painter, Plain, Quiet, View};
 
@@ -55,7 +61,7 @@ pub(crate) struct Arguments {
     outage: Vec<[f64; 2]>,
     /// An instant at which iasd is killed as by a power cut, and started again, such as `after item_running userland[2]`
     #[arg(long, value_name = "INSTANT")]
-    power_cut: Vec<Instant>,
+    power_cut: Vec<fault::Instant>,
     /// Something that goes wrong, once, as listed below, such as `status=503,retry-after=2@Acme Tools`; may be given
     /// more than once
     #[arg(long, value_name = "FAULT")]
@@ -140,13 +146,14 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
         view.note(remark);
     }
     let misdeeds = Arc::new(Misdeeds::new(faults::of_the_server(&stage.faults)));
+    let begun = Instant::now();
     let watched = perform(&mut stage, arguments, &misdeeds, view.as_mut(), &mut requests).await;
     drop(view);
     let Performed { run, code, interrupted } = watched?;
     let verdict = if stage.faults.is_empty() || interrupted {
         None
     } else {
-        let other = without_faults(arguments, &stage, &mut requests).await?;
+        let other = without_faults(arguments, &stage, begun.elapsed(), &mut requests).await?;
         let here = EndState::of(&run, &stage, code);
         Some(Verdict::of(&stage, &misdeeds, &run, (here, other)))
     };
@@ -157,10 +164,14 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     Ok(code)
 }
 
+/// How much longer than three times as long a run without faults may take.
+const MORE: Duration = Duration::from_secs(60);
+
 /// How a run of the same ends without its faults; `None` when that cannot be compared, or was not asked for.
 async fn without_faults(
     arguments: &Arguments,
     stage: &Stage,
+    took: Duration,
     requests: &mut Requests,
 ) -> Result<Option<EndState>, String> {
     if arguments.no_compare || !stage.is_new {
@@ -169,8 +180,14 @@ async fn without_faults(
     eprintln!("once more without the faults, to compare; --no-compare leaves that out");
     let mut plain = Stage::set(&Arguments { root: None, keep: false, ..arguments.clone() })?;
     plain.faults.clear();
+    // A fault may have kept the run from waiting for what never comes, such as a user.
+    let patience = took.saturating_mul(3).saturating_add(MORE);
+    requests.limit(patience);
     let performed = perform(&mut plain, arguments, &Arc::default(), &mut Quiet, requests).await?;
     let Performed { run, code, interrupted } = performed;
+    if requests.expired() {
+        eprintln!("not compared: without the faults it was not over after {} s", patience.as_secs());
+    }
     Ok((!interrupted).then(|| EndState::of(&run, &plain, code)))
 }
 

@@ -13,6 +13,7 @@ use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus, sync::Arc,
 use tokio::{
     signal::unix::{Signal as Listener, SignalKind, signal},
     sync::mpsc,
+    time::{Instant, sleep_until},
 };
 
 /// A run that is over.
@@ -104,9 +105,16 @@ fn is_started_again(status: ExitStatus, restarts: &mut u32) -> bool {
     }
 }
 
+/// How long `iasd` may take to end before it is killed.
+const TO_END: Duration = Duration::from_secs(15);
+
 /// What asks us to end: Ctrl-C, SIGTERM, a closed terminal. Without us `iasd` would stay behind.
 pub(crate) struct Requests {
     signals: [Listener; 3],
+    /// When we end it by ourselves.
+    limit: Option<Instant>,
+    /// Whether that time has come.
+    expired: bool,
 }
 
 impl Requests {
@@ -117,15 +125,36 @@ impl Requests {
     pub(crate) fn listen() -> std::io::Result<Self> {
         let [interrupt, terminate, hangup] =
             [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()].map(signal);
-        Ok(Self { signals: [interrupt?, terminate?, hangup?] })
+        Ok(Self { signals: [interrupt?, terminate?, hangup?], limit: None, expired: false })
+    }
+
+    /// From now on, also asks for an end when so much time has passed, and again when that was not heard.
+    pub(crate) fn limit(&mut self, patience: Duration) {
+        self.limit = Instant::now().checked_add(patience);
+    }
+
+    /// Whether the time of [`Self::limit`] was over.
+    pub(crate) fn expired(&self) -> bool {
+        self.expired
     }
 
     async fn next(&mut self) {
+        let limit = self.limit;
+        let over = async {
+            match limit {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
         let [interrupt, terminate, hangup] = &mut self.signals;
         tokio::select! {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
             _ = hangup.recv() => {}
+            () = over => {
+                self.expired = true;
+                self.limit(TO_END);
+            }
         }
     }
 }
@@ -156,5 +185,20 @@ fn exit_code(status: ExitStatus, interrupted: bool) -> u8 {
         (true, ..) => 130,
         (false, Some(code), _) => u8::try_from(code).unwrap_or(1),
         (false, None, signal) => u8::try_from(128 + signal.unwrap_or(0)).unwrap_or(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_run_whose_time_is_over_is_asked_to_end_and_known_as_such() {
+        let mut requests = Requests::listen().unwrap();
+        assert!(!requests.expired());
+        requests.limit(Duration::ZERO);
+        requests.next().await;
+        assert!(requests.expired());
+        assert!(requests.limit.is_some(), "what does not hear is killed");
     }
 }
