@@ -242,10 +242,12 @@ impl RunState {
         made.filter_map(|item| Some((item.listed.fingerprint.clone()?, item.digest?))).collect()
     }
 
-    /// The items of `kind` that were handed to the background.
+    /// The items of `kind` that may go on in the background: those handed to it, and those under way, of which it was
+    /// perhaps only not told any more.
     pub fn in_the_background(&self, kind: ItemKind) -> impl Iterator<Item = ItemId> {
         let there = move |item: &&ItemStatus| {
-            item.listed.kind == Some(kind) && item.state == ItemState::Ended(ItemEnd::Background)
+            let may_go_on = matches!(item.state, ItemState::Running | ItemState::Ended(ItemEnd::Background));
+            item.listed.kind == Some(kind) && may_go_on
         };
         self.items.values().filter(there).map(|item| item.listed.id)
     }
