@@ -30,16 +30,24 @@ pub(crate) enum LockError {
     },
 }
 
-impl RunLock {
-    /// Takes the lock, without waiting.
-    ///
-    /// Cleanup removes `install_path`, and a second daemon may have another one: so the lock that counts is the one in
-    /// `records`, whose journal they would share. The other is the one R45 names.
-    pub(crate) fn take(records: &Folder, install_path: &Path) -> Result<Self, LockError> {
+/// The first of the two, with which nothing but the records may be touched.
+///
+/// Cleanup removes `InstallPath`, and a second daemon may have another one: so the lock that counts is the one in the
+/// records, whose journal they would share. The other is the one R45 names.
+#[derive(Debug)]
+pub(crate) struct MacLock(File);
+
+impl MacLock {
+    /// Takes the lock in `records`, without waiting.
+    pub(crate) fn take(records: &Folder) -> Result<Self, LockError> {
         let shown = format!("{}/{LOCK_FILE}", records.path());
-        let of_the_mac = lock(records, Path::new(LOCK_FILE), shown)?;
+        lock(records, Path::new(LOCK_FILE), shown).map(Self)
+    }
+
+    /// Takes the lock in `install_path` as well, without waiting.
+    pub(crate) fn and(self, install_path: &Path) -> Result<RunLock, LockError> {
         let path = install_path.join(LOCK_FILE);
-        Ok(Self([of_the_mac, lock(CWD, &path, path.display().to_string())?]))
+        Ok(RunLock([self.0, lock(CWD, &path, path.display().to_string())?]))
     }
 }
 
@@ -69,13 +77,15 @@ mod tests {
         }
         let owner = rustix::process::geteuid().as_raw();
         let records = crate::folders::records(mac.path(), owner).unwrap();
-        let first = RunLock::take(&records, &one).unwrap();
-        assert!(matches!(RunLock::take(&records, &one), Err(LockError::Held(_))));
-        assert!(matches!(RunLock::take(&records, &two), Err(LockError::Held(_))), "wherever it installs to");
+        let first = MacLock::take(&records).and_then(|lock| lock.and(&one)).unwrap();
+        assert!(matches!(MacLock::take(&records), Err(LockError::Held(_))), "wherever it installs to");
+        let elsewhere = crate::folders::records(&two, owner).unwrap();
+        let other_mac = MacLock::take(&elsewhere).unwrap();
+        assert!(matches!(other_mac.and(&one), Err(LockError::Held(_))), "R45: also by this one");
         std::fs::remove_dir_all(&one).unwrap();
-        std::fs::create_dir(&one).unwrap();
-        assert!(matches!(RunLock::take(&records, &one), Err(LockError::Held(_))), "cleanup goes on");
+        assert!(matches!(MacLock::take(&records), Err(LockError::Held(_))), "cleanup goes on");
         drop(first);
-        assert!(RunLock::take(&records, &one).is_ok());
+        std::fs::create_dir(&one).unwrap();
+        assert!(MacLock::take(&records).and_then(|lock| lock.and(&one)).is_ok());
     }
 }

@@ -14,7 +14,7 @@ use crate::{
     folders,
     host::{Connectivity, Host},
     journal::{self, Journal, Trouble},
-    lock::{LockError, RunLock},
+    lock::{LockError, MacLock, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
     settings::{self, Loaded, Mac},
     wiring::world::World,
@@ -121,13 +121,15 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
     }
     let refused = |error| Refused::new(ExitCode::Configuration, error);
-    folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
-    let records = folders::records(host.root(), host.trusted_owner()).map_err(refused)?;
-    let lock = RunLock::take(&records, &settings.install_path.under(host.root()));
-    let lock = lock.map_err(|error| match error {
+    let locked = |error| match error {
         LockError::Held(_) => Refused::new(ExitCode::Temporary, error),
         LockError::Failed { .. } => Refused::new(ExitCode::Configuration, error),
-    })?;
+    };
+    let records = folders::records(host.root(), host.trusted_owner()).map_err(refused)?;
+    // Before anything is made elsewhere: a daemon that is turned away must not bring back what another one removes.
+    let of_the_mac = MacLock::take(&records).map_err(locked)?;
+    folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
+    let lock = of_the_mac.and(&settings.install_path.under(host.root())).map_err(locked)?;
 
     let reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
     let refused = |error| Refused::new(ExitCode::Configuration, error);
