@@ -10,6 +10,8 @@ use std::collections::{HashMap, VecDeque};
 
 /// How many replies are remembered.
 const REMEMBERED: usize = 64;
+/// Of how many counters the highest forgotten number is remembered: more than there are scripts in a run.
+const COUNTERS: usize = 4096;
 
 /// What to do with a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,8 +33,8 @@ pub struct Replay {
     known: HashMap<RequestId, Option<Reply>>,
     /// Those with a reply, oldest first.
     done: VecDeque<RequestId>,
-    /// The highest number that was forgotten, and its daemon.
-    forgotten: Option<RequestId>,
+    /// The highest number that was forgotten of each who counts (a daemon, or one script), oldest first.
+    forgotten: VecDeque<RequestId>,
 }
 
 impl Replay {
@@ -44,7 +46,7 @@ impl Replay {
             None => {}
         }
         // One daemon's numbers only grow; another daemon's tell nothing about them.
-        let stale = self.forgotten.is_some_and(|old| old.daemon == id.daemon && id.number <= old.number);
+        let stale = self.forgotten.iter().any(|old| old.daemon == id.daemon && id.number <= old.number);
         if stale {
             return Verdict::Stale;
         }
@@ -75,10 +77,14 @@ impl Replay {
 
     fn forget(&mut self, id: RequestId) {
         self.known.remove(&id);
-        self.forgotten = match self.forgotten {
-            Some(old) if old.daemon == id.daemon => Some(old.max(id)),
-            _ => Some(id),
-        };
+        if let Some(old) = self.forgotten.iter_mut().find(|old| old.daemon == id.daemon) {
+            *old = id.max(*old);
+            return;
+        }
+        self.forgotten.push_back(id);
+        if self.forgotten.len() > COUNTERS {
+            self.forgotten.pop_front();
+        }
     }
 }
 
@@ -102,6 +108,20 @@ mod tests {
         replay.finish(Reply::new(id(1), Outcome::DryRun));
         assert_eq!(replay.ask(id(1)), Verdict::Repeat(reply));
         assert_eq!(replay.ask(RequestId { daemon: 2, number: 1 }), Verdict::Run, "another daemon's first");
+    }
+
+    #[test]
+    fn r111_no_script_runs_twice_however_many_came_after_it() {
+        let mut replay = Replay::default();
+        // Each script has a counter of its own.
+        let scripts = || (1..300).map(|daemon| RequestId { daemon, number: 1 });
+        for id in scripts() {
+            assert_eq!(replay.ask(id), Verdict::Run);
+            replay.finish(Reply::new(id, Outcome::Done));
+        }
+        for id in scripts() {
+            assert_ne!(replay.ask(id), Verdict::Run, "{id}");
+        }
     }
 
     proptest! {
