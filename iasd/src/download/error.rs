@@ -20,7 +20,7 @@ impl DownloadError {
     /// Whether the same could succeed later without anybody mending something (R47).
     pub(crate) fn is_transient(&self) -> bool {
         // Whatever leaves no room on the disk may go away, too.
-        let no_room = matches!(&self.cause, Cause::Store(error) if error.may_pass());
+        let no_room = self.cause.of_the_disk().is_some_and(StoreError::may_pass);
         let passes = matches!(
             self.cause.failure(),
             AttemptFailure::Transient | AttemptFailure::RetryAfter(_) | AttemptFailure::Portal
@@ -170,12 +170,23 @@ impl Cause {
             Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
             Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
             Self::Mismatch { .. } => AttemptFailure::HashMismatch,
-            Self::Endless { .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
+            // Whatever fills the disk may go away; another server does not help.
+            Self::Store(error) | Self::Endless { room: Some(error), .. } => match error {
+                StoreError::Full { .. } => AttemptFailure::DiskFull,
+                _ => AttemptFailure::Permanent,
+            },
+            Self::Endless { room: None, .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
                 AttemptFailure::WrongAddress
             }
-            // Whatever fills the disk may go away; another server does not help.
-            Self::Store(StoreError::Full { .. }) => AttemptFailure::DiskFull,
-            Self::NoHash | Self::Store(_) | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
+            Self::NoHash | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
+        }
+    }
+
+    /// What the disk had to say, if it was the disk; of a body without a length it says the same as of any other.
+    fn of_the_disk(&self) -> Option<&StoreError> {
+        match self {
+            Self::Store(error) | Self::Endless { room: Some(error), .. } => Some(error),
+            _ => None,
         }
     }
 }
@@ -205,4 +216,31 @@ fn status_text(status: u16) -> String {
         _ => "",
     };
     format!("{status}{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::layout::MacPath;
+
+    #[test]
+    fn r117_a_disk_without_room_says_the_same_of_content_with_and_without_a_length() {
+        let path = MacPath::new("/Library/work").unwrap();
+        let full = StoreError::Full { what: "write", path: path.clone() };
+        let space = StoreError::Space { path: path.clone(), needed: 2, free: 1 };
+        let broken = StoreError::io("examine", &path, "input/output error");
+        for (error, failure, transient) in [
+            (full, AttemptFailure::DiskFull, true),
+            (space, AttemptFailure::Permanent, true),
+            (broken, AttemptFailure::Permanent, false),
+        ] {
+            for cause in [Cause::Store(error.clone()), Cause::Endless { received: 1, room: Some(error) }] {
+                assert_eq!(cause.failure(), failure, "{cause}");
+                let error = DownloadError { what: "x".into(), attempts: 1, cause };
+                assert_eq!(error.is_transient(), transient, "{error}");
+            }
+        }
+        let cause = Cause::Endless { received: 1, room: None };
+        assert_eq!(cause.failure(), AttemptFailure::WrongAddress, "another server may know an end");
+    }
 }
