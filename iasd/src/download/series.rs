@@ -55,7 +55,7 @@ pub(crate) struct Series<'a> {
     schedule: RetrySchedule,
     budget: u32,
     /// What is left of `download_timeout`: transfers and the waits between them count, a missing network does not.
-    left: Option<Duration>,
+    pub(super) left: Option<Duration>,
     previous: Option<Content>,
     partial: Option<Partial>,
     /// The last failure that passes by itself, and the round in which it came.
@@ -141,6 +141,7 @@ impl Series<'_> {
     pub(super) async fn step(&mut self, recorder: &Recorder) -> Result<Step, DownloadError> {
         self.choose_address();
         self.downloader.warn_of_http(&self.job.request.url, recorder).await;
+        let time_before = self.left;
         let result = self.attempt_in_time(recorder).await;
         let (attempt, round) = (self.schedule.attempt(), self.schedule.round());
         self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
@@ -152,7 +153,10 @@ impl Series<'_> {
             Err(Cause::Cancelled) => return Err(self.failed(Cause::Cancelled)),
             Err(cause) => cause,
         };
-        let cut_off = matches!(cause, Cause::Fetch(_)) && self.is_cut_off();
+        let cut_off = matches!(cause, Cause::Fetch(_) | Cause::Late { .. }) && self.is_cut_off();
+        if cut_off {
+            self.left = time_before;
+        }
         let failure = if cut_off { AttemptFailure::Offline } else { cause.failure() };
         if matches!(
             failure,
@@ -268,6 +272,8 @@ impl Series<'_> {
         self.spend(begun.elapsed());
         result.unwrap_or_else(|_| {
             self.left = Some(Duration::ZERO);
+            // The attempt has gone with what it held; the disk has it.
+            self.fresh = true;
             Err(Cause::Late { limit, last: None })
         })
     }

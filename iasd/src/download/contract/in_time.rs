@@ -1,7 +1,7 @@
 //! `download_timeout`: all attempts for an item and the waits between them, together.
 
 use super::*;
-use crate::download::error::Cause;
+use crate::download::{error::Cause, series::Step};
 use support::server::Reply;
 
 fn within(seconds: u32, item: Item) -> Item {
@@ -30,6 +30,31 @@ async fn attempts_that_never_end_are_ended_together_and_what_came_is_kept() {
     let artifact = site.obtain(&slow).await.unwrap();
     assert_eq!(site.content(&artifact), body);
     assert_eq!(site.starts(), [0, 30_000], "the next start goes on where this one was");
+}
+
+#[tokio::test]
+async fn r47_an_attempt_that_hangs_because_there_is_no_network_costs_no_time() {
+    let mut site = patient();
+    let (online, known) = watch::channel(false);
+    site.connectivity = Connectivity::new(known);
+    site.network.resolve.push(("files.example".into(), site.server.address()));
+    site.server.serve("/x", [Reply::ok("x").slow_head()]);
+    let digest = Some(Digest::of(b"x"));
+    let mut slow = within(1, item(0, &site.server.url_at("files.example", "/x"), digest));
+    options(&mut slow).connection_timeout = Some(Duration::from_secs(600));
+    let source = slow.source.clone().unwrap();
+    let (downloader, recorder) = (site.downloader(), site.recorder());
+    let mut series = downloader.series(&slow, &source);
+
+    let step = series.step(&recorder).await;
+    assert!(matches!(step, Ok(Step::CutOff)), "{step:?}");
+    assert_eq!(series.left, Some(Duration::from_secs(1)));
+    assert!(site.failures()[0].contains("this attempt does not count"), "{:?}", site.failures());
+
+    online.send_replace(true);
+    series.left = Some(Duration::ZERO);
+    let error = series.step(&recorder).await.unwrap_err();
+    assert!(matches!(error.cause, Cause::Late { limit: 1, last: None }), "with a network it counts: {error}");
 }
 
 #[tokio::test]
