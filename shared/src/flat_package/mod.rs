@@ -48,6 +48,10 @@ const SLACK: u64 = 256 << 20;
 /// Few payloads shrink to less than a fiftieth.
 const USUAL_RATIO: u64 = 50;
 
+/// Whatever a package declares, content that shrank to an eighth is nothing unusual. Sizes are declared too small where
+/// the disk was asked for them: it counts sparse and compressed files, and those with several names, for less.
+const HARMLESS_RATIO: u64 = 8;
+
 /// More components than this are no package's.
 const MOST_COMPONENTS: usize = 1000;
 
@@ -184,20 +188,21 @@ impl<R: Read + Seek> FlatPackage<R> {
         }
     }
 
-    /// How much the archive in `entry` may hold (P41): twice what the package declares, by its `PackageInfo` or else its
-    /// bill of materials, and some; without either, a good deal more than its stored bytes usually stand for.
+    /// How much the archive in `entry` may hold (P41): twice what the package declares, by its `PackageInfo` or its bill of
+    /// materials, and some, and always what its stored bytes may well stand for; without either, a good deal more.
     fn most_bytes(&mut self, entry: EntryId) -> u64 {
         let component = self.components.iter().find(|component| component.payload == Some(entry));
         let kbytes =
             component.and_then(|component| component.info.install_kbytes).filter(|kbytes| *kbytes > 0);
         let bom = component.and_then(|component| component.bom);
-        let declared = match kbytes {
-            Some(kbytes) => Some(kbytes.saturating_mul(1024)),
-            None => bom.and_then(|bom| self.listed_bytes(bom)),
-        };
+        let listed = bom.and_then(|bom| self.listed_bytes(bom));
         let stored = self.archive.entry(entry).and_then(|entry| entry.data.as_ref());
-        let usual = || stored.map_or(0, |stored| stored.length.saturating_mul(USUAL_RATIO));
-        declared.map_or_else(usual, |declared| declared.saturating_mul(2)).saturating_add(SLACK)
+        let stands_for = |ratio| stored.map_or(0, |stored| stored.length.saturating_mul(ratio));
+        let most = match kbytes.map(|kbytes| kbytes.saturating_mul(1024)).max(listed) {
+            Some(declared) => declared.saturating_mul(2).max(stands_for(HARMLESS_RATIO)),
+            None => stands_for(USUAL_RATIO),
+        };
+        most.saturating_add(SLACK)
     }
 
     /// The bytes of all files in a bill of materials; `None` when it cannot be read.

@@ -115,8 +115,14 @@ fn p41_names_without_end_are_refused() {
 
 /// What the payload of a package with this `PackageInfo` may hold, found by asking for a little and for very much.
 fn may_hold(info: &str, bill: Option<&[u8]>, bytes: u64) -> bool {
+    stored_may_hold(0, info, bill, bytes)
+}
+
+/// The same, where so many bytes more are stored.
+fn stored_may_hold(stored: usize, info: &str, bill: Option<&[u8]>, bytes: u64) -> bool {
     let mut payload = odc("file", 1, 0o100_644, 1, b"");
     payload[65..76].copy_from_slice(format!("{bytes:011o}").as_bytes());
+    payload.resize(payload.len() + stored, 0);
     let fixture = Fixture::new().plain("PackageInfo", info.as_bytes()).plain("Payload", &payload);
     let fixture = match bill {
         Some(bill) => fixture.plain("Bom", bill),
@@ -128,6 +134,20 @@ fn may_hold(info: &str, bill: Option<&[u8]>, bytes: u64) -> bool {
     !found.is_err_and(|error| error.to_string().contains("far more than the package says"))
 }
 
+/// A bill of materials with one file of 1 GiB.
+fn bill_of_a_gib() -> Vec<u8> {
+    let entry = |path: &str, kind, size| bom::Entry {
+        path: path.into(),
+        kind,
+        mode: 0o100_644,
+        uid: 0,
+        gid: 0,
+        mtime: 0,
+        size,
+    };
+    bom::write(&[entry(bom::ROOT, bom::Kind::Folder, 0), entry("file", bom::Kind::File(0), 1 << 30)]).unwrap()
+}
+
 #[test]
 fn p41_a_payload_may_hold_twice_what_is_declared_and_some() {
     const GIB: u64 = 1 << 30;
@@ -135,19 +155,15 @@ fn p41_a_payload_may_hold_twice_what_is_declared_and_some() {
     assert!(may_hold(&declared, None, 2 * GIB) && !may_hold(&declared, None, 3 * GIB));
     for nothing in ["<a/>", "<a><payload installKBytes='0'/></a>"] {
         assert!(may_hold(nothing, None, GIB / 5) && !may_hold(nothing, None, GIB));
-        let entry = |path: &str, kind, size| bom::Entry {
-            path: path.into(),
-            kind,
-            mode: 0o100_644,
-            uid: 0,
-            gid: 0,
-            mtime: 0,
-            size,
-        };
-        let bill = [entry(bom::ROOT, bom::Kind::Folder, 0), entry("file", bom::Kind::File(0), GIB as u32)];
-        let bill = bom::write(&bill).unwrap();
+        let bill = bill_of_a_gib();
         assert!(may_hold(nothing, Some(&bill), 2 * GIB) && !may_hold(nothing, Some(&bill), 3 * GIB));
     }
+    let understated = "<a><payload installKBytes='4'/></a>";
+    let bill = bill_of_a_gib();
+    assert!(may_hold(understated, Some(&bill), 2 * GIB) && !may_hold(understated, Some(&bill), 3 * GIB));
+    let (stored, most) = (1 << 20, (8 << 20) + (256 << 20));
+    assert!(stored_may_hold(stored, understated, None, most), "what shrank as usual");
+    assert!(!stored_may_hold(stored, understated, None, most + (1 << 20)));
     let lie = format!("<a><payload installKBytes='{}'/></a>", u64::MAX);
     assert!(may_hold(&lie, None, 7 * GIB), "what is declared without end ends with the disk");
 }
