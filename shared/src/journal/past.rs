@@ -79,8 +79,7 @@ impl Past {
     /// The past of a run that is gone on with; `basis` is what it started from itself.
     #[must_use]
     pub fn interrupted(state: RunState, basis: &Basis) -> Self {
-        let is_repair = !basis.before.is_empty() || basis.asked.is_some();
-        let repair = is_repair.then(|| {
+        let repair = (!basis.is_of_first_run()).then(|| {
             let mut repair = Repair::of(basis);
             let new: Vec<Kept> = done_in(&state, &repair.done).collect();
             repair.done.extend(new.into_iter().map(|kept| (kept.item, kept.digest)));

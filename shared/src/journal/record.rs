@@ -45,6 +45,15 @@ pub struct Basis {
     pub used: Option<Digest>,
 }
 
+impl Basis {
+    /// Whether no run came to its end before this one, and nobody asked for it.
+    #[must_use]
+    pub fn is_of_first_run(&self) -> bool {
+        // A finished run may have left nothing that is done: preflight passed, or it was aborted.
+        self.before.is_empty() && self.asked.is_none() && self.carried_out.or(self.used).is_none()
+    }
+}
+
 fn is_new(state: &RunState) -> bool {
     state.seq == 0
 }

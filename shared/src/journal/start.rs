@@ -52,7 +52,7 @@ pub fn start(replay: Replay, request: Option<Request>) -> Start {
     }
     // Its first line is all there is: nothing of what it says was begun.
     let basis = Basis { asked: new.or(basis.asked), taken, ..basis };
-    if basis.before.is_empty() && basis.asked.is_none() { Start::First(basis) } else { Start::Repair(basis) }
+    if basis.is_of_first_run() { Start::First(basis) } else { Start::Repair(basis) }
 }
 
 /// The control file for which nothing is left to be done after the finished run `state`.

@@ -239,6 +239,27 @@ fn the_control_file_used_last_is_known_whatever_came_of_its_run() {
 }
 
 #[test]
+fn a_run_that_left_nothing_done_is_not_forgotten_by_a_start_that_is_cut_off() {
+    for (end, ran_before) in [(RunEnd::PreflightPassed, true), (RunEnd::Aborted, false)] {
+        let kinds = vec![
+            started(1, "one"),
+            loaded("{}", Vec::new()),
+            run_finished(ExitCode::Finished, end),
+            EventKind::CleanupFinished,
+        ];
+        let next = start(replay(&written(&opening(), kinds)).unwrap(), None);
+        // Cut off before its first fact, and after it.
+        let again = Opening { basis: next.basis().clone(), ..opening() };
+        assert_eq!(start(replay(&written(&again, Vec::new())).unwrap(), None), next, "{end:?}");
+        let cut_off = Past::interrupted(folded(vec![started(1, "one")]), next.basis());
+        let own = Digest::of(b"{}");
+        assert_eq!(cut_off.control(), Some(own), "{end:?}");
+        let repair = cut_off.repair().unwrap();
+        assert_eq!(repair.has_carried_out(own), ran_before, "{end:?}");
+    }
+}
+
+#[test]
 fn a_repair_that_was_cut_off_still_knows_what_finished_runs_did() {
     let before = Basis { before: vec![Kept { item: print("A"), digest: None }], ..Basis::default() };
     // Cut off before the control file could be had, and after an item was done.
