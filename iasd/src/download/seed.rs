@@ -20,6 +20,7 @@ use shared::{
     item::{Item, Source},
     layout::SEED_FOLDER,
 };
+use std::sync::{Arc, PoisonError};
 use url::Url;
 
 impl Downloader {
@@ -86,9 +87,11 @@ impl Downloader {
         recorder.record(fact).await.map_err(|_| Cause::Cancelled)?;
         let key = key(item, source);
         let (place, name) = (self.place_for(item, &key), format!("{key}.seed"));
+        let brought = Arc::clone(&self.brought);
         let artifact = self
             .on_disk(move |store| {
                 let placed = store.copy_in((&opened.file, content), &name, &place)?;
+                brought.lock().unwrap_or_else(PoisonError::into_inner).insert(place.path);
                 VerifiedArtifact::new(placed, content, accepted, false)
             })
             .await?;

@@ -186,16 +186,16 @@ async fn r92_cancelling_stops_what_is_in_flight_and_keeps_what_came() {
     assert!(site.server.seen()[1].header("range").is_some());
 }
 
-/// A recorder whose listener says how far it came, and never answers to the end of a download.
+/// A recorder whose listener says how far it came, and never answers to the end of the first item's download.
 fn forgetful() -> (Recorder, tokio::sync::oneshot::Receiver<Message>) {
     let (recorder, mut messages) = Recorder::new();
     let (hold, held) = tokio::sync::oneshot::channel();
     tokio::spawn(async move {
+        let mut hold = Some(hold);
         while let Some(message) = messages.recv().await {
             match message {
-                Message::Fact(EventKind::DownloadFinished { .. }, _) => {
-                    let _ = hold.send(message);
-                    return;
+                Message::Fact(EventKind::DownloadFinished { id, .. }, _) if id == self::id(0) => {
+                    _ = hold.take().map(|hold| hold.send(message));
                 }
                 Message::Fact(_, kept) => _ = kept.send(()),
                 Message::Progress(_) => {}
@@ -205,20 +205,31 @@ fn forgetful() -> (Recorder, tokio::sync::oneshot::Receiver<Message>) {
     (recorder, held)
 }
 
+/// Puts content into the seed.
+fn seed(site: &Site, content: &[u8]) {
+    site.put(&format!("{INSTALL_PATH}/seed/{}", Digest::of(content)), content, 0o600);
+}
+
 #[tokio::test]
 async fn r82_what_was_put_in_place_is_known_also_when_nobody_was_told_of_it() {
-    let site = Site::new();
-    let body = pattern(10);
-    site.server.serve("/0", [Reply::ok(body.clone())]);
-    let item = site.item(0, "/0", &body);
-    let (downloader, (recorder, held)) = (Arc::new(site.downloader()), forgetful());
-    let queue = DownloadQueue::start(Arc::clone(&downloader), vec![item.clone()], (1, 1), recorder);
-    let untold = held.await.unwrap();
-    queue.cancel();
-    queue.settled().await;
-    assert!(site.on_disk("/Library/Seed/0").exists() && queue.arrived(item.id).is_none());
-    assert_eq!(downloader.brought(), BTreeSet::from([item.file]));
-    drop(untold);
+    for seeded in [false, true] {
+        let site = Site::new();
+        let body = pattern(10);
+        site.server.serve("/0", [Reply::ok(body.clone())]);
+        if seeded {
+            seed(&site, &body);
+        }
+        let item = site.item(0, "/0", &body);
+        let (downloader, (recorder, held)) = (Arc::new(site.downloader()), forgetful());
+        let queue = DownloadQueue::start(Arc::clone(&downloader), vec![item.clone()], (1, 1), recorder);
+        let untold = held.await.unwrap();
+        queue.cancel();
+        queue.settled().await;
+        assert_eq!(site.server.seen().is_empty(), seeded);
+        assert!(site.on_disk("/Library/Seed/0").exists() && queue.arrived(item.id).is_none());
+        assert_eq!(downloader.brought(), BTreeSet::from([item.file]), "seeded: {seeded}");
+        drop(untold);
+    }
 }
 
 #[tokio::test]
