@@ -3,7 +3,7 @@
 use plist::Dictionary;
 use shared::{
     job,
-    layout::{LAUNCH_AGENTS, LAUNCH_DAEMONS, LOCK_FILE, MacPath},
+    layout::{LAUNCH_AGENTS, LAUNCH_DAEMONS, LOCK_FILE, MacPath, records_folder},
     sys::{
         atomic,
         folder::{Folder, Missing},
@@ -61,7 +61,7 @@ pub(super) fn kick(root: &Path, label: &str, owner: u32) -> Result<String, Strin
         return Ok(format!("{here} is missing: deliver the package again, then iasd carries it out"));
     }
     let program = program(&plist).ok_or_else(|| format!("{here} names no Program: is {label} our job?"))?;
-    if is_running(&program) {
+    if is_running(root) {
         return Ok("a run is under way: the repair follows when it has come to its end".to_owned());
     }
     let (launchctl, job) = (root.join(LAUNCHCTL.trim_start_matches('/')), format!("system/{label}"));
@@ -115,9 +115,9 @@ fn runs(job: &Dictionary) -> Option<PathBuf> {
     Some(PathBuf::from(job.get("Program")?.as_string()?))
 }
 
-/// Whether a run holds the lock beside its program (R45).
-fn is_running(program: &Path) -> bool {
-    let Ok(lock) = File::open(program.with_file_name(LOCK_FILE)) else { return false };
+/// Whether a run holds the lock of this Mac, wherever its `InstallPath` is (R45).
+fn is_running(root: &Path) -> bool {
+    let Ok(lock) = File::open(records_folder().under(root).join(LOCK_FILE)) else { return false };
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
@@ -217,7 +217,9 @@ mod tests {
         let root = mac(true);
         assert!(kicked(root.path()).unwrap().contains("deliver the package again"));
         install(root.path(), false);
-        let lock = File::create(root.path().join("Library/ias/.lock")).unwrap();
+        let records = records_folder().under(root.path());
+        fs::create_dir_all(&records).unwrap();
+        let lock = File::create(records.join(LOCK_FILE)).unwrap();
         lock.lock().unwrap();
         assert!(kicked(root.path()).unwrap().contains("under way"));
         assert_eq!(told(root.path()), "");
