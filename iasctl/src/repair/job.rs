@@ -26,28 +26,17 @@ const POLL: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Call(Vec<String>);
 
-/// What launchd knows of the job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Known {
-    /// Nothing.
-    Unknown,
-    /// The job as its plist is now.
-    Current,
-    /// The job at rest, as its plist was.
-    AtRest,
-}
-
 /// What launchd has to be told, so that the daemon starts, and again until it has come to its end.
-fn calls(label: &str, plist: &Path, known: Known) -> Vec<Call> {
+///
+/// A job launchd has goes first, even if its plist is awake: launchd may have read it when it was at rest, and would not
+/// start it again after a pause.
+fn calls(label: &str, plist: &Path, is_loaded: bool) -> Vec<Call> {
     let call = |words: &[&str]| Call(words.iter().map(|word| (*word).to_owned()).collect());
     let job = format!("system/{label}");
+    let send_away = is_loaded.then(|| call(&["bootout", &job]));
     // A job that was disabled once would be refused.
     let bring_in = [call(&["enable", &job]), call(&["bootstrap", "system", &plist.to_string_lossy()])];
-    match known {
-        Known::Current => vec![call(&["kickstart", &job])],
-        Known::Unknown => bring_in.into(),
-        Known::AtRest => [call(&["bootout", &job])].into_iter().chain(bring_in).collect(),
-    }
+    send_away.into_iter().chain(bring_in).collect()
 }
 
 /// Starts the job `label` of the Mac whose `/` is `root`, and says what happens now. `owner` owns what root owns there.
@@ -66,14 +55,9 @@ pub(super) fn kick(root: &Path, label: &str, owner: u32) -> Result<String, Strin
     }
     let (launchctl, job) = (root.join(LAUNCHCTL.trim_start_matches('/')), format!("system/{label}"));
     let is_loaded = || tell(&launchctl, &Call(vec!["print".to_owned(), job.clone()])).is_ok();
-    let was_at_rest = wake(root, LAUNCH_DAEMONS, &program, owner)?;
+    wake(root, LAUNCH_DAEMONS, &program, owner)?;
     wake(root, LAUNCH_AGENTS, &program, owner)?;
-    let known = match (is_loaded(), was_at_rest) {
-        (false, _) => Known::Unknown,
-        (true, true) => Known::AtRest,
-        (true, false) => Known::Current,
-    };
-    for call in calls(label, &plist, known) {
+    for call in calls(label, &plist, is_loaded()) {
         tell(&launchctl, &call)?;
         let until = Instant::now() + PATIENCE;
         while call.0.first().is_some_and(|verb| verb == "bootout") && is_loaded() && Instant::now() < until {
@@ -83,12 +67,11 @@ pub(super) fn kick(root: &Path, label: &str, owner: u32) -> Result<String, Strin
     Ok(format!("launchd starts {label}"))
 }
 
-/// Wakes our jobs in `folder`, those that run a program beside `program`; `true` when one was at rest.
-fn wake(root: &Path, folder: &str, program: &Path, owner: u32) -> Result<bool, String> {
+/// Wakes our jobs in `folder`, those that run a program beside `program`.
+fn wake(root: &Path, folder: &str, program: &Path, owner: u32) -> Result<(), String> {
     let path = MacPath::new(folder).map_err(|why| format!("{folder}: {why}"))?;
     let safe = Folder::open(root, &path, owner, Missing::Leave).map_err(|error| error.to_string())?;
     let entries = safe.map(|_| fs::read_dir(path.under(root))).transpose();
-    let mut woken = false;
     for entry in entries.map_err(|error| format!("{folder}: {error}"))?.into_iter().flatten().flatten() {
         let plist = entry.path();
         let Ok(mut found) = plist::from_file::<_, Dictionary>(&plist) else { continue };
@@ -101,9 +84,8 @@ fn wake(root: &Path, folder: &str, program: &Path, owner: u32) -> Result<bool, S
         let mut text = Vec::new();
         plist::to_writer_xml(&mut text, &found).map_err(|error| failed(error.to_string()))?;
         atomic::replace(&plist, &text, 0o644).map_err(|error| failed(error.to_string()))?;
-        woken = true;
     }
-    Ok(woken)
+    Ok(())
 }
 
 /// The daemon the job runs.
@@ -181,14 +163,12 @@ mod tests {
     }
 
     #[test]
-    fn p49_a_job_that_is_known_is_started_and_another_brought_in() {
+    fn p49_a_job_that_is_known_is_brought_in_anew_and_another_brought_in() {
         let bring_in = "enable system/a\nbootstrap system /Library/LaunchDaemons/a.plist\n";
-        for (loaded, at_rest, calls) in [
-            (true, false, "kickstart system/a\n".to_owned()),
-            (false, false, bring_in.to_owned()),
-            (false, true, bring_in.to_owned()),
-            (true, true, format!("bootout system/a\n{bring_in}")),
-        ] {
+        // Awake on the disk says nothing about what launchd has: a request may have been cut off in between.
+        for (loaded, at_rest) in [(true, false), (false, false), (false, true), (true, true)] {
+            let send_away = if loaded { "bootout system/a\n" } else { "" };
+            let calls = format!("{send_away}{bring_in}");
             let root = mac(loaded);
             install(root.path(), at_rest);
             assert_eq!(kicked(root.path()).unwrap(), "launchd starts a");
@@ -231,6 +211,6 @@ mod tests {
         install(root.path(), false);
         let refusing = "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n";
         fs::write(root.path().join(LAUNCHCTL.trim_start_matches('/')), refusing).unwrap();
-        assert_eq!(kicked(root.path()).unwrap_err(), "launchctl kickstart system/a: no");
+        assert_eq!(kicked(root.path()).unwrap_err(), "launchctl bootout system/a: no");
     }
 }
