@@ -355,8 +355,8 @@ fn p46_the_newest_of_the_programs_minimum_systems_counts_and_one_processor_is_wa
 fn what_cannot_be_packed_is_told_with_the_way_out() {
     let admin = Admin::new(SETTINGS);
     fs::remove_file(admin.at("programs/x86_64/iasagent")).unwrap();
-    assert!(admin.refusal(&[]).contains("iasagent for arm64; build both for both"));
-    admin.program("programs/iasagent", b"\x7fELF\x02\x01\x01");
+    assert!(admin.refusal(&[]).contains("there is no iasagent beside it"));
+    admin.program("programs/x86_64/iasagent", b"\x7fELF\x02\x01\x01");
     let said = admin.refusal(&[]);
     assert!(
         said.contains("it is a program for Linux") && said.contains("--target aarch64-apple-darwin"),

@@ -16,7 +16,7 @@ fn p86_the_linked_programs_start_on_macos_11() {
     for target in ["aarch64-apple-darwin", "x86_64-apple-darwin"] {
         // Packages hold this one twice; the agent may be linked for itself as well.
         for name in ["iasd", "iasagent"] {
-            let path = Path::new(&folder).join(target).join("release").join(name);
+            let path = Path::new(&folder).join(target).join("mac").join(name);
             if name == "iasagent" && !path.exists() {
                 continue;
             }

@@ -104,7 +104,7 @@ fn content(
         let how = if matches!(error, BadProgram::Unreadable { .. }) { "" } else { programs::HOW_TO_BUILD };
         format!("{}\n  {how}", chain(&error)).trim_end().to_owned()
     };
-    let daemon = programs::prepare(&folder, "iasd", &names.daemon).map_err(in_words)?;
+    let daemon = programs::prepare_daemon(&folder, &names.daemon).map_err(in_words)?;
     let agent = programs::prepare_agent(&folder, &names.agent).map_err(in_words)?;
     let list = |program: &Program| words(&program.architectures);
     if daemon.architectures != agent.architectures {

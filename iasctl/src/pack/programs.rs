@@ -12,8 +12,8 @@ use std::{
 const OLDEST: OsVersion = OsVersion(11 << 16);
 /// A larger program is none of ours.
 const LARGEST: u64 = 64 << 20;
-/// Folders below the given one in which builds for an architecture are looked for; the last two are Cargo's.
-const FOLDERS: [(Arch, [&str; 5]); 2] = [
+/// Folders below the given one in which builds for an architecture are looked for; the last three are Cargo's.
+const FOLDERS: [(Arch, [&str; 6]); 2] = [
     // In the order in which slices are put into a universal file.
     (
         Arch::X86_64,
@@ -21,6 +21,7 @@ const FOLDERS: [(Arch, [&str; 5]); 2] = [
             "x86_64",
             "intel",
             "x86_64-apple-darwin",
+            "x86_64-apple-darwin/mac",
             "x86_64-apple-darwin/release",
             "x86_64-apple-darwin/debug",
         ],
@@ -31,6 +32,7 @@ const FOLDERS: [(Arch, [&str; 5]); 2] = [
             "aarch64",
             "arm64",
             "aarch64-apple-darwin",
+            "aarch64-apple-darwin/mac",
             "aarch64-apple-darwin/release",
             "aarch64-apple-darwin/debug",
         ],
@@ -42,8 +44,8 @@ const AGENT: &[u8] = b"Usage: iasagent [";
 
 /// How to get what is missing.
 pub(super) const HOW_TO_BUILD: &str = "build them on a Mac, or with a cross compiler such as cargo-zigbuild:
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -F agent -p iasd --target aarch64-apple-darwin
-    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --release --no-default-features -F agent -p iasd --target x86_64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --profile mac --no-default-features -F agent -p iasd --target aarch64-apple-darwin
+    MACOSX_DEPLOYMENT_TARGET=11.0 cargo build --profile mac --no-default-features -F agent -p iasd --target x86_64-apple-darwin
   then: iasctl pack --programs target …";
 
 /// A program, ready to be packed.
@@ -63,10 +65,8 @@ pub(super) struct Program {
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BadProgram {
     /// It is nowhere.
-    #[error("there is no {name} in {}, nor in a folder aarch64 or x86_64 there", .folder.display())]
+    #[error("there is no iasd in {}, nor in a folder aarch64 or x86_64 there", .folder.display())]
     Missing {
-        /// Its name.
-        name: &'static str,
         /// Where it was looked for.
         folder: PathBuf,
     },
@@ -88,54 +88,61 @@ pub(super) enum BadProgram {
     },
 }
 
-/// Finds the agent in `folder` and signs its slices as `identifier`, unless somebody signed them already. Where it is not a
-/// program of its own, it is the daemon under another name.
+/// Finds the daemon in `folder` and signs its slices as `identifier`, unless somebody signed them already.
+///
+/// # Errors
+/// When it is missing, is no program for Macs, or cannot be signed.
+pub(super) fn prepare_daemon(folder: &Path, identifier: &str) -> Result<Program, BadProgram> {
+    prepare(&found(folder)?, "iasd", identifier)
+}
+
+/// Finds the agent, which is beside the daemon or the daemon under another name, and signs its slices as `identifier`, unless
+/// somebody signed them already.
 ///
 /// # Errors
 /// When neither is there, or is no program for Macs, or cannot be signed.
 pub(super) fn prepare_agent(folder: &Path, identifier: &str) -> Result<Program, BadProgram> {
-    let (agent, daemon) = ("iasagent", "iasd");
-    match prepare(folder, agent, identifier) {
-        Err(missing @ BadProgram::Missing { .. }) => {
-            // One that is missing too is told as the daemon's own problem.
-            let Ok(both) = prepare(folder, daemon, identifier) else { return Err(missing) };
-            let problem = |problem: &str| BadProgram::Unusable {
-                path: folder.join(daemon),
-                problem: problem.to_owned(),
-            };
-            let slices = macho::split(&both.bytes).map_err(|error| problem(&error.to_string()))?;
-            if !slices.iter().all(|slice| slice.windows(AGENT.len()).any(|words| words == AGENT)) {
-                return Err(missing);
-            }
-            if both.signed == Signed::Identity {
-                return Err(problem(
-                    "it is signed, and would be the agent under the daemon's name; copy the unsigned iasd as iasagent, and \
-                     sign that under the agent's name",
-                ));
-            }
-            Ok(both)
+    let mut files = found(folder)?;
+    for file in &mut files {
+        let own = file.with_file_name("iasagent");
+        if own.is_file() {
+            *file = own;
+        } else {
+            is_both(file)?;
         }
-        found => found,
     }
+    prepare(&files, "iasagent", identifier)
 }
 
-/// Finds the program `name` in `folder` and signs its slices as `identifier`, unless somebody signed them already.
-///
-/// # Errors
-/// When it is missing, is no program for Macs, or cannot be signed.
-pub(super) fn prepare(folder: &Path, name: &'static str, identifier: &str) -> Result<Program, BadProgram> {
+/// Whether the daemon in `file` can be packed as the agent as well.
+fn is_both(file: &Path) -> Result<(), BadProgram> {
+    let unusable = |problem: String| BadProgram::Unusable { path: file.to_owned(), problem };
+    let bytes = read(file)?;
+    for slice in macho::split(&bytes).map_err(|error| unusable(error.to_string()))? {
+        let thin = Thin::read(slice).map_err(|error| unusable(error.to_string()))?;
+        if !slice.windows(AGENT.len()).any(|words| words == AGENT) {
+            let problem = "there is no iasagent beside it, and it is not the agent as well: it was built without -F agent";
+            return Err(unusable(problem.into()));
+        }
+        if thin.signed == Signed::Identity {
+            let problem = "it is signed as the daemon, and there is no iasagent beside it; copy the unsigned iasd as iasagent, and \
+                           sign that copy under the agent's name";
+            return Err(unusable(problem.into()));
+        }
+    }
+    Ok(())
+}
+
+fn prepare(files: &[PathBuf], name: &'static str, identifier: &str) -> Result<Program, BadProgram> {
     let mut slices = Vec::new();
-    for path in found(folder, name) {
-        let bytes = read(&path)?;
+    for path in files {
+        let bytes = read(path)?;
         let unusable =
             |error: NotMachO| BadProgram::Unusable { path: path.clone(), problem: error.to_string() };
         for slice in macho::split(&bytes).map_err(unusable)? {
             let thin = Thin::read(slice).map_err(unusable)?;
-            slices.push(signed(slice, thin, identifier, &path)?);
+            slices.push(signed(slice, thin, identifier, path)?);
         }
-    }
-    if slices.is_empty() {
-        return Err(BadProgram::Missing { name, folder: folder.to_owned() });
     }
     slices.sort_by_key(|(thin, _)| FOLDERS.iter().position(|(arch, _)| *arch == thin.arch));
     let arches: Vec<Arch> = slices.iter().map(|(thin, _)| thin.arch).collect();
@@ -143,28 +150,31 @@ pub(super) fn prepare(folder: &Path, name: &'static str, identifier: &str) -> Re
         arches.windows(2).find_map(|pair| (pair.first() == pair.last()).then_some(pair.first()?))
     {
         let problem = format!("{name} is there twice for {}", twice.as_str());
-        return Err(BadProgram::Unusable { path: folder.to_owned(), problem });
+        return Err(BadProgram::Unusable { path: files.first().cloned().unwrap_or_default(), problem });
     }
     let min_os = slices.iter().filter_map(|(thin, _)| thin.min_os).fold(OLDEST, OsVersion::max);
     let kept = slices.iter().all(|(thin, _)| thin.signed == Signed::Identity);
     let signed = if kept { Signed::Identity } else { Signed::AdHoc };
-    let files: Vec<Vec<u8>> = slices.into_iter().map(|(_, file)| file).collect();
-    let joined = macho::join(&files);
-    let bytes = joined
-        .map_err(|error| BadProgram::Unusable { path: folder.join(name), problem: error.to_string() })?;
+    let signed_slices: Vec<Vec<u8>> = slices.into_iter().map(|(_, file)| file).collect();
+    let joined = macho::join(&signed_slices);
+    let bytes = joined.map_err(|error| BadProgram::Unusable {
+        path: files.first().cloned().unwrap_or_default(),
+        problem: error.to_string(),
+    })?;
     Ok(Program { bytes, architectures: arches, min_os, signed })
 }
 
-/// The file in the folder itself, or those for each architecture.
-fn found(folder: &Path, name: &str) -> Vec<PathBuf> {
-    let own = folder.join(name);
+/// The daemon in the folder itself, or those for each architecture.
+fn found(folder: &Path) -> Result<Vec<PathBuf>, BadProgram> {
+    let own = folder.join("iasd");
     if own.is_file() {
-        return vec![own];
+        return Ok(vec![own]);
     }
-    let first = |folders: [&str; 5]| {
-        folders.map(|below| folder.join(below).join(name)).into_iter().find(|path| path.is_file())
+    let first = |folders: [&str; 6]| {
+        folders.map(|below| folder.join(below).join("iasd")).into_iter().find(|path| path.is_file())
     };
-    FOLDERS.into_iter().filter_map(|(_, folders)| first(folders)).collect()
+    let files: Vec<PathBuf> = FOLDERS.into_iter().filter_map(|(_, folders)| first(folders)).collect();
+    if files.is_empty() { Err(BadProgram::Missing { folder: folder.to_owned() }) } else { Ok(files) }
 }
 
 fn signed(slice: &[u8], thin: Thin, identifier: &str, path: &Path) -> Result<(Thin, Vec<u8>), BadProgram> {
@@ -211,7 +221,7 @@ mod tests {
     }
 
     fn prepared(files: &[(&str, &[u8])]) -> Result<Program, String> {
-        prepare(folder(files).path(), "iasd", NAME).map_err(|error| error.to_string())
+        prepare_daemon(folder(files).path(), NAME).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -236,14 +246,14 @@ mod tests {
         let both = program(ARM64, 0, b"code Usage: iasagent [--service NAME");
         let with = folder(&[("iasd", &both)]);
         let agent = prepare_agent(with.path(), "com.example.agent").unwrap();
-        let daemon = prepare(with.path(), "iasd", NAME).unwrap();
+        let daemon = prepare_daemon(with.path(), NAME).unwrap();
         assert!(agent.bytes != daemon.bytes && agent.signed == Signed::AdHoc);
         let own = folder(&[("iasd", &both), ("iasagent", &program(ARM64, 0, b"its own"))]);
         let agent = prepare_agent(own.path(), "com.example.agent").unwrap();
         assert!(agent.bytes.windows(7).any(|words| words == b"its own"));
         let without = folder(&[("iasd", &program(ARM64, 0, b"the daemon alone"))]);
         let missing = prepare_agent(without.path(), "com.example.agent").unwrap_err().to_string();
-        assert!(missing.starts_with("there is no iasagent in "), "{missing}");
+        assert!(missing.contains("there is no iasagent beside it"), "{missing}");
     }
 
     #[test]
