@@ -195,7 +195,9 @@ fn forgetful() -> (Recorder, tokio::sync::oneshot::Receiver<Message>) {
         while let Some(message) = messages.recv().await {
             match message {
                 Message::Fact(EventKind::DownloadFinished { id, .. }, _) if id == self::id(0) => {
-                    _ = hold.take().map(|hold| hold.send(message));
+                    if let Some(hold) = hold.take() {
+                        drop(hold.send(message));
+                    }
                 }
                 Message::Fact(_, kept) => _ = kept.send(()),
                 Message::Progress(_) => {}
