@@ -18,6 +18,7 @@ fn r116_a_seed_is_packed_by_digest_and_the_control_file_by_name() {
     for (path, content) in [("bootstrap.json", control.as_str()), ("below/a.txt", "a"), (".DS_Store", "x")] {
         admin.program(&format!("seed/{path}"), content.as_bytes());
     }
+    std::os::unix::fs::symlink("..", admin.at("seed/below/up")).unwrap();
     let report = admin.report(&["--seed", "seed"]);
     let payload = admin.payload();
     let seed: Vec<(&str, u32, u64)> = payload
@@ -33,6 +34,7 @@ fn r116_a_seed_is_packed_by_digest_and_the_control_file_by_name() {
     );
     let warnings = report["warnings"].to_string();
     assert!(warnings.contains("no content for \\\"Not here\\\""), "{warnings}");
+    assert!(warnings.contains("below/up is a link to a folder"), "{warnings}");
     let (output, said) = admin.packs(&["--seed", "nowhere"]);
     assert!(!output.status.success() && said.contains("--seed nowhere"), "{said}");
 }

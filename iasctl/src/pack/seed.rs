@@ -25,7 +25,8 @@ pub(super) struct Seed {
 }
 
 impl Seed {
-    /// Everything in `folder` and below; hidden files are left out.
+    /// Everything in `folder` and below; hidden files, and links to folders, which may lead round in a circle, are left
+    /// out.
     ///
     /// # Errors
     /// What cannot be read, in one line.
@@ -42,7 +43,15 @@ impl Seed {
                     continue;
                 }
                 if path.is_dir() {
-                    waiting.push(path);
+                    let is_link = path.symlink_metadata().map_err(failed)?.is_symlink();
+                    if is_link {
+                        let here = path.display();
+                        let text =
+                            format!("warning: {here} is a link to a folder: what is there is left out");
+                        seed.warnings.push(text);
+                    } else {
+                        waiting.push(path);
+                    }
                     continue;
                 }
                 let (digest, bytes) =
