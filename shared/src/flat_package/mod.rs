@@ -197,6 +197,8 @@ impl<R: Read + Seek> FlatPackage<R> {
         let bom = component.and_then(|component| component.bom);
         let listed = bom.and_then(|bom| self.listed_bytes(bom));
         let stored = self.archive.entry(entry).and_then(|entry| entry.data.as_ref());
+        // So long a payload may have long files that an old bill does not know of.
+        let listed = listed.filter(|_| stored.is_none_or(|stored| stored.length <= u64::from(u32::MAX)));
         let stands_for = |ratio| stored.map_or(0, |stored| stored.length.saturating_mul(ratio));
         let most = match kbytes.map(|kbytes| kbytes.saturating_mul(1024)).max(listed) {
             Some(declared) => declared.saturating_mul(2).max(stands_for(HARMLESS_RATIO)),
@@ -205,9 +207,13 @@ impl<R: Read + Seek> FlatPackage<R> {
         most.saturating_add(SLACK)
     }
 
-    /// The bytes of all files in a bill of materials; `None` when it cannot be read.
+    /// The bytes of all files in a bill of materials; `None` when it cannot be read, or does not say.
     fn listed_bytes(&mut self, bom: EntryId) -> Option<u64> {
-        let bill = bom::read(&self.archive.read_whole(bom, LARGEST_DESCRIPTION).ok()?).ok()?;
+        let bytes = self.archive.read_whole(bom, LARGEST_DESCRIPTION).ok()?;
+        if bom::has_long_files(&bytes).ok()? {
+            return None;
+        }
+        let bill = bom::read(&bytes).ok()?;
         Some(bill.iter().map(|entry| u64::from(entry.size)).sum())
     }
 

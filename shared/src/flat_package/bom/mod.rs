@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-pub use read::{BadBom, read};
+pub use read::{BadBom, has_long_files, read};
 pub use write::{BomTooLarge, write};
 
 /// The path of the folder that a bill lists things below.
@@ -27,7 +27,7 @@ pub struct Entry {
     pub gid: u32,
     /// Seconds since 1970.
     pub mtime: u32,
-    /// Length in bytes: of a file's content, of a link's target.
+    /// Length in bytes: of a file's content (see [`has_long_files`]), of a link's target.
     pub size: u32,
 }
 

@@ -52,6 +52,17 @@ pub fn read(bytes: &[u8]) -> Result<Vec<Entry>, BadBom> {
     Ok(entries)
 }
 
+/// Whether a bill lists files of 4 GiB or more: their [`Entry::size`] is what is left of it in 32 bits.
+///
+/// # Errors
+/// When the bytes are not a bill or are damaged.
+pub fn has_long_files(bytes: &[u8]) -> Result<bool, BadBom> {
+    let store = Store::open(bytes)?;
+    // What is in there is written down nowhere; whether something is, can be seen.
+    let sizes = store.variable("Size64")?;
+    Ok(sizes.is_some_and(|sizes| !store.slots(sizes).is_ok_and(|slots| slots.is_empty())))
+}
+
 fn full_path<R>(parent: u32, name: &str, records: &HashMap<u32, (u32, &str, R)>) -> Result<String, BadBom> {
     let mut names = vec![name];
     let mut parent = parent;

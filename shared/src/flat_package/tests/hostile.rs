@@ -134,6 +134,19 @@ fn stored_may_hold(stored: usize, info: &str, bill: Option<&[u8]>, bytes: u64) -
     !found.is_err_and(|error| error.to_string().contains("far more than the package says"))
 }
 
+/// The same bill, in which `Size64` is a tree that is not empty: that of the paths.
+fn with_a_long_file(mut bill: Vec<u8>) -> Vec<u8> {
+    let block_of = |bill: &[u8], name: &[u8]| {
+        let name = bill.windows(name.len()).position(|bytes| bytes == name).unwrap();
+        name - 5..name - 1
+    };
+    assert_eq!(bom::has_long_files(&bill), Ok(false));
+    let (paths, sizes) = (block_of(&bill, b"Paths"), block_of(&bill, b"Size64"));
+    bill.copy_within(paths, sizes.start);
+    assert_eq!(bom::has_long_files(&bill), Ok(true));
+    bill
+}
+
 /// A bill of materials with one file of 1 GiB.
 fn bill_of_a_gib() -> Vec<u8> {
     let entry = |path: &str, kind, size| bom::Entry {
@@ -161,6 +174,11 @@ fn p41_a_payload_may_hold_twice_what_is_declared_and_some() {
     let understated = "<a><payload installKBytes='4'/></a>";
     let bill = bill_of_a_gib();
     assert!(may_hold(understated, Some(&bill), 2 * GIB) && !may_hold(understated, Some(&bill), 3 * GIB));
+    let long = with_a_long_file(bill);
+    assert!(!may_hold(understated, Some(&long), 2 * GIB), "what it lists is not what there is");
+    assert!(!may_hold("<a/>", Some(&long), 2 * GIB) && may_hold("<a/>", Some(&long), GIB / 5));
+    let usual = 50 * (8 << 20) + (256 << 20);
+    assert!(stored_may_hold(8 << 20, "<a/>", Some(&long), usual), "as without a bill");
     let (stored, most) = (1 << 20, (8 << 20) + (256 << 20));
     assert!(stored_may_hold(stored, understated, None, most), "what shrank as usual");
     assert!(!stored_may_hold(stored, understated, None, most + (1 << 20)));
