@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 #[error("{0:?} would lead outside the folder it is unpacked to; do not install this package")]
 pub struct Outside(pub PathBuf);
 
-/// `path` as a relative one without `.`; also for [`CpioEntry::link_to`].
+/// `path` as a relative one without `.`; also for `CpioEntry::link_to`.
 ///
 /// # Errors
 /// It is absolute or contains `..`.
