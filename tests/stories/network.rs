@@ -81,18 +81,19 @@ fn a_server_that_is_down_pauses_the_run_and_nothing_is_lost() {
 
 #[test]
 fn r47_a_hotel_network_is_waited_for_until_somebody_logs_in() {
-    let fleet = Fleet::new(json!({}));
+    // Plainly over http: over https nobody but the server itself could have answered.
+    let (fleet, server) = (Fleet::new(json!({})), Server::start().unwrap());
     let page = || Reply::ok("<!DOCTYPE html><html>Welcome to the hotel").header("Content-Type", "text/html");
     let text = "#!/bin/sh\ntouch /Library/work\n";
     let item = json!({
-        "name": "Work", "type": "rootscript", "url": url("/work.sh"), "hash": Digest::of(text.as_bytes()),
+        "name": "Work", "type": "rootscript", "url": server.url("/work.sh"), "hash": Digest::of(text.as_bytes()),
         "file": "/Library/installapplications/work.sh", "retries": 0, "retrywait": 0,
     });
     let control = json!({"setupassistant": [item]}).to_string();
-    fleet.server.serve("/bootstrap.json", [page(), Reply::ok(control)]);
-    fleet.server.serve("/work.sh", [page(), page(), Reply::ok(text)]);
+    server.serve("/bootstrap.json", [page(), Reply::ok(control)]);
+    server.serve("/work.sh", [page(), page(), Reply::ok(text)]);
     let outcome =
-        fleet.run(&["--jsonurl", &url("/bootstrap.json"), "--max-retries", "1", "--retry-delay", "0"]);
+        fleet.run(&["--jsonurl", &server.url("/bootstrap.json"), "--max-retries", "1", "--retry-delay", "0"]);
     outcome.exits(0);
     assert_eq!(outcome.end("Work"), &ItemEnd::Done);
     assert_eq!(outcome.diagnostics.matches("(captive portal)").count(), 3, "{}", outcome.diagnostics);
