@@ -29,7 +29,7 @@ fn a_bad_day_ends_as_a_good_one_without_anybody_helping() {
     let outcome = mixed()
         .setting("MaximumRedownloads", 6)
         .scenario("agent", json!({"throttle": 0.2}))
-        .run(&[&arguments[..], &["--fault", "kill-agent@item_started userland[0]"]].concat());
+        .run(&[&arguments[..], &["--fault", "kill-agent@agent_checked_in"]].concat());
     outcome.exits(0);
 
     let verdict = outcome.verdict.as_ref().expect("a verdict");
