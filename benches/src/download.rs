@@ -61,7 +61,9 @@ fn one(iasd: &Path, load: &Load) -> Result<bool, Failure> {
     let digests = make_files(&files, load)?;
     let web = Web::serve(&files, &scratch)?;
     let names: Vec<String> = (0..load.count).map(name_of).collect();
-    fs::write(files.join("bootstrap.json"), control_file(&web, &names, &digests)?)?;
+    let file = files.join("bootstrap.json");
+    fs::write(&file, control_file(&web, &names, &digests)?)?;
+    web.add(&file);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for round in 0..ROUNDS {
         // Turn about, so that neither has the calmer machine.

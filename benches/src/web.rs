@@ -50,6 +50,13 @@ impl Web {
         }
     }
 
+    /// Serves one more file of its folder.
+    pub(crate) fn add(&self, path: &Path) {
+        if let (Self::Own(server), Some(name)) = (self, path.file_name().and_then(|name| name.to_str())) {
+            server.serve(&format!("/{name}"), [Reply::file(path)]);
+        }
+    }
+
     fn nginx(folder: &Path, scratch: &Path) -> Result<Self, Failure> {
         let port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
         let (folder, scratch) = (folder.display(), scratch.display());
@@ -74,14 +81,11 @@ impl Web {
     }
 
     fn own(folder: &Path) -> Result<Self, Failure> {
-        let server = Server::start()?;
+        let web = Self::Own(Server::start()?);
         for entry in fs::read_dir(folder)? {
-            let path = entry?.path();
-            if let Some(name) = path.file_name().and_then(|name| name.to_str()) {
-                server.serve(&format!("/{name}"), [Reply::file(&path)]);
-            }
+            web.add(&entry?.path());
         }
-        Ok(Self::Own(server))
+        Ok(web)
     }
 }
 

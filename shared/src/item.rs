@@ -3,8 +3,10 @@
 //! Values of these types have passed `control::validate`; nothing here is as found in the wild.
 
 mod signer;
+mod title;
 
 pub use signer::{NoTeamId, SignerId, TeamId, any_of};
+pub use title::{Blocking, Wanted, Wish};
 
 use crate::{digest::Digest, facts::Arch, layout::MacPath};
 use serde::{Deserialize, Serialize};
@@ -192,11 +194,34 @@ pub struct ItemId {
     pub phase: Phase,
     /// Its zero-based position in that phase.
     pub index: u32,
+    /// 0 for the item itself; what comes with a title has a number of its own.
+    #[serde(default, skip_serializing_if = "is_whole")]
+    pub part: u16,
+}
+
+impl ItemId {
+    /// The item at `index` of `phase`.
+    #[must_use]
+    pub const fn new(phase: Phase, index: u32) -> Self {
+        Self { phase, index, part: 0 }
+    }
+
+    /// Whether the control file itself lists it.
+    #[must_use]
+    pub fn is_listed(self) -> bool {
+        self.part == 0
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks by reference")]
+fn is_whole(part: &u16) -> bool {
+    *part == 0
 }
 
 impl fmt::Display for ItemId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}[{}]", self.phase, self.index)
+        write!(f, "{}[{}]", self.phase, self.index)?;
+        if self.is_listed() { Ok(()) } else { write!(f, ".{}", self.part) }
     }
 }
 

@@ -17,6 +17,8 @@ pub mod facts;
 pub mod item;
 pub mod user_info;
 
+pub mod title;
+
 pub mod event;
 pub mod state;
 pub mod wording;

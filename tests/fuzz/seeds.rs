@@ -22,7 +22,7 @@ use shared::{
 };
 use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
 
-const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 0 };
+const ITEM: ItemId = ItemId::new(Phase::Userland, 0);
 
 fn repository(path: &str) -> Vec<u8> {
     fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path)).unwrap()

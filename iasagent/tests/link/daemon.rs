@@ -190,7 +190,7 @@ pub(crate) struct Script {
 impl Script {
     pub(crate) fn new(text: &str) -> Self {
         let wanted = RunUserScript {
-            item: ItemId { phase: Phase::Userland, index: 0 },
+            item: ItemId::new(Phase::Userland, 0),
             name: "a script".into(),
             digest: Digest::of(text.as_bytes()),
             bytes: text.len() as u64,

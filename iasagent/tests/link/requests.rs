@@ -133,7 +133,7 @@ async fn r74_in_a_dry_run_nothing_is_executed_or_written() {
 
 fn user_file(path: &std::path::Path, mode: u32, text: &str) -> Command {
     Command::PlaceUserFile(PlaceUserFile {
-        item: ItemId { phase: Phase::Userland, index: 1 },
+        item: ItemId::new(Phase::Userland, 1),
         path: MacPath::new(path.to_str().unwrap()).unwrap(),
         mode,
         digest: Digest::of(text.as_bytes()),
@@ -180,13 +180,13 @@ async fn r65_background_scripts_are_answered_at_once_and_their_ends_told() {
     assert_eq!(link.run(&Script::background("sleep 600\n", 5)).await, Outcome::Started);
     assert_eq!(link.ask(Command::BackgroundCount, None).await, Outcome::Background(2));
     fs::write(&gate, "").unwrap();
-    let item = ItemId { phase: Phase::Userland, index: 4 };
+    let item = ItemId::new(Phase::Userland, 4);
     assert_eq!(link.hear().await, FromAgent::BackgroundEnded { item, ended: Ended::Exited(9) });
     let log = place.path("home/Library/Logs/ias/userland-4.log");
     assert_eq!(read(&log), "from the background\n");
     let waited = link.ask(Command::WaitForBackground { timeout_ms: 100 }, None).await;
     assert_eq!(waited, Outcome::Background(0));
-    let late = ItemId { phase: Phase::Userland, index: 5 };
+    let late = ItemId::new(Phase::Userland, 5);
     assert_eq!(link.background, [(late, Ended::TimedOut)], "ended because its time was over (R69)");
     assert_eq!(place.leftovers(), 0);
 }

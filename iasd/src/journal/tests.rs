@@ -24,7 +24,7 @@ use std::{
     sync::mpsc,
 };
 
-const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 0 };
+const ITEM: ItemId = ItemId::new(Phase::Userland, 0);
 
 fn me() -> u32 {
     rustix::process::geteuid().as_raw()

@@ -75,7 +75,7 @@ mod tests {
         std::fs::write(&path, "of an older run").unwrap();
         let mut reporter = Ndjson::to_file(&path, true, Troubles::default()).unwrap();
         let state = sample::tell(&mut reporter, sample::v4());
-        let id = ItemId { phase: Phase::Userland, index: 0 };
+        let id = ItemId::new(Phase::Userland, 0);
         let progress = Progress::Bytes { id, received: 1, total: None };
         reporter.progress(&progress, &state);
         reporter.finish();

@@ -17,9 +17,9 @@ const BEGIN_MS: u64 = 1_772_360_130_000;
 
 /// The items of V4: A, B and C.
 pub(super) const V4_IDS: [ItemId; 3] = [
-    ItemId { phase: Phase::Preflight, index: 0 },
-    ItemId { phase: Phase::SetupAssistant, index: 0 },
-    ItemId { phase: Phase::Userland, index: 0 },
+    ItemId::new(Phase::Preflight, 0),
+    ItemId::new(Phase::SetupAssistant, 0),
+    ItemId::new(Phase::Userland, 0),
 ];
 
 /// What V4 writes.

@@ -91,7 +91,7 @@ impl<'a> Check<'_, 'a> {
             let problem = Problem::error(format!("there are more than {MOST_ITEMS} items"));
             self.fatal(self.findings.offset(*first_too_many), Subject::key(phase.key()), problem);
         }
-        let ids = (0..).map(|index| ItemId { phase, index });
+        let ids = (0..).map(|index| ItemId::new(phase, index));
         ids.zip(elements.into_iter().take(room)).map(|(id, value)| self.entry(id, value)).collect()
     }
 

@@ -152,7 +152,7 @@ pub fn item_id(text: &str) -> Result<ItemId, String> {
         let hint = nearest(phase, keys).map(|key| format!(": did you mean `{key}`?")).unwrap_or_default();
         return Err(format!("there is no phase `{phase}`{hint}"));
     };
-    Ok(ItemId { phase, index: index.parse().map_err(|_| wrong())? })
+    Ok(ItemId::new(phase, index.parse().map_err(|_| wrong())?))
 }
 
 impl fmt::Display for Instant {

@@ -286,7 +286,7 @@ mod tests {
     #[test]
     fn r104_messages_survive_the_wire() {
         let script = RunUserScript {
-            item: ItemId { phase: Phase::Userland, index: 3 },
+            item: ItemId::new(Phase::Userland, 3),
             name: "Dock".into(),
             digest: Digest::of(b"x"),
             bytes: 1,

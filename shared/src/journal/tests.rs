@@ -13,8 +13,8 @@ use crate::{
 use proptest::prelude::*;
 use std::{collections::BTreeMap, time::Duration};
 
-const A: ItemId = ItemId { phase: Phase::SetupAssistant, index: 0 };
-const B: ItemId = ItemId { phase: Phase::Userland, index: 0 };
+const A: ItemId = ItemId::new(Phase::SetupAssistant, 0);
+const B: ItemId = ItemId::new(Phase::Userland, 0);
 
 fn started(launch: u32, boot: &str) -> EventKind {
     let facts = Facts {

@@ -281,7 +281,7 @@ mod tests {
 
     fn item(phase: Phase, index: u32) -> Item {
         Item {
-            id: ItemId { phase, index },
+            id: ItemId::new(phase, index),
             name: format!("item {index}"),
             kind: ItemKind::Package,
             file: MacPath::new("/Library/x/a.pkg").unwrap(),

@@ -170,7 +170,7 @@ mod tests {
 
     #[test]
     fn r49_a_preflight_script_that_says_no_has_not_failed() {
-        let id = crate::item::ItemId { phase: crate::item::Phase::Preflight, index: 0 };
+        let id = crate::item::ItemId::new(crate::item::Phase::Preflight, 0);
         let mut loaded = sample::loaded(&["Enrolled before?"]);
         let EventKind::ControlFileLoaded { items, .. } = &mut loaded else { unreachable!() };
         items[0].id = id;

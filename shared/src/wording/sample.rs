@@ -12,7 +12,7 @@ const NOW_MS: u64 = 1_772_360_130_042;
 
 /// The item at `index` of setupassistant.
 pub(super) fn id(index: u32) -> ItemId {
-    ItemId { phase: Phase::SetupAssistant, index }
+    ItemId::new(Phase::SetupAssistant, index)
 }
 
 /// A control file with root scripts of these names.

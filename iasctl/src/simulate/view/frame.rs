@@ -197,7 +197,7 @@ mod tests {
         item::{FailPolicy, ItemId, ItemKind},
     };
 
-    const ID: fn(u32) -> ItemId = |index| ItemId { phase: Phase::SetupAssistant, index };
+    const ID: fn(u32) -> ItemId = |index| ItemId::new(Phase::SetupAssistant, index);
 
     fn run(items: u32, kinds: Vec<EventKind>) -> Run {
         let listed = |index| Listed {

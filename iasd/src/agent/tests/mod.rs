@@ -26,9 +26,9 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-const ITEM: ItemId = ItemId { phase: Phase::Userland, index: 2 };
+const ITEM: ItemId = ItemId::new(Phase::Userland, 2);
 /// An item that an earlier daemon of the run left in the background.
-const EARLIER: ItemId = ItemId { phase: Phase::Userland, index: 1 };
+const EARLIER: ItemId = ItemId::new(Phase::Userland, 1);
 
 /// A daemon's end, and everything it records.
 struct Daemon {

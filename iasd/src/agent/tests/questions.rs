@@ -123,7 +123,7 @@ async fn r69_only_what_runs_in_the_background_can_end_there_and_once() {
     assert_eq!(ran.unwrap(), Ran::Background);
 
     let ended = |item, code| FromAgent::BackgroundEnded { item, ended: Ended::Exited(code) };
-    let package = ItemId { phase: Phase::SetupAssistant, index: 0 };
+    let package = ItemId::new(Phase::SetupAssistant, 0);
     for (item, code) in [(package, 1), (ITEM, 0), (ITEM, 1), (EARLIER, 2), (EARLIER, 3)] {
         agent.say(&ended(item, code)).await;
     }

@@ -265,10 +265,7 @@ async fn progress_ends_with_all_bytes() {
     let (site, result) = fetch(vec![Reply::ok(body.clone())], &body).await;
     assert!(result.is_ok());
     let last = site.progress.lock().unwrap().last().cloned();
-    let expected = Progress::Bytes {
-        id: ItemId { phase: Phase::Userland, index: 0 },
-        received: 1 << 20,
-        total: Some(1 << 20),
-    };
+    let expected =
+        Progress::Bytes { id: ItemId::new(Phase::Userland, 0), received: 1 << 20, total: Some(1 << 20) };
     assert_eq!(last, Some(expected));
 }

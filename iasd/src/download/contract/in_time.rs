@@ -95,13 +95,13 @@ async fn r34_two_items_with_one_content_have_the_longer_time() {
         site.settings.retry_delay = Duration::from_secs(60);
         site.server.serve("/x", [Reply::status(503)]);
         let item = |index, within_seconds| Item {
-            id: ItemId { phase: Phase::Userland, index },
+            id: ItemId::new(Phase::Userland, index),
             retry: RetryKeys { within_seconds, ..RetryKeys::default() },
             ..site.item(0, "/x", b"x")
         };
         let items = vec![item(0, first), item(1, second)];
         let queue = DownloadQueue::start(Arc::new(site.downloader()), items, (1, 1), site.recorder());
-        let error = queue.take(ItemId { phase: Phase::Userland, index: 1 }).await.unwrap_err();
+        let error = queue.take(ItemId::new(Phase::Userland, 1)).await.unwrap_err();
         assert!(error.to_string().contains(&format!("within {limit} s")), "{error}");
     }
 }

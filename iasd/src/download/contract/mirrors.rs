@@ -110,14 +110,14 @@ async fn a_server_that_is_down_is_not_asked_first_for_the_next_item() {
     let two = Mirrored::new(vec![Reply::status(503)], vec![Reply::ok("x")]);
     let (first, second) = (two.item(b"x"), two.item(b"x"));
     let second = Item {
-        id: ItemId { phase: Phase::Userland, index: 1 },
+        id: ItemId::new(Phase::Userland, 1),
         file: MacPath::new("/Library/Seed/1").unwrap(),
         ..second
     };
     let downloader = Arc::new(two.site.downloader());
     let queue = DownloadQueue::start(downloader, vec![first, second], (1, 1), two.site.recorder());
     for index in 0..2 {
-        queue.take(ItemId { phase: Phase::Userland, index }).await.unwrap();
+        queue.take(ItemId::new(Phase::Userland, index)).await.unwrap();
     }
     assert_eq!((two.site.server.seen().len(), two.other.seen().len()), (1, 2));
 }

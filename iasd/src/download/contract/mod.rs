@@ -205,7 +205,7 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
         ..FetchOptions::default()
     };
     Item {
-        id: ItemId { phase: Phase::Userland, index },
+        id: ItemId::new(Phase::Userland, index),
         name: format!("item {index}"),
         kind: ItemKind::RootScript,
         file: MacPath::new(&format!("/Library/Seed/{index}")).unwrap(),

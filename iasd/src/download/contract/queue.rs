@@ -20,7 +20,7 @@ fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
 }
 
 fn id(index: u32) -> ItemId {
-    ItemId { phase: Phase::Userland, index }
+    ItemId::new(Phase::Userland, index)
 }
 
 /// `count` items of a site that answers all of them slowly enough to overlap.

@@ -135,7 +135,7 @@ async fn r118_http_is_warned_of_once_for_each_host() {
     let items = (0..3).map(|index| item(index, "http://plain.example/x", Some(Digest::of(b"x"))));
     let queue = DownloadQueue::start(Arc::new(site.downloader()), items.collect(), (3, 3), site.recorder());
     for index in 0..3 {
-        queue.take(ItemId { phase: Phase::Userland, index }).await.unwrap();
+        queue.take(ItemId::new(Phase::Userland, index)).await.unwrap();
     }
     let warnings = site.told().iter().filter(|fact| matches!(fact, EventKind::Notice { .. })).count();
     assert_eq!(warnings, 1);

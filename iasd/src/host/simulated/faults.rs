@@ -263,7 +263,7 @@ mod tests {
     };
 
     fn running(index: u32) -> Event {
-        let id = ItemId { phase: Phase::Userland, index };
+        let id = ItemId::new(Phase::Userland, index);
         Event { seq: 1, at_ms: 0, kind: EventKind::ItemRunning { id } }
     }
 

@@ -124,7 +124,7 @@ impl Bench {
 
 fn item(kind: ItemKind, path: &str) -> Item {
     Item {
-        id: ItemId { phase: Phase::SetupAssistant, index: 0 },
+        id: ItemId::new(Phase::SetupAssistant, 0),
         name: "Acme Tools".into(),
         kind,
         file: MacPath::new(path).unwrap(),

@@ -1,0 +1,10 @@
+//! Auto Update titles: from catalogs and the facts of one Mac to what is done for each title a control file wishes for.
+//!
+//! Pure (T14): what is fetched and probed is handed in.
+
+mod step;
+
+pub use step::{
+    CopyItem, Download, Found, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted,
+    Refusal, Resolution, Restart, Role, Step, Trace,
+};

@@ -1,0 +1,252 @@
+//! What is done for one version of one title: plain data, so that it can be journaled and used to the end of the run (T13).
+
+use crate::{digest::Digest, item::ItemId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// All titles of a run, resolved once (T13).
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct Resolution {
+    /// The catalogs it was taken from, with the digests of their bytes.
+    pub catalogs: BTreeMap<String, Digest>,
+    /// Every title, in the order in which they are carried out: what a title requires stands before it, its updates after.
+    pub parts: Vec<Part>,
+}
+
+/// A title item, or what comes with it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Part {
+    /// Part 0 is the item of the control file itself; what comes with it has a number of its own.
+    pub id: ItemId,
+    /// Why it is there.
+    pub role: Role,
+    /// These must have ended well before; each stands earlier.
+    pub needs: Vec<ItemId>,
+    /// What it is, or why it cannot be had.
+    pub outcome: Result<Step, Refusal>,
+}
+
+/// Why a part is carried out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The control file names it.
+    Asked,
+    /// Another one requires it (T42).
+    Required,
+    /// It is an update for another one (T44); its failure never fails that one.
+    Update,
+}
+
+/// Why a title cannot be had; each counts as a failed download (T50).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Refusal {
+    /// No catalog has it; with up to three names that are nearly the same (T96).
+    NotInCatalogs {
+        /// Which title.
+        title: String,
+        /// Which catalogs were searched.
+        catalogs: Vec<String>,
+        /// Names that differ only in case, spaces or hyphens.
+        similar: Vec<String>,
+    },
+    /// Catalogs have it, but nothing that fits: the reasons, one for each version (T22).
+    NothingFits(Vec<String>),
+    /// Something it requires cannot be had, or it requires itself (T42, T43).
+    Prerequisite(String),
+    /// What the catalog says must not be done (T11, T17, T31, T34 …).
+    Refused(String),
+    /// The repository could not be had or trusted; no title of the run is carried out (T64).
+    Repository(String),
+}
+
+/// One version of one title, ready to be carried out.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// The `name` of the pkginfo.
+    pub name: String,
+    /// Its version, trimmed (T26).
+    pub version: String,
+    /// How people know it: `display_name`, else `name`.
+    pub shown: String,
+    /// The catalog it was found in.
+    pub catalog: String,
+    /// What is fetched; nothing for `nopkg`.
+    pub download: Option<Download>,
+    /// How it gets onto the Mac.
+    pub method: Method,
+    /// How to tell whether it is there.
+    pub presence: Presence,
+    /// Applications that must not be open: names, paths or bundle names (T45).
+    pub blocking_applications: Vec<String>,
+    /// What it wants restarted.
+    pub restart: Restart,
+    /// Run before; any other exit than 0 ends it (T47).
+    pub preinstall_script: Option<String>,
+    /// Run after success; any other exit than 0 is a warning (T47).
+    pub postinstall_script: Option<String>,
+    /// Space it takes once it is installed, in KiB (T33).
+    pub installed_kib: u64,
+}
+
+/// A file of the repository.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Download {
+    /// Where it is.
+    pub place: Place,
+    /// Its SHA-256: the only link between catalog and file (T31).
+    pub digest: Digest,
+    /// Its size in KiB as the catalog has it, rounded down.
+    pub kib: Option<u64>,
+}
+
+/// Where a file of the repository is (T15, T16).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Place {
+    /// Below `pkgs/` of the repository; not escaped.
+    Below(String),
+    /// At this URL.
+    At(String),
+}
+
+/// How a title gets onto the Mac (T34).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Method {
+    /// The download is a package.
+    Package(PackageOptions),
+    /// The download is a disk image with a package in it.
+    PackageInImage {
+        /// Where in the image; else the only one there is (T35).
+        path: Option<String>,
+        /// How to install it.
+        options: PackageOptions,
+    },
+    /// The download is a disk image to copy from (T36).
+    CopyFromImage(Vec<CopyItem>),
+    /// Only the scripts run.
+    ScriptsOnly,
+}
+
+/// How `installer` is called (T35).
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PackageOptions {
+    /// `installer_choices_xml` as an XML property list.
+    pub choices: Option<String>,
+    /// `installer_environment`; `CURRENT_CONSOLE_USER` is still in it.
+    pub environment: BTreeMap<String, String>,
+    /// `allow_untrusted`.
+    pub allow_untrusted: bool,
+}
+
+/// An entry of `items_to_copy`, checked (T36).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CopyItem {
+    /// Below the root of the image, without a slash in front.
+    pub source: String,
+    /// The folder it is put into: an absolute path.
+    pub folder: String,
+    /// Its name there.
+    pub name: String,
+    /// Who owns it.
+    pub user: String,
+    /// Its group.
+    pub group: String,
+    /// What `chmod` is given.
+    pub mode: String,
+}
+
+/// How to tell whether a title is there: the first test that applies (T37).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Presence {
+    /// It is always installed.
+    OnDemand,
+    /// `installcheck_script`: exit 0 means that it is to be installed.
+    InstallCheck(String),
+    /// `version_script`: what it prints is the version that is there.
+    VersionScript(String),
+    /// `installs`: all of them must be there.
+    Installs(Vec<Installed>),
+    /// `receipts`: all of them must be there.
+    Receipts(Vec<ReceiptWanted>),
+    /// Nothing tells: it counts as there.
+    Assumed,
+}
+
+/// An entry of `installs` (T39).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Installed {
+    /// What is looked at.
+    pub what: Trace,
+    /// The version that is enough, and the key it stands under where the entry names one; files have none.
+    pub version: Option<String>,
+    /// `version_comparison_key`, where the entry names one.
+    pub key: Option<String>,
+    /// What is older than this does not count as there.
+    pub minimum_update_version: Option<String>,
+}
+
+/// What an installed title leaves on a Mac (T39). The key of an answer of the host.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trace {
+    /// An application at a path: its `Contents/Info.plist`.
+    AppAt(String),
+    /// An application anywhere but in somebody's home.
+    AppNamed {
+        /// `CFBundleIdentifier`.
+        id: Option<String>,
+        /// `CFBundleName`.
+        name: Option<String>,
+    },
+    /// `Contents/Info.plist`, else `Resources/Info.plist`.
+    BundleAt(String),
+    /// A property list.
+    PlistAt(String),
+    /// Anything at a path.
+    FileAt {
+        /// Where.
+        path: String,
+        /// Its MD5 in lower-case hexadecimal digits, where the entry has one.
+        md5: Option<String>,
+    },
+}
+
+/// An entry of `receipts` (T40).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptWanted {
+    /// The package identifier.
+    pub package_id: String,
+    /// The version that is enough.
+    pub version: String,
+}
+
+/// What a title wants restarted once it is installed (T46).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Restart {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The session: told, not done.
+    Logout,
+    /// The Mac, at the end of the run.
+    Mac,
+}
+
+/// What a host found of a [`Trace`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Found {
+    /// Nothing.
+    Nothing,
+    /// Property lists: their top-level texts. More than one where several applications bear the name.
+    Plists(Vec<BTreeMap<String, String>>),
+    /// A file that is as wanted, as far as the trace says.
+    Same,
+    /// A file whose MD5 is another one.
+    Different,
+}
