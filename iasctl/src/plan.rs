@@ -104,6 +104,7 @@ fn planned(arguments: &Arguments) -> Result<(Option<Plan>, Vec<Finding>), String
             os_version: String::new(),
             receipts: arguments.installed.iter().cloned().collect::<BTreeMap<_, _>>(),
             placed: BTreeMap::new(),
+            found: BTreeMap::new(),
         },
     };
     let install_path = MacPath::new("/Library/installapplications")

@@ -13,6 +13,7 @@ use crate::{
     facts::{ConsoleUser, Facts},
     item::{FailPolicy, Fingerprint, ItemId, ItemKind, Phase},
     layout::MacPath,
+    title::Resolution,
 };
 use serde::{Deserialize, Serialize};
 
@@ -156,6 +157,13 @@ pub enum EventKind {
         /// Items that need nothing any more, because they were over before.
         #[serde(skip_serializing_if = "Vec::is_empty", default)]
         over: Vec<Over>,
+    },
+    /// Catalogs were asked what the titles of the control file are today; used to the end of the run (T13).
+    TitlesResolved {
+        /// What is done for each.
+        titles: Resolution,
+        /// What comes with the titles that the control file lists.
+        items: Vec<Listed>,
     },
     /// A phase begins.
     PhaseStarted {

@@ -1,5 +1,9 @@
 //! What a plan needs to know about one Mac: plain data, from the real system or from a scenario.
 
+mod trace;
+
+pub use trace::{Found, Trace};
+
 use crate::{digest::Digest, layout::MacPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -39,6 +43,25 @@ pub struct Facts {
     /// Files that an earlier run placed and that are there now, with the digest they have now.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub placed: BTreeMap<MacPath, Digest>,
+    /// What was found of the software that titles and applications are about.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", with = "pairs")]
+    pub found: BTreeMap<Trace, Found>,
+}
+
+/// A map as a list of pairs: JSON objects have texts for keys.
+mod pairs {
+    use super::{BTreeMap, Deserialize, Found, Serialize, Trace};
+    use serde::{Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(found: &BTreeMap<Trace, Found>, to: S) -> Result<S::Ok, S::Error> {
+        found.iter().collect::<Vec<_>>().serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        from: D,
+    ) -> Result<BTreeMap<Trace, Found>, D::Error> {
+        Ok(Vec::<(Trace, Found)>::deserialize(from)?.into_iter().collect())
+    }
 }
 
 /// The person at the screen.

@@ -2,10 +2,14 @@
 //!
 //! Values of these types have passed `control::validate`; nothing here is as found in the wild.
 
+mod kind;
 mod signer;
+mod source;
 mod title;
 
+pub use kind::ItemKind;
 pub use signer::{NoTeamId, SignerId, TeamId, any_of};
+pub use source::{FetchOptions, FollowRedirects, RetryKeys, Secret, Source};
 pub use title::{Blocking, Wanted, Wish};
 
 use crate::{digest::Digest, facts::Arch, layout::MacPath};
@@ -40,70 +44,6 @@ impl Phase {
 }
 
 impl fmt::Display for Phase {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.key())
-    }
-}
-
-/// What an item is (R10).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum ItemKind {
-    /// A flat package for `installer`.
-    Package,
-    /// A script run by root.
-    RootScript,
-    /// A script run by the logged-in user, through the agent.
-    UserScript,
-    /// A file put in place for root (R13).
-    RootFile,
-    /// A file put in place for the user, by the agent (R13).
-    UserFile,
-}
-
-impl ItemKind {
-    /// All kinds.
-    pub const ALL: [Self; 5] =
-        [Self::Package, Self::RootScript, Self::UserScript, Self::RootFile, Self::UserFile];
-
-    /// The value of the `type` key.
-    #[must_use]
-    pub fn key(self) -> &'static str {
-        match self {
-            Self::Package => "package",
-            Self::RootScript => "rootscript",
-            Self::UserScript => "userscript",
-            Self::RootFile => "rootfile",
-            Self::UserFile => "userfile",
-        }
-    }
-
-    /// Whether items of both kinds can use one file from one download (R34): only scripts of root and of the user can, the
-    /// others want it elsewhere, or with another mode.
-    #[must_use]
-    pub fn shares_a_file_with(self, other: Self) -> bool {
-        let is_script = |kind| matches!(kind, Self::RootScript | Self::UserScript);
-        self == other || is_script(self) && is_script(other)
-    }
-
-    /// Whether the agent carries it out.
-    #[must_use]
-    pub fn needs_agent(self) -> bool {
-        matches!(self, Self::UserScript | Self::UserFile)
-    }
-
-    /// Whether the kind may stand in `phase` (R11).
-    #[must_use]
-    pub fn allowed_in(self, phase: Phase) -> bool {
-        match phase {
-            Phase::Preflight => self == Self::RootScript,
-            Phase::SetupAssistant => !self.needs_agent(),
-            Phase::Userland => true,
-        }
-    }
-}
-
-impl fmt::Display for ItemKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.key())
     }
@@ -250,65 +190,6 @@ pub struct ReceiptTarget {
     pub version: String,
 }
 
-/// The retry keys of one item; `None` leaves the setting in force (R27, R28).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct RetryKeys {
-    /// Attempts after the first.
-    pub retries: Option<u32>,
-    /// Wait before the second attempt, in seconds.
-    pub wait_seconds: Option<u32>,
-    /// `download_timeout`: how many seconds all attempts and the waits between them may take together.
-    pub within_seconds: Option<u32>,
-}
-
-/// Which redirects are followed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum FollowRedirects {
-    /// None.
-    None,
-    /// Those that lead to https.
-    Https,
-    /// All but https to http (R122).
-    All,
-}
-
-/// A value that must never be printed.
-#[derive(Clone, PartialEq, Eq, Default)]
-pub struct Secret(pub String);
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("<redacted>")
-    }
-}
-
-/// The per-item HTTP keys (R9); `None` leaves the setting in force.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct FetchOptions {
-    /// Extra request headers: name and value.
-    pub headers: Vec<(String, Secret)>,
-    /// `username` and `password`, used when the server asks (R120).
-    pub credentials: Option<(String, Secret)>,
-    /// Overrides the setting of the same name.
-    pub follow_redirects: Option<FollowRedirects>,
-    /// Overrides the connect and idle deadlines (R123).
-    pub connection_timeout: Option<Duration>,
-    /// Go past the system's proxy.
-    pub ignore_system_proxy: bool,
-    /// `minimum_tls_protocol: 8` or higher raises the floor; TLS 1.3 only when `true`.
-    pub tls13_only: bool,
-}
-
-/// Where an item's content comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// An `https`, `http` or `file` URL (R118).
-    pub url: url::Url,
-    /// How to ask for it.
-    pub options: FetchOptions,
-}
-
 /// A checked item.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
@@ -344,15 +225,31 @@ pub struct Item {
     pub group: Option<ParallelGroup>,
     /// Kill and fail the item after this time (R73).
     pub timeout: Option<Duration>,
+    /// Where the application is put, for [`ItemKind::App`]; it is found in the content by its name.
+    pub app: Option<AppTarget>,
+    /// What is wished for, for [`ItemKind::Title`].
+    pub wish: Option<Wish>,
+}
+
+/// An application to be copied into place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppTarget {
+    /// Where it is put.
+    pub path: MacPath,
+    /// The version that is enough, where one is there.
+    pub version: Option<String>,
 }
 
 impl Item {
-    /// What this item does: its kind, its file, its content (by `hash`, else by URL), the receipt it asks for, and who
-    /// must have signed it.
+    /// What this item does: its kind, its file, its content (by `hash`, else by URL), the receipt it asks for, who must
+    /// have signed it, and where an application is put. Of a title, only what is wished for.
     ///
     /// Name, policies, place and mirrors may change without a finished item having to be done again.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
+        if let Some(wish) = &self.wish {
+            return of_text(&format!("{}\0{}", self.kind, wish.signature()));
+        }
         let content = match (&self.hash, &self.source) {
             (Some(hash), _) => hash.to_string(),
             (None, Some(source)) => source.url.to_string(),
@@ -366,8 +263,15 @@ impl Item {
         for signer in signers {
             text.push_str(&format!("\0signed by {signer}"));
         }
-        let mut digits = Digest::of(text.as_bytes()).to_string();
-        digits.truncate(16);
-        Fingerprint(digits)
+        if let Some(app) = &self.app {
+            text.push_str(&format!("\0{}\0{}", app.path, app.version.as_deref().unwrap_or_default()));
+        }
+        of_text(&text)
     }
+}
+
+fn of_text(text: &str) -> Fingerprint {
+    let mut digits = Digest::of(text.as_bytes()).to_string();
+    digits.truncate(16);
+    Fingerprint(digits)
 }

@@ -13,6 +13,7 @@ use crate::{
     event::{Event, EventKind, ItemEnd, Leftover, Listed, Over, Progress, RunEnd},
     exit::{Ended, ExitCode},
     item::{FailPolicy, Fingerprint, ItemId, ItemKind, Phase},
+    title::Resolution,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -119,6 +120,9 @@ pub struct RunState {
     pub dry_run: bool,
     /// The control file's digest.
     pub control: Option<Digest>,
+    /// What the titles of the control file are, once catalogs said so (T13).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub titles: Option<Resolution>,
     /// The phase that runs, or ran last.
     pub phase: Option<Phase>,
     /// Every item, in file order.
@@ -174,6 +178,10 @@ impl RunState {
                 self.dry_run = *dry_run;
             }
             EventKind::ControlFileLoaded { digest, items, over, .. } => self.list(*digest, items, over),
+            EventKind::TitlesResolved { titles, items } => {
+                self.titles = Some(titles.clone());
+                self.add(items);
+            }
             EventKind::PhaseStarted { phase } => self.phase = Some(*phase),
             EventKind::PreflightVerdict { pass } => self.preflight_passed = Some(*pass),
             EventKind::DownloadStarted { id, attempt, resumed_at, .. } => {
@@ -284,6 +292,7 @@ impl RunState {
         if self.control.replace(control) != Some(control) {
             // It was taken for another control file.
             self.preflight_passed = None;
+            self.titles = None;
         }
         let mut before = std::mem::take(&mut self.items);
         let new = items.iter().map(|listed| {
@@ -303,6 +312,22 @@ impl RunState {
             (listed.id, status)
         });
         self.items = new.collect();
+    }
+
+    /// Items that nobody knew of before.
+    fn add(&mut self, items: &[Listed]) {
+        for listed in items {
+            let status = ItemStatus {
+                listed: listed.clone(),
+                state: ItemState::Pending,
+                bytes: BytesState::None,
+                ms: 0,
+                digest: None,
+                created: false,
+                background_end: None,
+            };
+            self.items.insert(listed.id, status);
+        }
     }
 
     fn with(&mut self, id: ItemId, change: impl FnOnce(&mut ItemStatus)) {

@@ -160,7 +160,8 @@ pub(crate) fn journal() -> Vec<Vec<u8>> {
 
 fn facts() -> Vec<EventKind> {
     let (receipts, placed) = (BTreeMap::from([("a".to_owned(), "1".to_owned())]), BTreeMap::new());
-    let facts = Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts, placed };
+    let facts =
+        Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts, placed, found: BTreeMap::new() };
     let listed = Listed {
         id: ITEM,
         name: "A".into(),

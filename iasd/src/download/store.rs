@@ -63,7 +63,7 @@ impl Place {
     /// again before any later run uses it (R87), and waiting for the disk would hold up the run for nothing.
     pub(crate) fn of(kind: ItemKind, path: MacPath) -> Self {
         let mode = match kind {
-            ItemKind::Package | ItemKind::UserFile => 0o600,
+            ItemKind::Package | ItemKind::UserFile | ItemKind::App | ItemKind::Title => 0o600,
             ItemKind::RootScript => 0o700,
             ItemKind::UserScript => 0o755,
             ItemKind::RootFile => 0o644,

@@ -83,6 +83,9 @@ impl Engine {
             ItemKind::UserScript => self.user_script(item, &content, stop, last).await,
             ItemKind::RootFile => self.root_file(item, &content).await,
             ItemKind::UserFile => self.user_file(item, &content, stop).await,
+            ItemKind::App | ItemKind::Title => {
+                Ok(ItemEnd::DownloadFailed("this version cannot carry it out".to_owned()))
+            }
         }
     }
 

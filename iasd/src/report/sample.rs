@@ -51,6 +51,7 @@ pub(super) fn started(dry_run: bool) -> EventKind {
         os_version: "15.1".to_owned(),
         receipts: std::collections::BTreeMap::new(),
         placed: std::collections::BTreeMap::new(),
+        found: std::collections::BTreeMap::new(),
     };
     EventKind::RunStarted {
         run_id: "7f3a".to_owned(),

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     facts::Arch,
     hint,
-    item::{FailPolicy, FollowRedirects, ItemKind, ParallelGroup, SkipIf},
+    item::{Blocking, FailPolicy, FollowRedirects, ItemKind, ParallelGroup, SkipIf},
 };
 
 /// The words of `skip_if`.
@@ -37,6 +37,8 @@ pub(super) fn kind(json: &Json<'_>) -> Coerced<ItemKind> {
                 "msi" | "msix" | "exe" | "nupkg" | "powershell" | "ps1" => {
                     problem.hint("this item is for Windows: remove it")
                 }
+                "application" => problem.hint("did you mean \"app\"?"),
+                "munki" | "autoupdate" => problem.hint("did you mean \"title\"?"),
                 "pkg" => problem.hint("did you mean \"package\"?"),
                 "script" => problem.hint("did you mean \"rootscript\" or \"userscript\"?"),
                 "file" => problem.hint("did you mean \"rootfile\" or \"userfile\"?"),
@@ -55,6 +57,16 @@ pub(super) fn fail_policy(json: &Json<'_>) -> Coerced<FailPolicy> {
         match FailPolicy::ALL.into_iter().find(|policy| fold(policy.key()) == folded) {
             Some(policy) => exactly(policy, policy.key(), &text),
             None => Coerced::without(unknown(&text, &FailPolicy::ALL.map(FailPolicy::key))),
+        }
+    })
+}
+
+/// `blocking`: one of three words.
+pub(super) fn blocking(json: &Json<'_>) -> Coerced<Blocking> {
+    word::text(json).then(|text| {
+        match Blocking::ALL.into_iter().find(|blocking| blocking.key().eq_ignore_ascii_case(&text)) {
+            Some(blocking) => exactly(blocking, blocking.key(), &text),
+            None => Coerced::without(unknown(&text, &Blocking::ALL.map(Blocking::key))),
         }
     })
 }

@@ -118,7 +118,7 @@ pub(super) fn hash(item: &mut Examination<'_, '_>, downloaded: bool) -> Option<D
     hash
 }
 
-fn digest(json: &Json<'_>) -> Coerced<Digest> {
+pub(super) fn digest(json: &Json<'_>) -> Coerced<Digest> {
     word::text(json).then(|text| {
         if text.is_empty() {
             return Coerced::without(Problem::warning("empty: treated as absent"));

@@ -6,7 +6,7 @@ use super::{
     findings::{Findings, Subject},
     keys,
     raw::{Json, Value},
-    signers,
+    signers, title,
     word::{self, Coerced, Problem, quoted},
 };
 use crate::{
@@ -28,12 +28,12 @@ pub(super) struct Examination<'f, 'a> {
     pub(super) context: &'f Context,
     /// Hosts already warned about (R118).
     pub(super) plain_hosts: &'f mut BTreeSet<String>,
-    id: ItemId,
+    pub(super) id: ItemId,
     at: usize,
-    name: Option<String>,
+    pub(super) name: Option<String>,
     fields: Fields<'a>,
     /// Why the item is malformed: `key: problem`.
-    refusals: Vec<String>,
+    pub(super) refusals: Vec<String>,
 }
 
 /// What became of an entry.
@@ -119,7 +119,7 @@ impl Examination<'_, '_> {
         self.fields.get(key).map_or(self.at, |(value, _)| self.findings.offset(value))
     }
 
-    fn need<T>(&mut self, key: &str, coerce: impl FnOnce(&Json<'_>) -> Coerced<T>) -> Option<T> {
+    pub(super) fn need<T>(&mut self, key: &str, coerce: impl FnOnce(&Json<'_>) -> Coerced<T>) -> Option<T> {
         if !self.has(key) {
             self.tell(key, Problem::error("missing"));
         }
@@ -127,11 +127,13 @@ impl Examination<'_, '_> {
     }
 
     fn read_name(&mut self) -> Option<String> {
-        let text = self.need("name", word::text)?;
+        // A title has a name of its own.
+        let key = if self.has("name") || !self.has("title") { "name" } else { "title" };
+        let text = self.need(key, word::text)?;
         let shown: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_NAME).collect();
         if shown.trim().is_empty() {
             let problem = Problem::warning("empty: progress and reports cannot say which item this is");
-            self.tell("name", problem);
+            self.tell(key, problem);
             return None;
         }
         Some(shown)
@@ -139,6 +141,9 @@ impl Examination<'_, '_> {
 
     fn read(&mut self) -> Entry {
         let kind = self.read_kind();
+        if matches!(kind, Ok(Some(ItemKind::Title))) {
+            return self.read_title();
+        }
         let fail_policy = self.take("fail_policy", choice::fail_policy).unwrap_or_default();
         let file = self.read_file();
         let mut sources = content::sources(self).into_iter();
@@ -151,6 +156,10 @@ impl Examination<'_, '_> {
         let donotwait = self.take("donotwait", word::boolean).unwrap_or_default();
         let group = self.take("parallel_group", choice::parallel_group);
         let timeout = self.take("timeout", word::whole_number).unwrap_or_default();
+        let app = match kind {
+            Ok(Some(ItemKind::App)) => self.read_app(),
+            _ => None,
+        };
         let listed = Listed {
             id: self.id,
             name: self.name.clone().unwrap_or_else(|| "?".to_owned()),
@@ -177,7 +186,7 @@ impl Examination<'_, '_> {
                     mirrors,
                     hash,
                     receipt: receipt.filter(|_| kind == ItemKind::Package),
-                    team_ids: if kind == ItemKind::Package { team_ids } else { Vec::new() },
+                    team_ids: if can_be_signed(kind) { team_ids } else { Vec::new() },
                     always_install,
                     skip_if,
                     retry,
@@ -185,6 +194,8 @@ impl Examination<'_, '_> {
                     fail_policy,
                     group: group.filter(|_| !preflight),
                     timeout: (timeout > 0).then(|| Duration::from_secs(timeout.into())),
+                    app,
+                    wish: None,
                 }))
             }
             _ => Entry::Malformed(listed, self.refusals.join("; ")),
@@ -286,7 +297,7 @@ impl Examination<'_, '_> {
         (receipt, required.unwrap_or_default() || pkg_required.unwrap_or_default())
     }
 
-    fn read_retry_keys(&mut self, downloaded: bool) -> RetryKeys {
+    pub(super) fn read_retry_keys(&mut self, downloaded: bool) -> RetryKeys {
         let retry = RetryKeys {
             retries: self.take("retries", word::whole_number),
             wait_seconds: self.take("retrywait", word::whole_number),
@@ -301,10 +312,14 @@ impl Examination<'_, '_> {
     }
 
     fn warn_of_idle_keys(&mut self, kind: ItemKind, always_install: bool, donotwait: bool, timeout: bool) {
+        title::warn_of_idle_keys(self, kind);
         if kind != ItemKind::Package {
-            for key in ["packageid", "version", "team_ids"] {
-                if self.has(key) {
-                    self.idle(key, "it means something for packages only");
+            if self.has("packageid") {
+                self.idle("packageid", "it means something for packages only");
+            }
+            for key in ["version", "team_ids"] {
+                if kind != ItemKind::App && self.has(key) {
+                    self.idle(key, "it means something for packages and apps only");
                 }
             }
             for key in ["required", "pkg_required"] {
@@ -341,6 +356,11 @@ impl Examination<'_, '_> {
 struct Ignored {
     kind: Option<ItemKind>,
     reason: String,
+}
+
+/// Whether `team_ids` can say who must have signed it.
+fn can_be_signed(kind: ItemKind) -> bool {
+    matches!(kind, ItemKind::Package | ItemKind::App)
 }
 
 /// Whether there is a process to wait for, or not (R65).

@@ -7,14 +7,19 @@ use crate::hint;
 pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
 
 /// The keys of an item, of every dialect.
-pub(super) const ITEM: [&str; 29] = [
+pub(super) const ITEM: [&str; 37] = [
     "additional_headers",
+    "app",
+    "blocking",
     "cache_data",
     "can_resume",
+    "catalog",
+    "confirm",
     "connection_timeout",
     "donotwait",
     "download_only_if_changed",
     "download_timeout",
+    "ensure",
     "fail_policy",
     "file",
     "follow_redirects",
@@ -26,13 +31,16 @@ pub(super) const ITEM: [&str; 29] = [
     "parallel_group",
     "password",
     "pkg_required",
+    "reinstall",
     "required",
     "retries",
     "retrywait",
     "skip_if",
     "team_ids",
     "timeout",
+    "title",
     "type",
+    "updates",
     "url",
     "urls",
     "username",

@@ -12,6 +12,8 @@ mod raw;
 pub mod signed;
 mod signers;
 mod syntax;
+mod title;
+mod titles;
 mod validate;
 mod word;
 

@@ -15,6 +15,13 @@ pub enum SkipReason {
         /// The installed version.
         installed: String,
     },
+    /// The title or the application is there already (T37).
+    Present {
+        /// The version that is there, where that is known.
+        installed: Option<String>,
+        /// Whether it is a newer one than is wanted.
+        newer: bool,
+    },
     /// `DryRun` (R74).
     DryRun,
     /// Its type is unknown or not allowed in its phase (R12).
@@ -52,6 +59,13 @@ impl fmt::Display for SkipReason {
         match self {
             Self::SkipIf(arch) => write!(f, "skip_if names this Mac ({arch})"),
             Self::Receipt { installed } => write!(f, "version {installed} is already installed"),
+            Self::Present { installed, newer } => {
+                let what = if *newer { "newer installed" } else { "already installed" };
+                match installed {
+                    Some(version) => write!(f, "{what} ({version})"),
+                    None => f.write_str(what),
+                }
+            }
             Self::DryRun => f.write_str("dry run"),
             Self::Ignored(why) => f.write_str(why),
             Self::AlreadyDone => f.write_str("done by an earlier run, and still in place"),

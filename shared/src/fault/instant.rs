@@ -48,9 +48,10 @@ impl Moment {
 }
 
 /// Every kind of fact, as the event stream names it; a test compares them with [`EventKind`](crate::event::EventKind).
-const EVENTS: [&str; 24] = [
+const EVENTS: [&str; 25] = [
     "run_started",
     "control_file_loaded",
+    "titles_resolved",
     "phase_started",
     "phase_finished",
     "preflight_verdict",

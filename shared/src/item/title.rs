@@ -24,6 +24,18 @@ pub struct Wish {
     pub blocking: Blocking,
 }
 
+impl Wish {
+    /// What is wished for, in one text: equal for wishes for the same.
+    pub(super) fn signature(&self) -> String {
+        let version = match &self.version {
+            Wanted::Latest => "",
+            Wanted::Exactly(version) => version,
+        };
+        let hash = self.hash.map(|hash| hash.to_string()).unwrap_or_default();
+        format!("{}\0{version}\0{hash}\0{}", self.title, self.catalogs.join("\0"))
+    }
+}
+
 /// Which version of a title.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

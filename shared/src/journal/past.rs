@@ -131,7 +131,7 @@ fn done_in(state: &RunState, before: &BTreeMap<Fingerprint, Option<Digest>>) -> 
         let digest = match end {
             ItemEnd::NotStarted => return None,
             ItemEnd::Skipped(SkipReason::AlreadyDone | SkipReason::NotAsked) => *before.get(&fingerprint)?,
-            ItemEnd::Skipped(SkipReason::Receipt { .. }) => item.digest,
+            ItemEnd::Skipped(SkipReason::Receipt { .. } | SkipReason::Present { .. }) => item.digest,
             ItemEnd::Skipped(_) => return None,
             _ if item.failure().is_some() => return None,
             _ => item.digest,

@@ -22,6 +22,7 @@ fn started(launch: u32, boot: &str) -> EventKind {
         os_version: "15.1".into(),
         receipts: BTreeMap::new(),
         placed: BTreeMap::new(),
+        found: BTreeMap::new(),
     };
     let (run_id, version) = ("7f3a".to_owned(), "0.1.0".to_owned());
     let boot = Some(boot.to_owned());

@@ -4,7 +4,7 @@ use crate::{
     control::Entry,
     digest::Digest,
     event::{ItemEnd, SkipReason},
-    facts::Facts,
+    facts::{Facts, Found, Trace},
     item::{Item, ItemId, ItemKind, Phase},
     journal::Repair,
     state::{ItemState, RunState},
@@ -56,6 +56,12 @@ fn still_there(item: &Item, digest: Option<Digest>, facts: &Facts) -> bool {
         ItemKind::RootFile | ItemKind::UserFile => {
             digest.is_some_and(|digest| facts.placed.get(&item.file) == Some(&digest))
         }
+        // Whether a title is there is asked in any case, where something tells; where nothing does, it was done.
+        ItemKind::Title => true,
+        ItemKind::App => item.app.as_ref().is_some_and(|app| {
+            let there = facts.found.get(&Trace::AppAt(app.path.as_str().to_owned()));
+            matches!(there, Some(Found::Plists(_)))
+        }),
         ItemKind::Package => item.receipt.as_ref().is_none_or(|receipt| {
             let installed = facts.receipts.get(&receipt.package_id);
             installed.is_some_and(|installed| version::compare(installed, &receipt.version) != Ordering::Less)

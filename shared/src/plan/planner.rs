@@ -300,6 +300,8 @@ mod tests {
             fail_policy: FailPolicy::default(),
             group: None,
             timeout: None,
+            app: None,
+            wish: None,
         }
     }
 
@@ -309,7 +311,13 @@ mod tests {
 
     fn facts() -> Facts {
         let receipts = BTreeMap::from([("com.example.a".to_owned(), "2.0".to_owned())]);
-        Facts { arch: Arch::Arm64, os_version: "15.1".into(), receipts, placed: BTreeMap::new() }
+        Facts {
+            arch: Arch::Arm64,
+            os_version: "15.1".into(),
+            receipts,
+            placed: BTreeMap::new(),
+            found: BTreeMap::new(),
+        }
     }
 
     fn batches_of(groups: &[&str]) -> Vec<Vec<u32>> {

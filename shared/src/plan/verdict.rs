@@ -109,7 +109,9 @@ pub fn failed(kind: ItemKind, ended: Ended) -> ItemEnd {
         return ItemEnd::ExecutionFailed(ended);
     }
     match kind {
-        ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript => ItemEnd::ExecutionFailed(ended),
+        ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript | ItemKind::App | ItemKind::Title => {
+            ItemEnd::ExecutionFailed(ended)
+        }
         ItemKind::RootFile | ItemKind::UserFile => ItemEnd::PlacementFailed(ended.to_string()),
     }
 }

@@ -4,7 +4,8 @@
 
 mod step;
 
+pub use crate::facts::{Found, Trace};
 pub use step::{
-    CopyItem, Download, Found, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted,
-    Refusal, Resolution, Restart, Role, Step, Trace,
+    CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,
+    Resolution, Restart, Role, Step,
 };

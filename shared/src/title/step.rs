@@ -1,11 +1,11 @@
 //! What is done for one version of one title: plain data, so that it can be journaled and used to the end of the run (T13).
 
-use crate::{digest::Digest, item::ItemId};
+use crate::{digest::Digest, facts::Trace, item::ItemId, layout::MacPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// All titles of a run, resolved once (T13).
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Resolution {
     /// The catalogs it was taken from, with the digests of their bytes.
     pub catalogs: BTreeMap<String, Digest>,
@@ -14,10 +14,12 @@ pub struct Resolution {
 }
 
 /// A title item, or what comes with it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Part 0 is the item of the control file itself; what comes with it has a number of its own.
     pub id: ItemId,
+    /// The `name` of its pkginfos.
+    pub title: String,
     /// Why it is there.
     pub role: Role,
     /// These must have ended well before; each stands earlier.
@@ -62,7 +64,7 @@ pub enum Refusal {
 }
 
 /// One version of one title, ready to be carried out.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Step {
     /// The `name` of the pkginfo.
     pub name: String,
@@ -112,7 +114,7 @@ pub enum Place {
 }
 
 /// How a title gets onto the Mac (T34).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Method {
     /// The download is a package.
@@ -159,7 +161,7 @@ pub struct CopyItem {
 }
 
 /// How to tell whether a title is there: the first test that applies (T37).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Presence {
     /// It is always installed.
@@ -189,32 +191,6 @@ pub struct Installed {
     pub minimum_update_version: Option<String>,
 }
 
-/// What an installed title leaves on a Mac (T39). The key of an answer of the host.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trace {
-    /// An application at a path: its `Contents/Info.plist`.
-    AppAt(String),
-    /// An application anywhere but in somebody's home.
-    AppNamed {
-        /// `CFBundleIdentifier`.
-        id: Option<String>,
-        /// `CFBundleName`.
-        name: Option<String>,
-    },
-    /// `Contents/Info.plist`, else `Resources/Info.plist`.
-    BundleAt(String),
-    /// A property list.
-    PlistAt(String),
-    /// Anything at a path.
-    FileAt {
-        /// Where.
-        path: String,
-        /// Its MD5 in lower-case hexadecimal digits, where the entry has one.
-        md5: Option<String>,
-    },
-}
-
 /// An entry of `receipts` (T40).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReceiptWanted {
@@ -237,16 +213,36 @@ pub enum Restart {
     Mac,
 }
 
-/// What a host found of a [`Trace`].
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Found {
-    /// Nothing.
-    Nothing,
-    /// Property lists: their top-level texts. More than one where several applications bear the name.
-    Plists(Vec<BTreeMap<String, String>>),
-    /// A file that is as wanted, as far as the trace says.
-    Same,
-    /// A file whose MD5 is another one.
-    Different,
+impl Resolution {
+    /// What is carried out for the item `id` of the control file, in order.
+    pub fn parts_of(&self, id: ItemId) -> impl Iterator<Item = &Part> {
+        self.parts.iter().filter(move |part| (part.id.phase, part.id.index) == (id.phase, id.index))
+    }
+
+    /// One part.
+    #[must_use]
+    pub fn part(&self, id: ItemId) -> Option<&Part> {
+        self.parts.iter().find(|part| part.id == id)
+    }
+}
+
+impl Part {
+    /// Where its download is kept; `beside` is another file of the same folder. One file for one content, whoever wants
+    /// it (T17): its name is its digest.
+    #[must_use]
+    pub fn file(&self, beside: &MacPath) -> MacPath {
+        let Ok(Step { download: Some(download), .. }) = &self.outcome else { return beside.clone() };
+        let place = match &download.place {
+            Place::Below(text) | Place::At(text) => text,
+        };
+        let end = match place.rsplit_once('.') {
+            // `installer` and `hdiutil` go by it.
+            Some((_, end)) if end.len() <= 5 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
+                format!(".{}", end.to_ascii_lowercase())
+            }
+            _ => String::new(),
+        };
+        let name = format!("{}{end}", download.digest);
+        beside.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| beside.clone())
+    }
 }

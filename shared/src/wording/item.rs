@@ -59,6 +59,8 @@ pub fn working(kind: Option<ItemKind>) -> &'static str {
         Some(ItemKind::Package) => "installing",
         Some(ItemKind::RootScript) => "running as root",
         Some(ItemKind::UserScript) => "running as the user",
+        Some(ItemKind::Title) => "installing",
+        Some(ItemKind::App) => "copying",
         Some(ItemKind::RootFile | ItemKind::UserFile) => "placing",
         None => "carrying out",
     }
@@ -101,7 +103,9 @@ fn skipped(reason: &SkipReason) -> String {
         SkipReason::Receipt { installed } => format!("skipped: version {installed} is installed"),
         SkipReason::DryRun => "not carried out: dry run".to_owned(),
         SkipReason::Ignored(why) => format!("ignored: {why}"),
-        SkipReason::AlreadyDone | SkipReason::NotAsked => format!("skipped: {reason}"),
+        SkipReason::AlreadyDone | SkipReason::NotAsked | SkipReason::Present { .. } => {
+            format!("skipped: {reason}")
+        }
     }
 }
 

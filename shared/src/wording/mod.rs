@@ -17,6 +17,7 @@ use crate::{
     exit::ExitCode,
     item::{ItemId, Phase},
     state::RunState,
+    title::Resolution,
 };
 
 /// A line of the log.
@@ -61,6 +62,7 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
             let text = format!("control file {source}: {items}{over}{errors}{warnings}, sha256 {digest}");
             LogLine::new(level, Category::Main, text)
         }
+        EventKind::TitlesResolved { titles, .. } => resolved(titles),
         EventKind::PhaseStarted { phase } => {
             let items = state.items.keys().filter(|id| id.phase == *phase).count();
             LogLine::new(Info, category(*phase), format!("{phase} begins, {}", counted(items, "item")))
@@ -100,6 +102,13 @@ pub fn line(event: &Event, state: &RunState) -> Option<LogLine> {
         kind => return item::line(kind, state).or_else(|| background(kind, state)).or_else(|| people(kind)),
     };
     Some(line)
+}
+
+fn resolved(titles: &Resolution) -> LogLine {
+    let refused = titles.parts.iter().filter(|part| part.outcome.is_err()).count();
+    let level = if refused == 0 { Level::Info } else { Level::Warning };
+    let parts = counted(titles.parts.len(), "title");
+    LogLine::new(level, Category::Main, format!("{parts} resolved, {refused} of them cannot be had"))
 }
 
 /// What is said of processes that nobody waited for.

@@ -140,6 +140,7 @@ fn skipped(why: &SkipReason) -> String {
         SkipReason::Ignored(why) => format!("ignored: {}", one_line(why)),
         SkipReason::AlreadyDone => "done before".to_owned(),
         SkipReason::NotAsked => "not asked for".to_owned(),
+        SkipReason::Present { .. } => why.to_string(),
     }
 }
 

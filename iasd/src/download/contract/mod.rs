@@ -221,6 +221,8 @@ fn item(index: u32, url: &str, hash: Option<Digest>) -> Item {
         fail_policy: FailPolicy::default(),
         group: None,
         timeout: None,
+        app: None,
+        wish: None,
     }
 }
 

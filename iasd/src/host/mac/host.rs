@@ -59,7 +59,7 @@ impl Host for MacHost {
             }
             let os_version = system::version(&self.tools).await?.product;
             let arch = system::arch(&self.tools).await;
-            Ok(Facts { arch, os_version, receipts, placed: BTreeMap::new() })
+            Ok(Facts { arch, os_version, receipts, placed: BTreeMap::new(), found: BTreeMap::new() })
         })
     }
 

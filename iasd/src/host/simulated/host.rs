@@ -54,6 +54,7 @@ impl Host for SimulatedHost {
                 os_version: self.scenario.os_version.clone(),
                 receipts: self.scenario.installed.clone(),
                 placed: BTreeMap::new(),
+                found: BTreeMap::new(),
             };
             for id in package_ids {
                 if let Some(version) = self.receipt(id).await? {

@@ -55,7 +55,8 @@ impl Steps {
             EventKind::ControlFileLoaded { items, over, .. } if self.determinate => {
                 // What was over before is no step of this bar: it counts what is left, or is being repaired.
                 let is_open = |id: &ItemId| over.iter().all(|over| over.id != *id);
-                self.open = items.iter().map(|item| item.id).filter(is_open).collect();
+                self.open =
+                    items.iter().map(|item| item.id).filter(|id| id.is_listed() && is_open(id)).collect();
                 match self.open.len() {
                     0 if over.is_empty() => vec!["Command: DeterminateManual: 0".to_owned()],
                     0 => {
@@ -100,6 +101,7 @@ fn verb(kind: ItemKind) -> &'static str {
         ItemKind::RootScript => "Running system script",
         ItemKind::UserScript => "Running user script",
         ItemKind::RootFile | ItemKind::UserFile => "Placing file",
+        ItemKind::App | ItemKind::Title => "Installing",
     }
 }
 
@@ -137,7 +139,7 @@ impl Arguments {
             }
             _ if self.skip_status => Vec::new(),
             EventKind::ControlFileLoaded { items, .. } => {
-                let counted = |item: &&Listed| item.id.phase != Phase::SetupAssistant;
+                let counted = |item: &&Listed| item.id.is_listed() && item.id.phase != Phase::SetupAssistant;
                 vec![format!("Command: Determinate: {}", 2 * items.iter().filter(counted).count())]
             }
             EventKind::DownloadStarted { id, attempt: 1, .. } if id.phase != Phase::SetupAssistant => {
@@ -155,7 +157,7 @@ impl Arguments {
 fn is_announced(id: ItemId, state: &RunState) -> bool {
     match state.items.get(&id).and_then(|item| item.listed.kind) {
         Some(ItemKind::RootScript | ItemKind::UserScript) => true,
-        Some(ItemKind::Package) => id.phase != Phase::SetupAssistant,
+        Some(ItemKind::Package | ItemKind::App | ItemKind::Title) => id.phase != Phase::SetupAssistant,
         Some(ItemKind::RootFile | ItemKind::UserFile) | None => false,
     }
 }

@@ -1,13 +1,13 @@
 //! The keys of one item.
 
 use super::*;
-use crate::item::{ItemKind, SignerId, SkipIf};
+use crate::item::{SignerId, SkipIf};
 
 #[test]
 fn r11_r12_a_type_in_the_wrong_place_is_ignored_with_an_error() {
     for phase in ["preflight", "setupassistant", "userland"] {
         for kind in ItemKind::ALL {
-            let reading = item_in(phase, &format!(r#""type": "{kind}""#));
+            let reading = of_kind(phase, kind, r#""retries": 1"#);
             let expected = match (phase, kind) {
                 ("preflight", kind) => kind == ItemKind::RootScript,
                 ("setupassistant", kind) => !matches!(kind, ItemKind::UserScript | ItemKind::UserFile),
@@ -82,7 +82,7 @@ fn r20_r22_a_receipt_needs_both_keys() {
 #[test]
 fn r23_skip_if_is_read_for_every_type() {
     for kind in ItemKind::ALL {
-        let reading = item(&format!(r#""type": "{kind}", "skip_if": "intel""#));
+        let reading = of_kind("userland", kind, r#""skip_if": "intel""#);
         assert_eq!(checked(&reading).skip_if, [SkipIf(crate::facts::Arch::X86_64)]);
     }
     assert_malformed(&item(r#""skip_if": true"#), "found true");
@@ -174,9 +174,11 @@ fn team_ids_that_cannot_be_understood_are_never_as_if_absent() {
 
 #[test]
 fn team_ids_mean_nothing_for_what_is_no_package() {
-    for kind in ItemKind::ALL.into_iter().filter(|kind| *kind != ItemKind::Package) {
+    let signed = [ItemKind::Package, ItemKind::App];
+    // A title cannot have it at all (T11).
+    for kind in ItemKind::ALL.into_iter().filter(|kind| *kind != ItemKind::Title && !signed.contains(kind)) {
         let reading = item(&format!(r#""type": "{kind}", "team_ids": ["ABCDE12345"]"#));
-        assert_warned(&reading, "team_ids: has no effect: it means something for packages only");
+        assert_warned(&reading, "team_ids: has no effect: it means something for packages and apps only");
         assert!(checked(&reading).team_ids.is_empty());
     }
 }

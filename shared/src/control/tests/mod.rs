@@ -5,8 +5,10 @@ mod corpus;
 mod document;
 mod item;
 mod properties;
+mod title;
 
 use super::*;
+use crate::item::ItemKind;
 
 const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
@@ -45,6 +47,17 @@ fn item_in(phase: &str, keys: &str) -> Reading {
         .collect();
     let separator = if keys.is_empty() || usual.is_empty() { "" } else { ", " };
     read(&format!(r#"{{"{phase}": [{{{}{separator}{keys}}}]}}"#, usual.join(", ")))
+}
+
+/// An item of this kind with all it needs, completed by `keys`.
+fn of_kind(phase: &str, kind: ItemKind, keys: &str) -> Reading {
+    match kind {
+        ItemKind::Title => read(&format!(
+            r#"{{"{phase}": [{{"type": "title", "title": "GoogleChrome", "name": "A", {keys}}}]}}"#
+        )),
+        ItemKind::App => item_in(phase, &format!(r#""type": "app", "app": "A.app", {keys}"#)),
+        _ => item_in(phase, &format!(r#""type": "{kind}", {keys}"#)),
+    }
 }
 
 /// The one entry of [`item`].

@@ -140,6 +140,8 @@ fn item(kind: ItemKind, path: &str) -> Item {
         fail_policy: FailPolicy::default(),
         group: None,
         timeout: None,
+        app: None,
+        wish: None,
     }
 }
 
