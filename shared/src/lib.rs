@@ -10,6 +10,7 @@ pub mod hint;
 pub mod job;
 pub mod layout;
 pub mod minisign;
+pub mod property_list;
 pub mod version;
 
 pub mod facts;

@@ -4,17 +4,12 @@ use super::{
     finding::{Place, SettingsFinding, Severity, Source},
     xml,
 };
-use plist::{Dictionary, Value};
-use serde::{
-    Deserialize, Deserializer,
-    de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor},
-};
-use std::{cell::Cell, collections::BTreeMap, fmt, io::Cursor};
+use crate::property_list::{from_binary, from_xml, plainly};
+use plist::Value;
+use std::collections::BTreeMap;
 
 /// The largest plist that is read, in bytes.
 pub const MAX_BYTES: usize = 1 << 20;
-/// How deep values may be nested.
-const MAX_DEPTH: usize = 64;
 /// How much a plist may unfold to: a binary one can refer to the same object again and again.
 const MAX_UNFOLDED: usize = 4 * MAX_BYTES;
 
@@ -39,8 +34,8 @@ pub fn read(bytes: &[u8], source: &Source) -> Result<Document, Box<SettingsFindi
         return Err(error(format!("the file has {} bytes, the limit is {MAX_BYTES}", bytes.len())));
     }
     if bytes.starts_with(b"bplist") {
-        let value = plist::from_reader::<_, Bounded>(Cursor::new(bytes));
-        let value = value.map_err(|why| error(format!("the binary plist is damaged: {}", plainly(&why))))?.0;
+        let value = from_binary::<MAX_UNFOLDED>(bytes);
+        let value = value.map_err(|why| error(format!("the binary plist is damaged: {}", plainly(&why))))?;
         return Ok(Document { value, places: BTreeMap::new(), findings: Vec::new() });
     }
     if let Some(content) = signed_content(bytes) {
@@ -98,7 +93,7 @@ fn read_xml(text: &str, source: &Source) -> Result<Document, Box<SettingsFinding
             at(place, &problem, Severity::Error).hint("write the character itself, & as &amp;"),
         ));
     }
-    let parsed = plist::from_reader_xml::<_, Bounded>(Cursor::new(scanned.text.as_bytes()));
+    let parsed = from_xml::<MAX_UNFOLDED>(&scanned.text);
     let value = parsed.map_err(|why| {
         let place = offset(&why).map(|offset| xml::place(&scanned.text, offset));
         Box::new(SettingsFinding::new(Severity::Error, source.clone(), plainly(&why)).at(place))
@@ -112,7 +107,7 @@ fn read_xml(text: &str, source: &Source) -> Result<Document, Box<SettingsFinding
             finding.hint("xmllint and Python's plistlib stop here; take the dashes out of the comment"),
         );
     }
-    Ok(Document { value: value.0, places: scanned.keys, findings })
+    Ok(Document { value, places: scanned.keys, findings })
 }
 
 /// UTF-8, or UTF-16 with a byte order mark.
@@ -134,136 +129,8 @@ fn decoded(bytes: &[u8]) -> Result<String, (String, Option<Place>)> {
         .map_err(|_| ("the text is not UTF-16, though it begins like it".to_owned(), None))
 }
 
-/// The parser's words as people would say them.
-fn plainly(why: &plist::Error) -> String {
-    let words = why.to_string();
-    let known = [
-        ("UnexpectedEof", "the file ends in the middle"),
-        ("UnexpectedEndOfEventStream", "the file ends before its value does"),
-        ("UnclosedXmlElement", "an element is not closed"),
-        ("UnexpectedXmlCharactersExpectedElement", "there is text where an element is expected"),
-        ("UnexpectedXmlOpeningTag", "there is an element inside a text; `<` is written &lt;"),
-        ("UnknownXmlElement", "this element is not known in a plist"),
-        ("InvalidXmlSyntax", "opening and closing tags do not match"),
-        ("InvalidDataString", "the data is not Base64"),
-        ("InvalidDateString", "this is no date"),
-        ("InvalidIntegerString", "this is no integer"),
-        ("InvalidRealString", "this is no real number"),
-        ("UnexpectedEventType", "a dictionary has a key without value, or a value without key"),
-    ];
-    if let Some(ours) = words.strip_prefix("Serde(\"").and_then(|rest| rest.strip_suffix("\")")) {
-        return ours.to_owned();
-    }
-    known
-        .iter()
-        .find(|(name, _)| words.starts_with(name))
-        .map_or(words.clone(), |(_, plain)| (*plain).to_owned())
-}
-
 /// The byte offset in the parser's words.
 fn offset(why: &plist::Error) -> Option<usize> {
     let words = why.to_string();
     words.rsplit_once("(offset ")?.1.strip_suffix(')')?.parse().ok()
-}
-
-/// A value read within [`MAX_DEPTH`] and [`MAX_UNFOLDED`]; dates become text.
-struct Bounded(Value);
-
-impl<'de> Deserialize<'de> for Bounded {
-    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let left = Cell::new(MAX_UNFOLDED);
-        Within { depth: MAX_DEPTH, left: &left }.deserialize(from).map(Self)
-    }
-}
-
-/// How much room is left for a value.
-#[derive(Clone, Copy)]
-struct Within<'a> {
-    depth: usize,
-    left: &'a Cell<usize>,
-}
-
-impl Within<'_> {
-    fn spend<E: Error>(self, bytes: usize) -> Result<(), E> {
-        let left = self.left.get().checked_sub(bytes.saturating_add(16));
-        self.left.set(left.ok_or_else(|| E::custom("the plist unfolds to more than settings need"))?);
-        Ok(())
-    }
-
-    fn deeper<E: Error>(self) -> Result<Self, E> {
-        let depth = self.depth.checked_sub(1).ok_or_else(|| E::custom("values are nested too deeply"))?;
-        Ok(Self { depth, ..self })
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Within<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, from: D) -> Result<Value, D::Error> {
-        from.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Within<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a plist value")
-    }
-
-    fn visit_bool<E: Error>(self, value: bool) -> Result<Value, E> {
-        self.spend(0).map(|()| Value::Boolean(value))
-    }
-
-    fn visit_i64<E: Error>(self, value: i64) -> Result<Value, E> {
-        self.spend(0).map(|()| Value::Integer(value.into()))
-    }
-
-    fn visit_u64<E: Error>(self, value: u64) -> Result<Value, E> {
-        self.spend(0).map(|()| Value::Integer(value.into()))
-    }
-
-    fn visit_f64<E: Error>(self, value: f64) -> Result<Value, E> {
-        self.spend(0).map(|()| Value::Real(value))
-    }
-
-    fn visit_str<E: Error>(self, value: &str) -> Result<Value, E> {
-        self.spend(value.len()).map(|()| Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E: Error>(self, value: String) -> Result<Value, E> {
-        self.spend(value.len()).map(|()| Value::String(value))
-    }
-
-    fn visit_bytes<E: Error>(self, value: &[u8]) -> Result<Value, E> {
-        self.spend(value.len()).map(|()| Value::Data(value.to_vec()))
-    }
-
-    fn visit_byte_buf<E: Error>(self, value: Vec<u8>) -> Result<Value, E> {
-        self.spend(value.len()).map(|()| Value::Data(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        self.spend(0)?;
-        let deeper = self.deeper()?;
-        let mut array = Vec::new();
-        while let Some(entry) = entries.next_element_seed(deeper)? {
-            array.push(entry);
-        }
-        Ok(Value::Array(array))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
-        self.spend(0)?;
-        let deeper = self.deeper()?;
-        let mut dictionary = Dictionary::new();
-        while let Some(key) = entries.next_key::<String>()? {
-            self.spend(key.len())?;
-            let value = entries.next_value_seed(deeper)?;
-            if dictionary.insert(key.clone(), value).is_some() {
-                return Err(A::Error::custom(format!("the key {key} is there twice in one dictionary")));
-            }
-        }
-        Ok(Value::Dictionary(dictionary))
-    }
 }

@@ -5,9 +5,8 @@ use super::{
     draft::{Draft, Refused},
     finding::{Origin, Place, SettingsFinding, Severity, Source},
     keys::{self, KEYS, Key, Kind},
-    value::name_of,
 };
-use crate::hint::nearest;
+use crate::{hint::nearest, property_list::name_of};
 use plist::{Dictionary, Value};
 use std::collections::BTreeMap;
 

@@ -5,6 +5,7 @@ use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
     minisign::PublicKey,
+    property_list::name_of,
 };
 use plist::Value;
 use std::time::Duration;
@@ -32,22 +33,6 @@ fn exact<T>(value: T) -> Fitting<T> {
 /// The value fits after conversion.
 fn converted<T>(value: T, wanted: &str, found: &Value) -> Fitting<T> {
     Ok(Fit { value, note: Some(format!("{} is read as {wanted}", name_of(found))) })
-}
-
-/// What kind of thing a plist value is, for people.
-#[must_use]
-pub fn name_of(value: &Value) -> &'static str {
-    match value {
-        Value::Array(_) => "an array",
-        Value::Dictionary(_) => "a dictionary",
-        Value::Boolean(_) => "a boolean",
-        Value::Data(_) => "data",
-        Value::Date(_) => "a date",
-        Value::Real(_) => "a real number",
-        Value::Integer(_) => "an integer",
-        Value::String(_) => "a string",
-        _ => "a value of a kind settings do not have",
-    }
 }
 
 /// A boolean: also the words and numbers of 1.4.

@@ -2,6 +2,8 @@
 //!
 //! Pure (T14): what is fetched and probed is handed in.
 
+mod letters;
+pub mod order;
 mod step;
 
 pub use crate::facts::{Found, Trace};
