@@ -2,12 +2,33 @@
 //!
 //! Pure (T14): what is fetched and probed is handed in.
 
+mod blocking;
+mod candidate;
+pub mod catalog;
+mod copy_items;
+mod download;
 mod letters;
+mod method;
 pub mod order;
+pub mod pkginfo;
+mod presence;
+mod ready;
+mod relations;
+mod resolve;
 mod step;
+mod verdict;
+mod words;
+
+#[cfg(test)]
+mod tests;
 
 pub use crate::facts::{Found, Trace};
+pub use blocking::open_applications;
+pub use candidate::Mac;
+pub use catalog::{Catalog, Catalogs};
+pub use resolve::{Terms, resolve};
 pub use step::{
     CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,
     Resolution, Restart, Role, Step,
 };
+pub use verdict::{Verdict, after_install_check, after_version_script, judge};

@@ -28,7 +28,8 @@ pub fn compare(a: &str, b: &str) -> Ordering {
             (None, None) => return Ordering::Equal,
             (Some(left), Some(right)) if is_digit(left) && is_digit(right) => compare_numbers(&mut a, &mut b),
             (left, right) => {
-                (a.next(), b.next());
+                a.next();
+                b.next();
                 left.cmp(&right)
             }
         };
