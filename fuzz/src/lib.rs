@@ -5,6 +5,7 @@
 //! tries first.
 #![expect(clippy::expect_used, reason = "a broken promise is a panic")]
 
+mod catalog;
 mod control_file;
 mod description;
 mod flat_package;
@@ -15,6 +16,7 @@ mod settings_plist;
 mod signature;
 mod signed_control_file;
 
+pub use catalog::catalog;
 pub use control_file::control_file;
 pub use description::description;
 pub use flat_package::flat_package;
@@ -29,7 +31,8 @@ pub use signed_control_file::signed_control_file;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 9] = [
+pub const TARGETS: [(&str, Target); 10] = [
+    ("catalog", catalog),
     ("control_file", control_file),
     ("description", description),
     ("flat_package", flat_package),

@@ -65,6 +65,11 @@ fn every_door_is_tried() {
 }
 
 #[test]
+fn a_catalog_may_be_anything() {
+    try_door("catalog", seeds::catalog());
+}
+
+#[test]
 fn a_control_file_may_be_anything() {
     try_door("control_file", seeds::control_file());
 }

@@ -40,6 +40,35 @@ pub(crate) fn control_file() -> Vec<Vec<u8>> {
     vec![repository("examples/onboarding/bootstrap.json"), small.into()]
 }
 
+pub(crate) fn catalog() -> Vec<Vec<u8>> {
+    let item = |name: &str, version: &str, more: &str| {
+        format!(
+            "<dict><key>name</key><string>{name}</string><key>version</key><string>{version}</string>
+            <key>installer_item_location</key><string>apps/{name}-{version}.dmg</string>
+            <key>installer_item_hash</key><string>{}</string><key>installer_item_size</key><integer>7</integer>{more}</dict>",
+            "0a".repeat(32)
+        )
+    };
+    let list = |key: &str, name: &str| format!("<key>{key}</key><array><string>{name}</string></array>");
+    let copied = "<key>installer_type</key><string>copy_from_dmg</string><key>items_to_copy</key><array><dict>
+        <key>source_item</key><string>A.app</string><key>destination_path</key><string>/Applications</string>
+        <key>mode</key><string>o-w</string></dict></array><key>minimum_os_version</key><string>10.13</string>";
+    let installs = "<key>installs</key><array><dict><key>type</key><string>application</string><key>path</key>
+        <string>/Applications/A.app</string><key>CFBundleShortVersionString</key><string>1.0</string></dict></array>
+        <key>PackageURL</key><string>https://repo.example/x/</string><key>OnDemand</key><false/>";
+    let items = [
+        item("A", "1.10", copied),
+        item("A", "1.9b2", installs),
+        item("B", "2", &list("requires", "A-1.9b2")),
+        item("C", "3", &(list("update_for", "B--2") + &list("requires", "C"))),
+    ];
+    let xml =
+        format!("<?xml version=\"1.0\"?><plist version=\"1.0\"><array>{}</array></plist>", items.concat());
+    let mut binary = Vec::new();
+    plist::from_bytes::<plist::Value>(xml.as_bytes()).unwrap().to_writer_binary(&mut binary).unwrap();
+    vec![xml.into_bytes(), binary]
+}
+
 pub(crate) fn settings_plist() -> Vec<Vec<u8>> {
     let files = [
         "launchd/profile/cz.macadmin.iasd.mobileconfig",
