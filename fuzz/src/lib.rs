@@ -15,6 +15,7 @@ mod payload;
 mod settings_plist;
 mod signature;
 mod signed_control_file;
+mod token;
 
 pub use catalog::catalog;
 pub use control_file::control_file;
@@ -26,12 +27,13 @@ pub use payload::payload;
 pub use settings_plist::settings_plist;
 pub use signature::signature;
 pub use signed_control_file::signed_control_file;
+pub use token::token;
 
 /// A door: takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("catalog", catalog),
     ("control_file", control_file),
     ("description", description),
@@ -42,4 +44,5 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("settings_plist", settings_plist),
     ("signature", signature),
     ("signed_control_file", signed_control_file),
+    ("token", token),
 ];

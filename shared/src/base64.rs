@@ -1,4 +1,4 @@
-//! Base64, as the table of contents of a package and minisign's files use it.
+//! Base64, as the table of contents of a package, minisign's files and tokens use it.
 
 /// Characters on one line of what [`encode_lines`] makes; the same as in packages made by Apple's tools.
 const LINE: usize = 72;
@@ -54,6 +54,30 @@ pub(crate) fn decode_exactly<const N: usize>(text: &str) -> Option<[u8; N]> {
     (encode(&bytes) == text).then_some(bytes)
 }
 
+/// `bytes` as one line of base64url without padding (RFC 4648, 5), as tokens are written.
+#[must_use]
+pub fn encode_url(bytes: &[u8]) -> String {
+    let digit = |digit| match digit {
+        '+' => '-',
+        '/' => '_',
+        digit => digit,
+    };
+    encode(bytes).trim_end_matches('=').chars().map(digit).collect()
+}
+
+/// The bytes behind `text`, if it is the one way to write them in base64url: no padding, no blanks, unused bits zero (T56).
+#[must_use]
+pub fn decode_url(text: &str) -> Option<Vec<u8>> {
+    let digit = |digit| match digit {
+        '-' => Some('+'),
+        '_' => Some('/'),
+        'A'..='Z' | 'a'..='z' | '0'..='9' => Some(digit),
+        _ => None,
+    };
+    let bytes = decode(&text.chars().map(digit).collect::<Option<String>>()?)?;
+    (encode_url(&bytes) == text).then_some(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,5 +107,19 @@ mod tests {
         let text = encode_lines(&bytes);
         assert!(text.lines().all(|line| line.len() <= LINE) && text.lines().count() == 5, "{text}");
         assert_eq!(decode(&text).unwrap(), bytes);
+    }
+
+    #[test]
+    fn t56_base64url_has_one_spelling_for_any_bytes() {
+        assert_eq!(encode_url(&[0xfb, 0xff, 0xfe, 0xff]), "-__-_w");
+        assert_eq!(decode_url("-__-_w"), Some(vec![0xfb, 0xff, 0xfe, 0xff]));
+        assert_eq!(decode_url(""), Some(Vec::new()));
+        for other in ["-__-_x", "-__-_w==", "+//-_w", "-__-_", "-__ -_w", "-__-_w\n", "A", "\u{e9}AAA"] {
+            assert_eq!(decode_url(other), None, "{other:?}");
+        }
+        for length in 0..40 {
+            let bytes: Vec<u8> = (0..length).map(|at| at * 37 + length).collect();
+            assert_eq!(decode_url(&encode_url(&bytes)), Some(bytes));
+        }
     }
 }

@@ -113,3 +113,8 @@ fn the_signature_of_a_package_may_be_anything() {
 fn the_signature_of_a_control_file_may_be_anything() {
     try_door("signed_control_file", seeds::signed_control_file());
 }
+
+#[test]
+fn what_a_titles_service_answers_may_be_anything() {
+    try_door("token", seeds::token());
+}

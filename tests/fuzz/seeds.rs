@@ -2,6 +2,7 @@
 
 use flate2::read::ZlibDecoder;
 use shared::{
+    base64::encode_url,
     digest::Digest,
     event::{AcceptedBecause, Event, EventKind, ItemEnd, Leftover, Listed, RunEnd},
     exit::{Ended, ExitCode},
@@ -142,6 +143,28 @@ pub(crate) fn signed_control_file() -> Vec<Vec<u8>> {
         signature.into_bytes(),
         key.public().to_string().into_bytes(),
         b"serial:8 expires:2030-01-01".to_vec(),
+    ]
+}
+
+/// The vectors of the exchange that are valid, their claims, and claims that say more.
+pub(crate) fn token() -> Vec<Vec<u8>> {
+    let claims = r#"{"iss":"https://envquery.example.test","aud":"urn:uuid:4C4C4544-0044-4A10-8053-B7C04F4E3132","sub":"4C4C4544-0044-4A10-8053-B7C04F4E3132","iat":1767225600,"nbf":1767225600,"exp":1767226200,"rid":"r-0001","repo":"https://cdn.example.test/repo","auth":"Basic dGVzdDp0ZXN0"}"#;
+    let token = |header: &str, signature: &str| {
+        let [header, claims] = [header, claims].map(|part| encode_url(part.as_bytes()));
+        behind(0, format!("{header}.{claims}.{signature}").as_bytes())
+    };
+    let more = claims.replace("\"rid\"", "\"catalogs\":[\"production\"],\"x\":{\"a\":[1.5e3,null]},\"rid\"");
+    vec![
+        token(
+            r#"{"alg":"HS256","typ":"titles+jwt","kid":"k1"}"#,
+            "aNK0e3cD8FyoTIOO6-kTtAE2iDDUD4TtgjBlLZgPTXM",
+        ),
+        token(
+            r#"{"alg":"EdDSA","typ":"titles+jwt","kid":"e1"}"#,
+            "A3Lf1nxWB3y44RzbePoI7nfPr92NID7MU73zSn2Q3q6DHdfWXhJ9ahEJFeTxUmzqKyP63tzT9FXwjM4xS3sFCQ",
+        ),
+        behind(1, claims.as_bytes()),
+        behind(1, more.as_bytes()),
     ]
 }
 

@@ -2,11 +2,13 @@
 //!
 //! Pure (T14): what is fetched and probed is handed in.
 
+pub mod address;
 mod blocking;
 mod candidate;
 pub mod catalog;
 mod copy_items;
 mod download;
+pub mod grant;
 mod letters;
 mod method;
 pub mod order;
