@@ -39,6 +39,10 @@ fn type_of(key: &Key) -> String {
         Kind::Redirects(_) => "name or boolean".to_owned(),
         Kind::Headers(_) => "dictionary".to_owned(),
         Kind::Hosts(_) | Kind::PublicKeys(_) => "array of strings".to_owned(),
+        Kind::WebAddress(_) => "https URL".to_owned(),
+        Kind::Catalogs(_) => "array of strings".to_owned(),
+        Kind::ClockPolicy(_) => "name".to_owned(),
+        Kind::TitleKeys(_) => "array of dictionaries".to_owned(),
         Kind::ControlFile(_) => "dictionary".to_owned(),
     }
 }
@@ -81,7 +85,23 @@ fn example(key: &Key) -> String {
         "LogFilePath" => "/var/log/ias.log",
         "HTTPHeaders" => return "<dict><key>X-Fleet</key><string>example</string></dict>".to_owned(),
         "HTTPAuthHosts" => return "<array><string>mdm.example.com</string></array>".to_owned(),
-        "ControlFileKeys" => {
+        "TitleEnvQueryURL" => "https://envquery.example.com/v1",
+        "TitleKeyFile" => "/private/etc/ias-title-keys.plist",
+        "TitleRepoURL" => "https://titles.example.com/repo",
+        "TitleRepoAuth" => "Basic TOKEN",
+        "TitleHosts" => return "<array><string>titles.example.com</string></array>".to_owned(),
+        "TitleCatalogs" => return "<array><string>production</string></array>".to_owned(),
+        "TitleNotifier" => "/Applications/Notifier.app/Contents/MacOS/Notifier",
+        "TitleKeys" => {
+            let entry = [
+                ("kid", "2026-11"),
+                ("alg", "EdDSA"),
+                ("key", "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"),
+            ];
+            let entry = entry.map(|(name, value)| format!("<key>{name}</key><string>{value}</string>"));
+            return format!("<array><dict>{}</dict></array>", entry.concat());
+        }
+        "ControlFileKeys" | "TitleCatalogKeys" => {
             let key = "RWT+Tslp/MjK3orRAIWunKYXOYgYuU1EbhG0hRbE1GERWS6/Q2xMxk2c";
             return format!("<array><string>{key}</string></array>");
         }

@@ -3,12 +3,14 @@
 use super::{
     ControlSource, HttpSettings, Settings, duration, install_path,
     keys::{Key, Kind},
+    title_value,
     value::{self, Fit, Fitting},
 };
 use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
     minisign::PublicKey,
+    title::grant::Keys,
     user_info,
 };
 use plist::Value;
@@ -104,6 +106,15 @@ impl Draft {
                 let keys = value::public_keys(value).map_err(Refused::Dangerous)?;
                 Ok(self.put(keys, set, |keys| show_keys(keys)))
             }
+            Kind::WebAddress(set) => Ok(self.put(title_value::web_address(value)?, set, show_url)),
+            Kind::Catalogs(set) => Ok(self.put(title_value::catalogs(value)?, set, |names| names.join(", "))),
+            Kind::ClockPolicy(set) => {
+                Ok(self.put(title_value::clock_policy(value)?, set, |policy| policy.name().to_owned()))
+            }
+            Kind::TitleKeys(set) => {
+                let show = |keys: &Keys| if keys.is_empty() { String::new() } else { REDACTED.to_owned() };
+                Ok(self.put(title_value::title_keys(value)?, set, show))
+            }
             Kind::ControlFile(set) => Ok(self.put(value::control_file(value)?, set, |json| {
                 format!("a control file of {} bytes", json.len())
             })),
@@ -144,6 +155,7 @@ impl Draft {
             settings.control_credentials = credentials;
             warnings.push(("JSONURL", problem));
         }
+        warnings.extend(settings.titles.remarks());
         settings.http.auth_hosts = self.hosts.unwrap_or_else(|| own_host(settings.control.as_ref()));
         if settings.min_downloads > settings.max_downloads {
             let (least, most) = (settings.min_downloads, settings.max_downloads);

@@ -389,6 +389,129 @@ pub static KEYS: &[Key] = &[
         doc: "Run preflight in a standalone run as well.",
         ..PLAIN
     },
+    Key {
+        name: "TitleEnvQueryURL",
+        kind: Kind::WebAddress(|to, url| to.settings.titles.env_query = Some(url)),
+        option: "title-env-query-url",
+        doc: "The service that tells where the repository of titles is, and lends the credential for it. An `https` URL; excludes `TitleRepoURL`.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleKeyFile",
+        kind: Kind::OptionalPath(|to, path| to.settings.titles.key_file = path),
+        option: "title-key-file",
+        doc: "A property list with `TitleKeys`, owned by root with mode 0600. Keys in it count before those of `TitleKeys`, and no user of the Mac can read them.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleKeys",
+        kind: Kind::TitleKeys(|to, keys| to.settings.titles.keys = keys),
+        secret: true,
+        doc: "The keys with which the service signs: dictionaries with `kid`, `alg` (`HS256` or `EdDSA`), `key` (base64url) and, if wanted, `not_after`. The first `HS256` key signs our requests.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleRepoURL",
+        kind: Kind::WebAddress(|to, url| to.settings.titles.repo = Some(url)),
+        option: "title-repo-url",
+        doc: "The repository of titles, where no service is asked. An `https` URL; excludes `TitleEnvQueryURL`.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleRepoAuth",
+        kind: Kind::Text(|to, value| to.settings.titles.repo_auth = value.map(Secret)),
+        option: "title-repo-auth",
+        secret: true,
+        doc: "The value of the `Authorization` header for `TitleRepoURL`; nobody else sees it.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleCatalogs",
+        kind: Kind::Catalogs(|to, names| to.settings.titles.catalogs = names),
+        default: "production",
+        option: "title-catalogs",
+        doc: "The catalogs in which a title that names none is searched, in this order.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleHosts",
+        kind: Kind::Hosts(|to, hosts| to.settings.titles.hosts = hosts),
+        option: "title-hosts",
+        doc: "The hosts from which packages of titles may come; `*` means all. Without it: the repository's host.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleCatalogKeys",
+        kind: Kind::PublicKeys(|to, keys| to.settings.titles.catalog_keys = keys),
+        option: "title-catalog-keys",
+        doc: "Public keys (minisign) of those who may sign catalogs: only signed ones are used then.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleRequireSignedCatalogs",
+        kind: Kind::Switch(|to, flag| to.settings.titles.require_signed_catalogs = flag),
+        default: "false",
+        option: "title-require-signed-catalogs",
+        doc: "Use no catalog without a signature, also as long as `TitleCatalogKeys` is not set: then none at all.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleClockLeeway",
+        kind: Kind::Count(0, 300, |to, seconds| {
+            to.settings.titles.clock_leeway = Duration::from_secs(seconds.into());
+        }),
+        default: "120",
+        option: "title-clock-leeway",
+        doc: "How many seconds the clocks of this Mac and of the service may differ.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleClockPolicy",
+        kind: Kind::ClockPolicy(|to, policy| to.settings.titles.clock_policy = policy),
+        default: "strict",
+        option: "title-clock-policy",
+        doc: "What happens where they differ by more: `strict` sets this Mac's clock once and asks again, `server` goes by the service's.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleSendLocalAddress",
+        kind: Kind::Switch(|to, flag| to.settings.titles.send_local_address = flag),
+        default: "false",
+        option: "title-send-local-address",
+        doc: "Tell the service the address this Mac has in its network. The hardware UUID is always told, nothing else ever.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleAllowUntrusted",
+        kind: Kind::Switch(|to, flag| to.settings.titles.allow_untrusted = flag),
+        default: "false",
+        option: "title-allow-untrusted",
+        doc: "Install packages whose signature macOS does not trust, where the catalog allows it.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleScriptTimeout",
+        kind: Kind::Span(|to, span| to.settings.titles.script_timeout = span),
+        default: "600",
+        option: "title-script-timeout",
+        doc: "How long a script of a title may take.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleBlockingWait",
+        kind: Kind::Span(|to, span| to.settings.titles.blocking_wait = span),
+        default: "300",
+        option: "title-blocking-wait",
+        doc: "How long the user is waited for to quit an application that is to be replaced.",
+        ..PLAIN
+    },
+    Key {
+        name: "TitleNotifier",
+        kind: Kind::OptionalPath(|to, path| to.settings.titles.notifier = path),
+        option: "title-notifier",
+        doc: "A program that shows the user what was installed; it gets the options of Notifier 3.",
+        ..PLAIN
+    },
 ];
 
 fn never_if_zero(span: Duration) -> Option<Duration> {

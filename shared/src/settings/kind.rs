@@ -6,6 +6,7 @@ use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
     minisign::PublicKey,
+    title::grant::{ClockPolicy, Keys},
 };
 use std::time::Duration;
 
@@ -42,6 +43,14 @@ pub enum Kind {
     Hosts(fn(&mut Draft, Vec<String>)),
     /// Public keys. A list that cannot be used as a whole must not become a weaker one, so no run begins with it.
     PublicKeys(fn(&mut Draft, Vec<PublicKey>)),
+    /// An `https` URL.
+    WebAddress(fn(&mut Draft, url::Url)),
+    /// Names of catalogs.
+    Catalogs(fn(&mut Draft, Vec<String>)),
+    /// `strict` or `server`.
+    ClockPolicy(fn(&mut Draft, ClockPolicy)),
+    /// The keys of a titles service. Without them it is not believed, so a list that cannot be used is left out.
+    TitleKeys(fn(&mut Draft, Keys)),
     /// A whole control file.
     ControlFile(fn(&mut Draft, String)),
 }
@@ -66,6 +75,10 @@ impl Kind {
             Self::Headers(_) => "a dictionary, or an array of {name, value}".to_owned(),
             Self::Hosts(_) => "an array of host names".to_owned(),
             Self::PublicKeys(_) => "an array of public keys".to_owned(),
+            Self::WebAddress(_) => "an https URL".to_owned(),
+            Self::Catalogs(_) => "an array of catalog names".to_owned(),
+            Self::ClockPolicy(_) => "strict or server".to_owned(),
+            Self::TitleKeys(_) => "an array of {kid, alg, key}".to_owned(),
             Self::ControlFile(_) => "a dictionary like a control file".to_owned(),
         }
     }

@@ -237,6 +237,7 @@ impl Merging {
         }
         self.findings.extend(self.dangerous.into_values());
         self.findings.extend(unsigned_bootstrap(&self.origins));
+        self.findings.extend(two_repositories(&self.origins));
         let mut origins = self.origins;
         let origin = |key: &'static Key| match origins.remove(key.name) {
             Some(Effective { shown, source, .. }) => Origin { key: key.name, value: shown, source },
@@ -260,6 +261,14 @@ fn unsigned_bootstrap(origins: &BTreeMap<&'static str, Effective>) -> Option<Set
     let finding = SettingsFinding::new(Severity::Fatal, embedded.source.clone(), problem);
     let hint = "move it to where ControlFileKeys is, or publish it with its signature and set JSONURL";
     Some(finding.about("Bootstrap", embedded.place).hint(hint))
+}
+
+/// Whether titles come from a service or from a known repository must be said once (T70).
+fn two_repositories(origins: &BTreeMap<&'static str, Effective>) -> Option<SettingsFinding> {
+    let (service, repo) = (origins.get("TitleEnvQueryURL")?, origins.get("TitleRepoURL")?);
+    let problem = format!("excludes TitleEnvQueryURL ({}); no title can be had", service.source);
+    let finding = SettingsFinding::new(Severity::Error, repo.source.clone(), problem);
+    Some(finding.about("TitleRepoURL", repo.place).hint("remove one of them"))
 }
 
 /// The default as a value of a source would be shown.

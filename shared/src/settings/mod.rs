@@ -10,6 +10,8 @@ pub mod keys;
 mod kind;
 mod merge;
 pub mod profile;
+mod title_value;
+mod titles;
 pub mod value;
 mod xml;
 
@@ -22,11 +24,15 @@ mod signing_tests;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod title_tests;
+#[cfg(test)]
 mod user_info_tests;
 
 pub use draft::{Draft, REDACTED};
 pub use finding::{Origin, Place, SettingsFinding, Severity, Source};
 pub use merge::{Layer, Merged, Mode, merge};
+pub use title_value::title_keys_in_file;
+pub use titles::{NoTitleAccess, TitleAccess, TitleSettings};
 
 use crate::{
     digest::Digest,
@@ -172,6 +178,8 @@ pub struct Settings {
     pub no_restart_on_error: bool,
     /// `WithPreflight`.
     pub with_preflight: bool,
+    /// What is said of titles.
+    pub titles: TitleSettings,
     /// `--mode`: whether there is an agent (R112).
     pub mode: Mode,
 }
@@ -228,6 +236,7 @@ impl Default for Settings {
             retain_log_files: true,
             no_restart_on_error: false,
             with_preflight: false,
+            titles: TitleSettings::default(),
             mode: Mode::Daemon,
         }
     }

@@ -65,7 +65,15 @@ fn every_key_changes_the_settings() {
         <key>ControlFileKeys</key><array>
             <string>RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI</string></array>
         <key>JSONURL</key><string>https://a.example/b.json</string>
-        <key>Bootstrap</key><dict><key>userland</key><array/></dict>";
+        <key>Bootstrap</key><dict><key>userland</key><array/></dict>
+        <key>TitleEnvQueryURL</key><string>https://a.example/envquery</string>
+        <key>TitleRepoURL</key><string>https://a.example/repo</string>
+        <key>TitleKeys</key><array><dict><key>kid</key><string>k1</string><key>alg</key><string>HS256</string>
+            <key>key</key><string>AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8</string></dict></array>
+        <key>TitleHosts</key><array><string>h.example</string></array><key>TitleClockPolicy</key><string>server</string>
+        <key>TitleCatalogs</key><array><string>testing</string></array>
+        <key>TitleCatalogKeys</key><array>
+            <string>RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI</string></array>";
     let values = dictionary(values);
     for key in KEYS {
         let value = match (key.kind, values.get(key.name)) {
@@ -77,10 +85,18 @@ fn every_key_changes_the_settings() {
             (keys::Kind::Identifier(_), _) => Value::String("org.example.x".to_owned()),
             _ => Value::String("/Library/x/y".to_owned()),
         };
-        // A user name without password is nothing, and the other way round.
-        let pair = ["HTTPAuthUser", "HTTPAuthPassword"];
-        let names = if pair.contains(&key.name) { pair.to_vec() } else { vec![key.name] };
-        let layer = names.into_iter().map(|name| (name.to_owned(), value.clone())).collect();
+        // Some are nothing without another one.
+        let companion = match key.name {
+            "HTTPAuthUser" => Some("HTTPAuthPassword"),
+            "HTTPAuthPassword" => Some("HTTPAuthUser"),
+            "TitleEnvQueryURL" => Some("TitleKeys"),
+            "TitleKeys" | "TitleKeyFile" => Some("TitleEnvQueryURL"),
+            "TitleRepoAuth" => Some("TitleRepoURL"),
+            "TitleRequireSignedCatalogs" => Some("TitleCatalogKeys"),
+            _ => None,
+        };
+        let with = companion.map(|name| (name.to_owned(), values.get(name).unwrap_or(&value).clone()));
+        let layer = std::iter::once((key.name.to_owned(), value.clone())).chain(with).collect();
         let merged = merge(vec![Layer::new(file(), layer)], Mode::Daemon);
         assert_eq!(printed(&merged), Vec::<String>::new(), "{}", key.name);
         assert_ne!(merged.settings, Settings::default(), "{}", key.name);

@@ -26,7 +26,7 @@ pub struct Fit<T> {
 pub type Fitting<T> = Result<Fit<T>, String>;
 
 /// The value fits as it stands.
-fn exact<T>(value: T) -> Fitting<T> {
+pub(super) fn exact<T>(value: T) -> Fitting<T> {
     Ok(Fit { value, note: None })
 }
 
@@ -187,33 +187,32 @@ pub(super) fn redirects(value: &Value) -> Fitting<FollowRedirects> {
     Ok(Fit { value: policy, note: flag.note })
 }
 
-/// Host names, or `*`; one text is a list of one, or of several with commas between.
-pub(super) fn hosts(value: &Value) -> Fitting<Vec<String>> {
-    let (texts, note): (Vec<&str>, _) = match value {
+/// Texts; one is a list of one, or of several with commas between, and then there is a note.
+pub(super) fn texts(value: &Value) -> Result<(Vec<&str>, Option<String>), String> {
+    match value {
         Value::Array(entries) => {
             let texts: Option<Vec<&str>> = entries.iter().map(Value::as_string).collect();
-            (texts.ok_or("found an array in which not every entry is a string")?, None)
+            Ok((texts.ok_or("found an array in which not every entry is a string")?, None))
         }
-        Value::String(text) => (text.split(',').collect(), Some("a string is read as an array".to_owned())),
-        other => return Err(format!("found {}", name_of(other))),
-    };
+        Value::String(text) => {
+            Ok((text.split(',').collect(), Some("a string is read as an array".to_owned())))
+        }
+        other => Err(format!("found {}", name_of(other))),
+    }
+}
+
+/// Host names, or `*`.
+pub(super) fn hosts(value: &Value) -> Fitting<Vec<String>> {
+    let (texts, note) = texts(value)?;
     let hosts = texts.into_iter().map(host).collect::<Result<_, _>>()?;
     Ok(Fit { value: hosts, note })
 }
 
-/// Public keys; one text is a list of one, or of several with commas between. An empty list would allow everybody to
-/// sign, or nobody: it is refused.
+/// Public keys. An empty list would allow everybody to sign, or nobody: it is refused.
 pub(super) fn public_keys(value: &Value) -> Fitting<Vec<PublicKey>> {
-    let (texts, note): (Vec<&str>, _) = match value {
-        Value::Array(entries) => {
-            let texts: Option<Vec<&str>> = entries.iter().map(Value::as_string).collect();
-            (texts.ok_or("found an array in which not every entry is a string")?, None)
-        }
-        Value::String(text) => (text.split(',').collect(), Some("a string is read as an array".to_owned())),
-        other => return Err(format!("found {}", name_of(other))),
-    };
+    let (texts, note) = texts(value)?;
     if texts.is_empty() {
-        return Err("there is no key in it; leave it out where control files need no signature".to_owned());
+        return Err("there is no key in it; leave it out where no signature is needed".to_owned());
     }
     let key = |(index, text): (usize, &&str)| {
         text.parse().map_err(|error| format!("key {} of {}: {error}", index + 1, texts.len()))
