@@ -1,7 +1,11 @@
 //! Leaves the request where `iasd` finds it: checked against the run on record, in a folder nobody else can change (R115).
 
-use super::Arguments;
+use super::{Arguments, job};
 use crate::keygen;
+use rustix::{
+    fs::{AtFlags, unlinkat},
+    io::Errno,
+};
 use shared::{
     journal::{REQUEST_VERSION, Replay, Request, replay, unknown_in},
     layout::{JOURNAL_FILE, REQUEST_FILE, records_folder},
@@ -32,6 +36,23 @@ pub(super) struct Asked {
     pub(super) request: Request,
     /// What the admin should know.
     pub(super) notes: Vec<String>,
+    /// Whether the run on record had come to its end when the request was there.
+    pub(super) is_over: bool,
+    /// The folder the request is in.
+    records: Folder,
+}
+
+impl Asked {
+    /// Takes the request back, where nobody will carry it out: the next delivery is to be a whole one.
+    ///
+    /// # Errors
+    /// When it stays.
+    pub(super) fn withdraw(&self) -> Result<(), String> {
+        match unlinkat(&self.records, REQUEST_FILE, AtFlags::empty()) {
+            Ok(()) | Err(Errno::NOENT) => Ok(()),
+            Err(errno) => Err(format!("{} cannot be removed: {errno}", self.path.display())),
+        }
+    }
 }
 
 /// Leaves a request.
@@ -62,6 +83,9 @@ pub(super) fn ask(arguments: &Arguments) -> Result<Asked, Vec<String>> {
         }
         Err(why) => notes.push(format!("{why}: the names are checked when iasd has the control file")),
     }
+    if root == Path::new("/") {
+        job::installed(&root, &arguments.label).map_err(|why| one(format!("{why}; no request was left")))?;
+    }
     let request = Request {
         request: REQUEST_VERSION,
         id: id().map_err(one)?,
@@ -75,7 +99,9 @@ pub(super) fn ask(arguments: &Arguments) -> Result<Asked, Vec<String>> {
     let text = request.to_text().map_err(|error| one(error.to_string()))?;
     atomic::replace_in(records.as_fd(), OsStr::new(REQUEST_FILE), text.as_bytes(), 0o600)
         .map_err(|error| one(format!("{}: {error}", path.display())))?;
-    Ok(Asked { root, path, request, notes })
+    // Only now: a run that is not over yet looks for a request at its end, and finds this one.
+    let is_over = on_record(&records, owner).is_ok_and(|run| run.state.end.is_some());
+    Ok(Asked { root, path, request, notes, is_over, records })
 }
 
 /// The Mac's `/`, and the uid that owns there what root owns.

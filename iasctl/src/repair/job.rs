@@ -13,58 +13,108 @@ use shared::{
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
-    process::{Command, Stdio},
+    process::{Command, Output, Stdio},
     thread,
     time::{Duration, Instant},
 };
 
-/// How long a job at rest may take to go, and how often launchd is asked meanwhile.
+/// How long a job may take to go, and how often launchd is asked meanwhile.
 const PATIENCE: Duration = Duration::from_secs(25);
 const POLL: Duration = Duration::from_millis(250);
+/// What `launchctl bootout` answers where the job is gone already, is being removed, and is unknown.
+const GONE: i32 = 3;
+const IN_PROGRESS: i32 = 36;
+const UNKNOWN: i32 = 113;
 
-/// The words of one call of `launchctl`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Call(Vec<String>);
+/// Why launchd does not start the daemon.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Problem {
+    /// The programs are not here, or go at this moment.
+    NotInstalled(String),
+    /// Something is in the way.
+    Refused(String),
+}
 
-/// What launchd has to be told, so that the daemon starts, and again until it has come to its end.
+/// What must be there for a repair: the plist of the daemon's job `label` on the Mac whose `/` is `root`.
 ///
-/// A job launchd has goes first, even if its plist is awake: launchd may have read it when it was at rest, and would not
-/// start it again after a pause.
-fn calls(label: &str, plist: &Path, is_loaded: bool) -> Vec<Call> {
-    let call = |words: &[&str]| Call(words.iter().map(|word| (*word).to_owned()).collect());
-    let job = format!("system/{label}");
-    let send_away = is_loaded.then(|| call(&["bootout", &job]));
-    // A job that was disabled once would be refused.
-    let bring_in = [call(&["enable", &job]), call(&["bootstrap", "system", &plist.to_string_lossy()])];
-    send_away.into_iter().chain(bring_in).collect()
+/// # Errors
+/// When it is missing.
+pub(super) fn installed(root: &Path, label: &str) -> Result<PathBuf, String> {
+    let plist = root.join(LAUNCH_DAEMONS.trim_start_matches('/')).join(format!("{label}.plist"));
+    if plist.exists() {
+        return Ok(plist);
+    }
+    Err(format!("iasd is not installed ({} is missing): deliver the package again", plist.display()))
 }
 
 /// Starts the job `label` of the Mac whose `/` is `root`, and says what happens now. `owner` owns what root owns there.
 ///
+/// `is_over` says that the run on record has come to its end: one that still holds the lock then is cleaning up, and may
+/// have looked for a request before ours was there.
+///
 /// # Errors
 /// When launchd does not start it.
-pub(super) fn kick(root: &Path, label: &str, owner: u32) -> Result<String, String> {
-    let plist = root.join(LAUNCH_DAEMONS.trim_start_matches('/')).join(format!("{label}.plist"));
-    let here = plist.display();
-    if !plist.exists() {
-        return Ok(format!("{here} is missing: deliver the package again, then iasd carries it out"));
+pub(super) fn kick(root: &Path, label: &str, owner: u32, is_over: bool) -> Result<String, Problem> {
+    if is_over {
+        wait_until(|| !is_running(root) || installed(root, label).is_err(), PATIENCE);
     }
-    let program = program(&plist).ok_or_else(|| format!("{here} names no Program: is {label} our job?"))?;
+    let plist = installed(root, label).map_err(Problem::NotInstalled)?;
     if is_running(root) {
         return Ok("a run is under way: the repair follows when it has come to its end".to_owned());
     }
+    start(root, label, owner, &plist).map_err(Problem::Refused)
+}
+
+/// Has launchd start the daemon, and start it again until it has come to its end.
+///
+/// A job launchd has goes first, even if its plist is awake: launchd may have read it when it was at rest, and would not
+/// start it again after a pause.
+fn start(root: &Path, label: &str, owner: u32, plist: &Path) -> Result<String, String> {
+    let program =
+        program(plist).ok_or_else(|| format!("{} names no Program: is {label} our job?", plist.display()))?;
     let (launchctl, job) = (root.join(LAUNCHCTL.trim_start_matches('/')), format!("system/{label}"));
-    let is_loaded = || tell(&launchctl, &Call(vec!["print".to_owned(), job.clone()])).is_ok();
     wake(root, LAUNCH_DAEMONS, &program, owner)?;
     wake(root, LAUNCH_AGENTS, &program, owner)?;
-    for call in calls(label, &plist, is_loaded()) {
-        tell(&launchctl, &call)?;
-        let until = Instant::now() + PATIENCE;
-        while call.0.first().is_some_and(|verb| verb == "bootout") && is_loaded() && Instant::now() < until {
-            thread::sleep(POLL);
-        }
-    }
+    send_away(&launchctl, &job, PATIENCE)?;
+    // A job that was disabled once would be refused.
+    tell(&launchctl, &["enable", &job])?;
+    tell(&launchctl, &["bootstrap", "system", &plist.to_string_lossy()])?;
     Ok(format!("launchd starts {label}"))
+}
+
+/// Sends `job` away if launchd has it, and waits until it is gone; one that somebody else sends away is waited for too.
+fn send_away(launchctl: &Path, job: &str, patience: Duration) -> Result<(), String> {
+    let is_gone = || ask(launchctl, &["print", job]).is_ok_and(|answer| !answer.status.success());
+    if is_gone() {
+        return Ok(());
+    }
+    let words = ["bootout", job];
+    let answer = ask(launchctl, &words)?;
+    let goes = matches!(answer.status.code(), Some(0 | GONE | IN_PROGRESS | UNKNOWN));
+    if !goes && !is_gone() {
+        return Err(refused(&words, &answer));
+    }
+    if wait_until(is_gone, patience) {
+        return Ok(());
+    }
+    Err(format!(
+        "launchctl bootout {job}: it is still being removed after {} s; ask again",
+        patience.as_secs()
+    ))
+}
+
+/// Whether `done` came true within `patience`; it is asked at once, and at the very end.
+fn wait_until(done: impl Fn() -> bool, patience: Duration) -> bool {
+    let until = Instant::now() + patience;
+    loop {
+        if done() {
+            return true;
+        }
+        if Instant::now() >= until {
+            return false;
+        }
+        thread::sleep(POLL);
+    }
 }
 
 /// Wakes our jobs in `folder`, those that run a program beside `program`.
@@ -103,15 +153,20 @@ fn is_running(root: &Path) -> bool {
     matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock))
 }
 
-fn tell(launchctl: &Path, Call(words): &Call) -> Result<(), String> {
-    let failed = |why: String| format!("launchctl {}: {why}", words.join(" "));
-    let output = Command::new(launchctl).args(words).stdin(Stdio::null()).output();
-    let output = output.map_err(|error| failed(error.to_string()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = String::from_utf8_lossy(&output.stderr);
-    Err(failed(said.lines().last().map_or_else(|| output.status.to_string(), str::to_owned)))
+fn tell(launchctl: &Path, words: &[&str]) -> Result<(), String> {
+    let answer = ask(launchctl, words)?;
+    if answer.status.success() { Ok(()) } else { Err(refused(words, &answer)) }
+}
+
+fn ask(launchctl: &Path, words: &[&str]) -> Result<Output, String> {
+    let answer = Command::new(launchctl).args(words).stdin(Stdio::null()).output();
+    answer.map_err(|error| format!("launchctl {}: {error}", words.join(" ")))
+}
+
+fn refused(words: &[&str], answer: &Output) -> String {
+    let said = String::from_utf8_lossy(&answer.stderr);
+    let why = said.lines().last().map_or_else(|| answer.status.to_string(), str::to_owned);
+    format!("launchctl {}: {why}", words.join(" "))
 }
 
 #[cfg(test)]
@@ -132,9 +187,7 @@ mod tests {
             "#!/bin/sh\ncd '{here}'\n[ $1 = print ] && exec test -e loaded\n[ $1 = bootout ] && rm loaded\n\
              echo \"$@\" >> calls\n"
         );
-        fs::write(root.join(LAUNCHCTL.trim_start_matches('/')), script).unwrap();
-        fs::set_permissions(root.join(LAUNCHCTL.trim_start_matches('/')), fs::Permissions::from_mode(0o755))
-            .unwrap();
+        stand_in(root, &script);
         if loaded {
             fs::write(root.join("loaded"), "").unwrap();
         }
@@ -153,8 +206,16 @@ mod tests {
         }
     }
 
-    fn kicked(root: &Path) -> Result<String, String> {
-        kick(root, "a", rustix::process::geteuid().as_raw())
+    fn kicked(root: &Path) -> Result<String, Problem> {
+        kick(root, "a", rustix::process::geteuid().as_raw(), false)
+    }
+
+    /// Puts `script` in the place of `launchctl`.
+    fn stand_in(root: &Path, script: &str) -> PathBuf {
+        let launchctl = root.join(LAUNCHCTL.trim_start_matches('/'));
+        fs::write(&launchctl, script).unwrap();
+        fs::set_permissions(&launchctl, fs::Permissions::from_mode(0o755)).unwrap();
+        launchctl
     }
 
     fn told(root: &Path) -> String {
@@ -195,7 +256,8 @@ mod tests {
     #[test]
     fn without_an_installation_and_during_a_run_launchd_is_left_alone() {
         let root = mac(true);
-        assert!(kicked(root.path()).unwrap().contains("deliver the package again"));
+        let missing = kicked(root.path()).unwrap_err();
+        assert!(matches!(missing, Problem::NotInstalled(why) if why.contains("deliver the package again")));
         install(root.path(), false);
         let records = records_folder().under(root.path());
         fs::create_dir_all(&records).unwrap();
@@ -209,8 +271,59 @@ mod tests {
     fn what_launchd_refuses_is_told() {
         let root = mac(true);
         install(root.path(), false);
-        let refusing = "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n";
-        fs::write(root.path().join(LAUNCHCTL.trim_start_matches('/')), refusing).unwrap();
-        assert_eq!(kicked(root.path()).unwrap_err(), "launchctl bootout system/a: no");
+        stand_in(root.path(), "#!/bin/sh\n[ $1 = print ] || { echo no >&2; exit 5; }\n");
+        let refused = Problem::Refused("launchctl bootout system/a: no".to_owned());
+        assert_eq!(kicked(root.path()).unwrap_err(), refused);
+    }
+
+    /// A stand-in that answers `bootout` with 36, and lets the job go when it was asked about it `times` times after that.
+    fn slow(root: &Path, times: u32) -> PathBuf {
+        let here = root.display();
+        let script = format!(
+            "#!/bin/sh\ncd '{here}'\ncase $1 in\n\
+             print) [ -e loaded ] || exit 113; [ -e going ] || exit 0; echo >> asked; \
+             [ $(wc -l < asked) -lt {times} ] || rm loaded; exit 0;;\n\
+             bootout) touch going; echo 'Boot-out failed: 36: Operation now in progress' >&2; exit 36;;\n\
+             bootstrap) [ ! -e loaded ] || exit 5;;\nesac\necho \"$@\" >> calls\n"
+        );
+        stand_in(root, &script)
+    }
+
+    #[test]
+    fn p49_a_job_that_is_being_removed_is_waited_for() {
+        let root = mac(true);
+        install(root.path(), true);
+        slow(root.path(), 2);
+        assert_eq!(kicked(root.path()).unwrap(), "launchd starts a");
+        assert_eq!(told(root.path()), "enable system/a\nbootstrap system /Library/LaunchDaemons/a.plist\n");
+    }
+
+    #[test]
+    fn p49_one_that_does_not_go_is_told() {
+        let root = mac(true);
+        let launchctl = slow(root.path(), u32::MAX);
+        let why = send_away(&launchctl, "system/a", Duration::ZERO).unwrap_err();
+        assert!(why.contains("system/a: it is still being removed"), "{why}");
+    }
+
+    #[test]
+    fn a_run_that_removes_the_programs_when_it_is_asked_is_none_to_follow() {
+        let mac = mac(true);
+        let root = mac.path();
+        install(root, false);
+        let records = records_folder().under(root);
+        fs::create_dir_all(&records).unwrap();
+        let lock = File::create(records.join(LOCK_FILE)).unwrap();
+        lock.lock().unwrap();
+        thread::scope(|scope| {
+            let owner = rustix::process::geteuid().as_raw();
+            let asked = scope.spawn(move || kick(root, "a", owner, true));
+            fs::remove_file(root.join("Library/LaunchDaemons/a.plist")).unwrap();
+            assert!(
+                matches!(asked.join().unwrap(), Err(Problem::NotInstalled(_))),
+                "it still holds the lock"
+            );
+        });
+        assert_eq!(told(root), "");
     }
 }

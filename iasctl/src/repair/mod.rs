@@ -5,6 +5,7 @@ mod job;
 
 use crate::stdout;
 use ask::Asked;
+use job::Problem;
 use serde_json::json;
 use std::{
     path::{Path, PathBuf},
@@ -43,8 +44,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     asked.notes.iter().for_each(|note| eprintln!("note: {note}"));
     let next = match next(arguments, &asked) {
         Ok(next) => next,
-        Err(problem) => {
-            eprintln!("error: {problem}");
+        Err(Problem::NotInstalled(why)) => {
+            match asked.withdraw() {
+                Ok(()) => eprintln!("error: {why}; no request was left"),
+                Err(stays) => eprintln!("error: {why}; the request stays: {stays}"),
+            }
+            return ExitCode::FAILURE;
+        }
+        Err(Problem::Refused(why)) => {
+            eprintln!("error: {why}");
             eprintln!("note: the request stays: the next start of iasd carries it out");
             return ExitCode::FAILURE;
         }
@@ -60,10 +68,10 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// Sees to it that the daemon looks at the request, and says when it will.
-fn next(arguments: &Arguments, asked: &Asked) -> Result<String, String> {
+fn next(arguments: &Arguments, asked: &Asked) -> Result<String, Problem> {
     if asked.root != Path::new("/") {
         let root = asked.root.display();
         return Ok(format!("the next rehearsal carries it out: iasctl simulate FILE|DIR --root {root}"));
     }
-    job::kick(&asked.root, &arguments.label, 0)
+    job::kick(&asked.root, &arguments.label, 0, asked.is_over)
 }
