@@ -28,19 +28,18 @@ use shared::{
     sys::clock::uptime,
 };
 use std::{io, path::Path, sync::Arc};
-use tokio::{
-    signal::unix::{SignalKind, signal},
-    sync::{Mutex, mpsc, watch},
-};
+use tokio::sync::{Mutex, mpsc, watch};
 
 mod began;
 mod fate;
 #[cfg(feature = "simulated")]
 mod simulated;
+mod stop;
 mod world;
 
 use began::{Began, began};
 use fate::fate;
+use stop::Stop;
 
 /// A run that could not begin: nothing was touched.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +172,9 @@ impl Run {
         let network = Connectivity::new(self.engine.host.online());
         tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
-        let stop = stop_requested(self.trouble.clone());
+        let (pausing, packages) = (self.engine.deadline.clone(), self.engine.package_lane.clone());
+        let stop = Stop { pausing, packages, recorder: self.engine.recorder.clone() };
+        let stop = stop.requested(self.trouble.clone());
         let mut ending = self.dispatcher.dispatch(self.engine.run(), stop).await;
         if !self.dispatcher.conclude(&ending, self.engine.leftovers()) {
             // Cleanup would remove what a further start needs to go on.
@@ -363,27 +364,6 @@ async fn tell_of_the_journal(mut trouble: watch::Receiver<Trouble>, recorder: Re
         };
         recorder.notice(level, Category::Main, None, text).await;
     }
-}
-
-/// Resolves when launchd or somebody at a terminal wants us to end, or the journal can no longer be written.
-async fn stop_requested(mut trouble: watch::Receiver<Trouble>) -> Ending {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    let broken = async {
-        match trouble.wait_for(|trouble| matches!(trouble, Trouble::Broken(_))).await.as_deref() {
-            Ok(Trouble::Broken(why)) => why.clone(),
-            _ => std::future::pending().await,
-        }
-    };
-    let name = tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-        why = broken => return Ending::Temporary(format!("the journal cannot be written: {why}")),
-    };
-    Ending::Temporary(format!("stopped by {name}"))
 }
 
 #[cfg(test)]

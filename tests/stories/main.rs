@@ -23,3 +23,4 @@ mod seed;
 mod signatures;
 mod signers;
 mod standalone;
+mod stopped;

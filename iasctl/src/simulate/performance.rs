@@ -105,8 +105,8 @@ fn is_started_again(status: ExitStatus, restarts: &mut u32) -> bool {
     }
 }
 
-/// How long `iasd` may take to end before it is killed.
-const TO_END: Duration = Duration::from_secs(15);
+/// How long `iasd` may take to end before it is killed: what launchd gives it.
+const TO_END: Duration = Duration::from_secs(20);
 
 /// What asks us to end: Ctrl-C, SIGTERM, a closed terminal. Without us `iasd` would stay behind.
 pub(crate) struct Requests {

@@ -77,9 +77,10 @@ impl Background {
         let (id, recorder) = (owner.id, recorder.clone());
         let ended = tokio::spawn(async move {
             let ended = running.ended.await.ended;
-            drop(lane);
             // A run that is over has nobody to tell.
             let _ = recorder.record(EventKind::BackgroundEnded { id, ended: ended.clone() }).await;
+            // Whoever gets the lane next knows that nothing of this package is lost.
+            drop(lane);
             ended
         });
         self.list().push(Watched { owner, since: Instant::now(), ended, stop: Some(running.stop) });

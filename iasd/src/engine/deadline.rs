@@ -1,28 +1,44 @@
-//! The end of the time that one start of the daemon has (`RunDeadline`): it ends what waits and lets what works finish.
+//! When one start of the daemon has to pause: its time is over (`RunDeadline`), or it was told to. What waits is ended, what works finishes.
 
 use super::Ending;
 use shared::settings::duration;
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
+use std::{future::pending, time::Duration};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 
-/// When a start has to pause, and how long it may take; `None`: never.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline(Option<(Instant, Duration)>);
+/// When a start has to pause. Clones are one and the same.
+#[derive(Debug, Clone)]
+pub(crate) struct Deadline {
+    /// The end of its time, and how long that is; `None`: never.
+    limit: Option<(Instant, Duration)>,
+    /// Why it has to pause at once.
+    told: watch::Sender<Option<String>>,
+}
 
 impl Deadline {
     /// Counted from now.
     pub(crate) fn new(limit: Option<Duration>) -> Self {
-        Self(limit.map(|limit| (Instant::now() + limit, limit)))
+        let limit = limit.map(|limit| (Instant::now() + limit, limit));
+        Self { limit, told: watch::Sender::new(None) }
     }
 
-    /// What `wait` waits for, unless the time is over first.
+    /// From now on nothing begins any more, because of `why`.
+    pub(crate) fn pause(&self, why: String) {
+        self.told.send_replace(Some(why));
+    }
+
+    /// What `wait` waits for, unless the start has to pause first.
     ///
     /// # Errors
-    /// When it is: the run pauses.
+    /// When it has to.
     pub(super) async fn bound<T>(&self, wait: impl Future<Output = T>) -> Result<T, Ending> {
-        match self.0 {
-            None => Ok(wait.await),
-            Some((at, limit)) => timeout_at(at, wait).await.map_err(|_| paused(limit)),
+        tokio::select! {
+            biased;
+            why = self.told() => Err(Ending::Temporary(why)),
+            done = wait => Ok(done),
+            limit = self.over() => Err(paused(limit)),
         }
     }
 
@@ -31,9 +47,31 @@ impl Deadline {
     /// # Errors
     /// When it may not: the run pauses.
     pub(super) fn check(&self) -> Result<(), Ending> {
-        match self.0 {
+        if let Some(why) = &*self.told.borrow() {
+            return Err(Ending::Temporary(why.clone()));
+        }
+        match self.limit {
             Some((at, limit)) if Instant::now() >= at => Err(paused(limit)),
             _ => Ok(()),
+        }
+    }
+
+    async fn told(&self) -> String {
+        let mut told = self.told.subscribe();
+        match told.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(why)) => why.clone(),
+            // The sender is `self`, so the channel is not closed while we wait.
+            _ => pending().await,
+        }
+    }
+
+    async fn over(&self) -> Duration {
+        match self.limit {
+            Some((at, limit)) => {
+                sleep_until(at).await;
+                limit
+            }
+            None => pending().await,
         }
     }
 }
@@ -45,7 +83,6 @@ fn paused(limit: Duration) -> Ending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::future::pending;
     use tokio::time::sleep;
 
     const HOUR: Duration = Duration::from_secs(3600);
@@ -65,5 +102,16 @@ mod tests {
         let deadline = Deadline::new(None);
         assert_eq!(deadline.bound(sleep(HOUR * 10_000)).await, Ok(()));
         assert_eq!(deadline.check(), Ok(()));
+    }
+
+    #[tokio::test]
+    async fn who_is_told_to_pause_ends_what_waits_and_begins_nothing() {
+        let deadline = Deadline::new(None);
+        let told = deadline.clone();
+        let (waited, ()) =
+            tokio::join!(deadline.bound(pending::<()>()), async { told.pause("stopped".into()) });
+        let stopped = Ending::Temporary("stopped".to_owned());
+        assert_eq!(waited, Err(stopped.clone()));
+        assert_eq!((deadline.bound(async {}).await, deadline.check()), (Err(stopped.clone()), Err(stopped)));
     }
 }

@@ -33,14 +33,24 @@ const AGENT_BREATH: Duration = Duration::from_millis(250);
 
 type LastLines = VecDeque<String>;
 
+/// What an item has while it is its turn.
+#[derive(Default)]
+struct Turn {
+    /// The last lines of its output.
+    last: LastLines,
+    /// The lane, for a package: kept until its end is on the disk, so that whoever gets the lane next knows that nothing
+    /// of this one is lost.
+    lane: Option<OwnedMutexGuard<()>>,
+}
+
 impl Engine {
     /// Carries out one item and reports it.
     pub(super) async fn carry_out(&self, item: &Item, stop: &Stop) -> Result<ItemEnd, Ending> {
         self.deadline.check()?;
         let begun = Instant::now();
         self.recorder.record(EventKind::ItemStarted { id: item.id }).await?;
-        let mut last = LastLines::new();
-        let end = self.work(item, stop, &mut last).await?;
+        let mut turn = Turn::default();
+        let end = self.work(item, stop, &mut turn).await?;
         if end.is_failure() {
             self.mark_failed(&item.file);
         }
@@ -48,13 +58,13 @@ impl Engine {
             id: item.id,
             end: end.clone(),
             ms: u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX),
-            last_lines: if end.is_failure() { last.into() } else { Vec::new() },
+            last_lines: if end.is_failure() { turn.last.into() } else { Vec::new() },
         };
         self.recorder.record(fact).await?;
         Ok(end)
     }
 
-    async fn work(&self, item: &Item, stop: &Stop, last: &mut LastLines) -> Result<ItemEnd, Ending> {
+    async fn work(&self, item: &Item, stop: &Stop, turn: &mut Turn) -> Result<ItemEnd, Ending> {
         let content = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
@@ -78,15 +88,21 @@ impl Engine {
             return Ok(ItemEnd::NotStarted);
         }
         match item.kind {
-            ItemKind::Package => self.package(item, &content, stop, last).await,
-            ItemKind::RootScript => self.root_script(item, &content, last).await,
-            ItemKind::UserScript => self.user_script(item, &content, stop, last).await,
+            ItemKind::Package => self.package(item, &content, stop, turn).await,
+            ItemKind::RootScript => self.root_script(item, &content, turn).await,
+            ItemKind::UserScript => self.user_script(item, &content, stop, &mut turn.last).await,
             ItemKind::RootFile => self.root_file(item, &content).await,
             ItemKind::UserFile => self.user_file(item, &content, stop).await,
             ItemKind::App | ItemKind::Title => {
                 Ok(ItemEnd::DownloadFailed("this version cannot carry it out".to_owned()))
             }
         }
+    }
+
+    /// The effect of `item` may begin as soon as that is on the disk; none does when the run has to pause.
+    async fn begin(&self, item: &Item) -> Result<(), Ending> {
+        self.deadline.check()?;
+        Ok(self.recorder.record(EventKind::ItemRunning { id: item.id }).await?)
     }
 
     async fn content(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
@@ -112,9 +128,9 @@ impl Engine {
         item: &Item,
         content: &VerifiedArtifact,
         stop: &Stop,
-        last: &mut LastLines,
+        turn: &mut Turn,
     ) -> Result<ItemEnd, Ending> {
-        let mut lane = tokio::select! {
+        turn.lane = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
             lane = self.deadline.bound(self.lane()) => Some(lane??),
@@ -123,7 +139,7 @@ impl Engine {
             Err(refused) => ItemEnd::SignatureRefused(refused.reason),
             // A large package takes a while to read.
             Ok(()) if stop.is_raised() => return Ok(ItemEnd::NotStarted),
-            Ok(()) => self.install(item, content, &mut lane, last).await?,
+            Ok(()) => self.install(item, content, turn).await?,
         };
         // Before the lane is free: the next package of this batch must not slip in (R57).
         stop.judge(item, &end);
@@ -134,28 +150,27 @@ impl Engine {
         &self,
         item: &Item,
         package: &VerifiedArtifact,
-        lane: &mut Option<OwnedMutexGuard<()>>,
-        last: &mut LastLines,
+        turn: &mut Turn,
     ) -> Result<ItemEnd, Ending> {
-        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        self.begin(item).await?;
         let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
         let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
         let started = self.host.install(package, Launch { timeout: item.timeout, output }).await;
-        Ok(self.follow(item, started, lines, lane, last).await)
+        Ok(self.follow(item, started, lines, turn).await)
     }
 
     async fn root_script(
         &self,
         item: &Item,
         content: &VerifiedArtifact,
-        last: &mut LastLines,
+        turn: &mut Turn,
     ) -> Result<ItemEnd, Ending> {
-        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        self.begin(item).await?;
         let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
         // Preflight waits for every script, whatever `donotwait` says (R52); the checker said so already.
         let output = background_log(item).map_or(Output::Lines(sender), Output::LogFile);
         let started = self.host.run_script(content, Launch { timeout: item.timeout, output }).await;
-        Ok(self.follow(item, started, lines, &mut None, last).await)
+        Ok(self.follow(item, started, lines, turn).await)
     }
 
     /// Waits for a started effect, or hands it to the background.
@@ -164,19 +179,18 @@ impl Engine {
         item: &Item,
         started: Result<Running, HostError>,
         lines: mpsc::Receiver<Line>,
-        lane: &mut Option<OwnedMutexGuard<()>>,
-        last: &mut LastLines,
+        turn: &mut Turn,
     ) -> ItemEnd {
         let running = match started {
             Ok(running) => running,
             Err(error) => return verdict::failed(item.kind, Ended::NotStarted(error.to_string())),
         };
         if waits_for_nobody(item) && running.begun {
-            self.background.watch(item.into(), running, lane.take(), &self.recorder);
+            self.background.watch(item.into(), running, turn.lane.take(), &self.recorder);
             return ItemEnd::Background;
         }
-        let (finished, ()) = futures::join!(running.finish(), self.read(item, lines, last));
-        let ended = end_of(finished, last);
+        let (finished, ()) = futures::join!(running.finish(), self.read(item, lines, &mut turn.last));
+        let ended = end_of(finished, &mut turn.last);
         if ended.is_success() { ItemEnd::Done } else { verdict::failed(item.kind, ended) }
     }
 
@@ -208,7 +222,7 @@ impl Engine {
         last: &mut LastLines,
     ) -> Result<ItemEnd, Ending> {
         while self.agent_may_be_asked(stop).await? {
-            self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+            self.begin(item).await?;
             let (sender, lines) = mpsc::channel(LINES_IN_FLIGHT);
             let script = UserScript {
                 id: item.id,
@@ -231,7 +245,7 @@ impl Engine {
     }
 
     async fn root_file(&self, item: &Item, content: &VerifiedArtifact) -> Result<ItemEnd, Ending> {
-        self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+        self.begin(item).await?;
         match self.contents.place(item, content).await {
             Ok(()) => Ok(ItemEnd::Done),
             Err(refused) => Ok(ItemEnd::PlacementFailed(refused.reason)),
@@ -245,7 +259,7 @@ impl Engine {
         stop: &Stop,
     ) -> Result<ItemEnd, Ending> {
         while self.agent_may_be_asked(stop).await? {
-            self.recorder.record(EventKind::ItemRunning { id: item.id }).await?;
+            self.begin(item).await?;
             match self.agents.place_file(item.id, content, &item.file).await {
                 Ok(ended) if ended.is_success() => return Ok(ItemEnd::Done),
                 Ok(ended) => return Ok(verdict::failed(item.kind, ended)),
