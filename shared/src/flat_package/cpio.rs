@@ -1,7 +1,7 @@
 //! cpio archives, the inside of `Payload` and `Scripts`: the odc and newc formats, read as a stream (P40).
 
 pub use super::below::{Outside, below};
-use std::collections::HashMap;
+use super::other_names::OtherNames;
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt as _;
@@ -12,9 +12,6 @@ const LONGEST_NAME: u64 = 4096;
 
 /// Bytes of all names together: whoever unpacks may have to remember many of them. The largest packages have a third.
 const MOST_NAME_BYTES: u64 = 256 << 20;
-
-/// Files with several names that may be open at a time.
-const MOST_LINKED: usize = 65_536;
 
 const TRAILER: &[u8] = b"TRAILER!!!";
 
@@ -74,6 +71,7 @@ pub struct CpioEntry {
     pub links: u32,
     /// The first entry that was the same file. This one is another name of it, and its body, when [`Self::size`] is
     /// not 0, is the content of them all: newc records it with the last name, odc with each or with the first.
+    /// In archives with very many such files one that has its content may stand alone instead.
     pub link_to: Option<PathBuf>,
 }
 
@@ -108,14 +106,8 @@ pub struct Cpio<R> {
     left: u64,
     padding: u64,
     last: Option<PathBuf>,
-    linked: HashMap<(u64, u64), Linked>,
+    names: OtherNames,
     ended: bool,
-}
-
-/// The first name of a file that has more.
-struct Linked {
-    entry: CpioEntry,
-    names_to_come: u32,
 }
 
 /// The numbers of a header, of either format.
@@ -138,8 +130,8 @@ impl<R: Read> Cpio<R> {
     /// Reads from `source`, which must not be compressed.
     pub fn new(source: R) -> Self {
         let (limit, names_left) = (u64::MAX, MOST_NAME_BYTES);
-        let (offset, left, padding, linked) = (0, 0, 0, HashMap::new());
-        Self { source, offset, limit, names_left, left, padding, last: None, linked, ended: false }
+        let (offset, left, padding, names) = (0, 0, 0, OtherNames::default());
+        Self { source, offset, limit, names_left, left, padding, last: None, names, ended: false }
     }
 
     /// Refuses what lies beyond so many bytes, without reading it: a few compressed bytes may stand for very many.
@@ -208,29 +200,10 @@ impl<R: Read> Cpio<R> {
             link_to: None,
         };
         if entry.kind == Kind::File && entry.links > 1 {
-            self.link(&mut entry, (header.device, header.inode))?;
+            let first = self.names.first(&entry, (header.device, header.inode));
+            entry.link_to = first.map_err(|reason| self.damage(reason))?;
         }
         Ok(entry)
-    }
-
-    /// Recognises another name of a file that was seen before.
-    fn link(&mut self, entry: &mut CpioEntry, inode: (u64, u64)) -> Result<(), CpioError> {
-        if let Some(linked) = self.linked.get_mut(&inode)
-            && linked.entry.is_same_file(entry)
-        {
-            entry.link_to = Some(linked.entry.path.clone());
-            linked.entry.size = linked.entry.size.max(entry.size);
-            linked.names_to_come = linked.names_to_come.saturating_sub(1);
-            if linked.names_to_come == 0 {
-                self.linked.remove(&inode);
-            }
-            return Ok(());
-        }
-        if self.linked.len() >= MOST_LINKED {
-            return Err(self.damage(format!("more than {MOST_LINKED} files with several names")));
-        }
-        self.linked.insert(inode, Linked { entry: entry.clone(), names_to_come: entry.links - 1 });
-        Ok(())
     }
 
     fn header(&mut self) -> Result<Header, CpioError> {
@@ -363,15 +336,6 @@ impl<R: Read> Cpio<R> {
 
     fn failed(&self, reason: &str, source: io::Error) -> CpioError {
         CpioError { source: Some(source), ..self.damage(reason.to_owned()) }
-    }
-}
-
-impl CpioEntry {
-    /// Inode numbers of odc have 18 bits and are used again in large archives, so they alone prove nothing.
-    fn is_same_file(&self, other: &Self) -> bool {
-        let same_content = self.size == 0 || other.size == 0 || self.size == other.size;
-        let this = (self.mode, self.uid, self.gid, self.mtime, self.links);
-        same_content && this == (other.mode, other.uid, other.gid, other.mtime, other.links)
     }
 }
 

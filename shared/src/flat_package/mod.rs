@@ -12,6 +12,7 @@ pub mod cpio;
 pub mod distribution;
 mod entry_reader;
 pub mod impostor;
+mod other_names;
 pub mod package_info;
 pub mod payload;
 mod pbzx;
