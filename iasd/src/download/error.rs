@@ -170,9 +170,11 @@ impl Cause {
             Self::Status { status, retry_after } => AttemptFailure::of_status(*status, *retry_after),
             Self::Mismatch { resumed: true, .. } => AttemptFailure::ResumedHashMismatch,
             Self::Mismatch { .. } => AttemptFailure::HashMismatch,
-            // Whatever fills the disk may go away; another server does not help.
             Self::Store(error) | Self::Endless { room: Some(error), .. } => match error {
+                // Whatever fills the disk may go away; another server does not help.
                 StoreError::Full { .. } => AttemptFailure::DiskFull,
+                // How much is needed is what this server says: another one may say something else.
+                StoreError::Space { .. } => AttemptFailure::WrongAddress,
                 _ => AttemptFailure::Permanent,
             },
             Self::Endless { room: None, .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
@@ -180,6 +182,11 @@ impl Cause {
             }
             Self::NoHash | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
         }
+    }
+
+    /// Whether it is the disk that has no room, which may change.
+    pub(super) fn is_want_of_room(&self) -> bool {
+        self.of_the_disk().is_some_and(StoreError::may_pass)
     }
 
     /// What the disk had to say, if it was the disk; of a body without a length it says the same as of any other.
@@ -231,7 +238,7 @@ mod tests {
         let broken = StoreError::io("examine", &path, "input/output error");
         for (error, failure, transient) in [
             (full, AttemptFailure::DiskFull, true),
-            (space, AttemptFailure::Permanent, true),
+            (space, AttemptFailure::WrongAddress, true),
             (broken, AttemptFailure::Permanent, false),
         ] {
             for cause in [Cause::Store(error.clone()), Cause::Endless { received: 1, room: Some(error) }] {

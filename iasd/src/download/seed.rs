@@ -18,7 +18,7 @@ use shared::{
     digest::Digest,
     event::{Category, EventKind, Level},
     item::{Item, Source},
-    layout::SEED_FOLDER,
+    layout::{MacPath, SEED_FOLDER},
 };
 use std::sync::{Arc, PoisonError};
 use url::Url;
@@ -59,13 +59,28 @@ impl Downloader {
         Ok(None)
     }
 
+    /// Whether the seed has a file for an item, without a look at what is in it.
+    pub(super) async fn may_be_seeded(&self, item: &Item, source: &Source) -> bool {
+        let Some(hash) = item.hash else { return false };
+        let paths = names(item, source, hash).into_iter().map(|name| self.seed_path(&name));
+        let paths: Vec<MacPath> = paths.collect();
+        let found = self.on_disk(move |store| {
+            Ok(paths.iter().any(|path| matches!(store.existing(path), Ok(Existing::Usable(_)))))
+        });
+        found.await.unwrap_or(false)
+    }
+
+    fn seed_path(&self, name: &str) -> MacPath {
+        self.store.in_install(&format!("{SEED_FOLDER}/{name}"))
+    }
+
     /// The seed's file of this name, if it holds what `hash` says.
     async fn seed_file(
         &self,
         name: &str,
         hash: Digest,
     ) -> Result<Option<((Opened, Content), Accepted)>, StoreError> {
-        let path = self.store.in_install(&format!("{SEED_FOLDER}/{name}"));
+        let path = self.seed_path(name);
         let opened = match self.on_disk(move |store| store.existing(&path)).await? {
             Existing::Usable(opened) => opened,
             Existing::Unusable(error) => return Err(error),

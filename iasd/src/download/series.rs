@@ -158,10 +158,11 @@ impl Series<'_> {
             self.left = time_before;
         }
         let failure = if cut_off { AttemptFailure::Offline } else { cause.failure() };
-        if matches!(
+        let passes = matches!(
             failure,
             AttemptFailure::Transient | AttemptFailure::RetryAfter(_) | AttemptFailure::Portal
-        ) {
+        );
+        if passes || cause.is_want_of_room() {
             self.passing = Some((round, cause.clone()));
         }
         let wait = self.schedule.next_wait(failure, chance()).or_else(|| self.last_resort());

@@ -42,7 +42,7 @@ pub enum AttemptFailure {
     WrongAddress,
     /// The disk is full: no other address helps, but what fills it may go away.
     DiskFull,
-    /// No other attempt can help: no space, a stopped run.
+    /// No other attempt can help: a disk that cannot be written, a stopped run.
     Permanent,
 }
 

@@ -1,6 +1,7 @@
 //! Several addresses of one content: what goes on where, at what cost, and who sees what (R27, R34, R121, R125).
 
 use super::*;
+use crate::disk::Disk;
 use shared::item::Secret;
 use support::server::Reply;
 
@@ -100,9 +101,26 @@ async fn r86_a_mirror_more_does_not_turn_a_download_that_is_accepted_into_a_fail
 
 #[tokio::test]
 async fn no_other_server_is_asked_when_the_disk_is_what_fails() {
-    let two = Mirrored::new(vec![Reply::ok("x").announcing(1 << 60)], vec![Reply::ok("x")]);
-    let error = two.obtain(b"x").await.unwrap_err();
-    assert!(error.to_string().contains("bytes free") && two.other.seen().is_empty(), "{error}");
+    let two = Mirrored::new(vec![Reply::ok("x")], vec![Reply::ok("x")]);
+    let mut downloader = two.site.downloader();
+    downloader.store = downloader.store.on(Disk::full_while(|| true));
+    let error = two.site.obtain_by(downloader, &two.item(b"x")).await.unwrap_err();
+    assert!(error.to_string().contains("the disk is full") && two.other.seen().is_empty(), "{error}");
+}
+
+#[tokio::test]
+async fn r117_a_server_that_announces_an_absurd_length_does_not_speak_for_the_others() {
+    let absurd = || Reply::ok("x").announcing(1 << 60);
+    let two = Mirrored::new(vec![absurd()], vec![Reply::ok("x")]);
+    let artifact = two.obtain(b"x").await.unwrap();
+    assert_eq!(two.site.content(&artifact), b"x");
+    // Where nobody has it, that one of them had no room for it counts: room may come.
+    for other in [absurd(), Reply::status(404)] {
+        let two = Mirrored::new(vec![absurd()], vec![other]);
+        let error = two.obtain(b"x").await.unwrap_err();
+        assert!(error.to_string().contains("bytes free") && error.is_transient(), "{error}");
+        assert_eq!((two.site.server.seen().len(), two.other.seen().len()), (1, 1));
+    }
 }
 
 #[tokio::test]

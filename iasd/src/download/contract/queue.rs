@@ -98,6 +98,55 @@ async fn r34_a_script_of_root_and_of_the_user_from_one_address_is_one_download_t
     }
 }
 
+/// The item, whose content the package brought along.
+fn seeded(site: &Site, index: u32, body: &[u8]) -> Item {
+    site.put(&format!("{INSTALL_PATH}/seed/{}", Digest::of(body)), body, 0o600);
+    site.item(index, "/not-served", body)
+}
+
+#[tokio::test]
+async fn r55_what_is_seeded_takes_no_download_its_turn() {
+    let site = Site::new();
+    site.server.serve("/x", [Reply::ok("x")]);
+    let items = vec![seeded(&site, 0, b"seeded"), site.item(1, "/x", b"x")];
+    let (recorder, mut messages) = Recorder::new();
+    let (mut held, release) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        // The seeded one cannot go on before it is told that its beginning was kept.
+        let mut beginning = None;
+        loop {
+            tokio::select! {
+                message = messages.recv() => match message {
+                    Some(Message::Fact(EventKind::DownloadStarted { id: of, .. }, kept)) if of == id(0) => {
+                        beginning = Some(kept);
+                    }
+                    Some(Message::Fact(_, kept)) => _ = kept.send(()),
+                    Some(Message::Progress(_)) => {}
+                    None => return,
+                },
+                () = held.closed(), if beginning.is_some() => {
+                    _ = beginning.take().map(|kept: tokio::sync::oneshot::Sender<()>| kept.send(()));
+                }
+            }
+        }
+    });
+    let queue = DownloadQueue::start(Arc::new(site.downloader()), items, (1, 1), recorder);
+    let other = tokio::time::timeout(PATIENCE, queue.take(id(1))).await;
+    assert!(other.is_ok_and(|content| content.is_ok()), "it waits for the seeded one's turn");
+    drop(release);
+    queue.take(id(0)).await.unwrap();
+}
+
+#[tokio::test]
+async fn r55_what_is_seeded_waits_for_no_download() {
+    let site = Site::new();
+    site.server.serve("/x", [Reply::ok(pattern(5000)).stall_after(100)]);
+    let items = vec![site.item(0, "/x", &pattern(5000)), seeded(&site, 1, b"seeded")];
+    let queue = start(&site, items, (1, 1));
+    let artifact = queue.take(id(1)).await.unwrap();
+    assert_eq!(site.content(&artifact), b"seeded");
+}
+
 #[test]
 fn r34_downloads_that_share_nothing_have_parts_of_their_own() {
     let one = item(0, "https://files.example/x", Some(Digest::of(b"x")));
