@@ -13,6 +13,7 @@ mod keygen;
 mod pack;
 mod pem;
 mod plan;
+mod publish;
 mod repair;
 mod sign;
 mod simulate;
@@ -38,6 +39,8 @@ enum Verb {
     Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
     Plan(plan::Arguments),
+    /// A repository of titles: catalogs, lint, the gate before anything is published
+    Publish(publish::Arguments),
     /// A run that does what is missing, changed or failed, or repeats what is named
     Repair(repair::Arguments),
     /// The signature of a control file, to be published beside it
@@ -53,6 +56,7 @@ fn main() -> ExitCode {
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
+        Verb::Publish(arguments) => publish::run(&arguments),
         Verb::Repair(arguments) => repair::run(&arguments),
         Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),

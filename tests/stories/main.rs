@@ -17,6 +17,7 @@ mod network;
 mod once;
 mod policies;
 mod power_cuts;
+mod publish;
 mod records;
 mod repair;
 mod seed;

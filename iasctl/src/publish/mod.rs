@@ -1,0 +1,32 @@
+//! `iasctl publish`: a repository of titles kept in order, by the rules of its publisher (T73–T96).
+
+mod build;
+mod catalogs;
+#[cfg(test)]
+mod corpus;
+mod icons;
+mod place;
+mod property_list;
+mod repository;
+
+use std::process::ExitCode;
+
+/// What `publish` is asked.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Verb {
+    /// Makes the catalogs and the digests of the icons anew, as Munki's makecatalogs does
+    Catalogs(catalogs::Arguments),
+}
+
+/// Carries it out.
+pub(crate) fn run(arguments: &Arguments) -> ExitCode {
+    match &arguments.verb {
+        Verb::Catalogs(arguments) => catalogs::run(arguments),
+    }
+}

@@ -1,0 +1,153 @@
+//! A publisher's day: a repository of titles, through the real `iasctl publish`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use plist::{Dictionary, Value};
+use shared::digest::Digest;
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
+use support::program;
+use tempfile::TempDir;
+
+/// A publisher's folder, with a repository in it.
+struct Publisher(TempDir);
+
+/// What a command told.
+struct Told {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+impl Told {
+    fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
+    }
+}
+
+impl Publisher {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for kind in ["pkgs", "pkgsinfo", "icons", "catalogs"] {
+            fs::create_dir_all(folder.path().join("repo").join(kind)).unwrap();
+        }
+        Self(folder)
+    }
+
+    fn path(&self, place: &str) -> PathBuf {
+        self.0.path().join(place)
+    }
+
+    fn write(&self, place: &str, content: impl AsRef<[u8]>) {
+        let path = self.path(place);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, content).unwrap();
+    }
+
+    fn read(&self, place: &str) -> String {
+        fs::read_to_string(self.path(place)).unwrap_or_else(|error| panic!("{place}: {error}"))
+    }
+
+    fn pkginfo(&self, name: &str, entries: &[(&str, Value)]) {
+        let entries: Dictionary =
+            entries.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect();
+        let mut bytes = Vec::new();
+        Value::Dictionary(entries).to_writer_xml(&mut bytes).unwrap();
+        self.write(&format!("repo/pkgsinfo/{name}"), bytes);
+    }
+
+    fn publish(&self, arguments: &[&str]) -> Told {
+        let mut command = Command::new(program("iasctl"));
+        let output = command.current_dir(self.0.path()).arg("publish").args(arguments).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Told { code: output.status.code().unwrap(), out: text(&output.stdout), err: text(&output.stderr) }
+    }
+}
+
+fn words(words: &[&str]) -> Value {
+    Value::Array(words.iter().map(|word| Value::from(*word)).collect())
+}
+
+fn corpus(kind: &str) -> Vec<PathBuf> {
+    let root = std::env::var("IAS_CORPUS")
+        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus").to_owned());
+    let Ok(listing) = fs::read_dir(Path::new(&root).join(kind)) else {
+        println!("skipped: no corpus at {root}");
+        return Vec::new();
+    };
+    listing.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn t91_the_pkginfos_of_real_catalogs_make_the_same_catalogs_again() {
+    for file in corpus("munki-catalog") {
+        let publisher = Publisher::new();
+        let found = fs::read_to_string(&file).unwrap();
+        let items = Value::from_file(&file).unwrap().into_array().unwrap();
+        for (number, item) in items.into_iter().enumerate() {
+            let mut item = item.into_dictionary().unwrap();
+            item.insert("_metadata".to_owned(), Value::from("made by hand"));
+            let path = publisher.path(&format!("repo/pkgsinfo/{number:03}"));
+            // Some in the binary form, which Munki reads as well.
+            let item = Value::Dictionary(item);
+            if number % 2 == 0 { item.to_file_xml(path) } else { item.to_file_binary(path) }.unwrap();
+        }
+        let told = publisher.publish(&["catalogs", "repo", "--sorted", "--skip-pkg-check"]);
+        assert_eq!(told.code, 0, "{}: {}", file.display(), told.err);
+        // Written in 2013 with Python 2, which had this form of its own.
+        let found = found.replace("<array>\n\t\t</array>", "<array/>");
+        assert_eq!(publisher.read("repo/catalogs/all").len(), found.len(), "{}", file.display());
+        assert!(publisher.read("repo/catalogs/all") == found, "{}", file.display());
+    }
+}
+
+#[test]
+fn t91_catalogs_are_made_anew_and_what_is_wrong_is_told() {
+    let publisher = Publisher::new();
+    let nopkg = |name: &str, catalogs: &[&str]| {
+        let keys = [("name", name.into()), ("installer_type", "nopkg".into()), ("catalogs", words(catalogs))];
+        keys.to_vec()
+    };
+    publisher.pkginfo("apps/a.plist", &nopkg("A", &["testing", "production"]));
+    publisher.pkginfo("b.plist", &nopkg("B", &["testing"]));
+    publisher.pkginfo("c.plist", &[("name", "C".into()), ("installer_item_location", "c.pkg".into())]);
+    publisher.write("repo/pkgsinfo/.hidden.plist", "nonsense");
+    publisher.write("repo/pkgsinfo/broken.plist", "<plist><dict>");
+    publisher.write("repo/catalogs/retired", "old");
+    publisher.write("repo/icons/A.png", "icon");
+
+    let told = publisher.publish(&["catalogs", "repo", "--json", "--dry-run"]);
+    assert_eq!(told.code, 1);
+    assert_eq!(publisher.read("repo/catalogs/retired"), "old", "nothing is touched");
+    assert!(!publisher.path("repo/catalogs/all").exists());
+
+    let told = publisher.publish(&["catalogs", "repo", "--json"]);
+    assert_eq!(told.code, 1, "one file cannot be read");
+    assert!(told.err.contains("WARNING: pkgsinfo/c.plist refers to missing installer item: c.pkg\n"));
+    assert!(told.err.contains("error: Unexpected error reading pkgsinfo/broken.plist: "), "{}", told.err);
+    assert!(!told.err.contains("hidden"));
+    let report = told.json();
+    let sizes: Vec<_> = report["catalogs"].as_array().unwrap().iter().collect();
+    assert_eq!(sizes.iter().map(|made| made["items"].as_u64().unwrap()).collect::<Vec<_>>(), [2, 1, 2]);
+    assert_eq!(report["removed"], serde_json::json!(["retired"]));
+    assert!(!publisher.path("repo/catalogs/retired").exists());
+    let hashes = publisher.read("repo/icons/_icon_hashes.plist");
+    assert!(hashes.contains(&format!("<string>{}</string>", Digest::of(b"icon"))), "{hashes}");
+
+    fs::remove_file(publisher.path("repo/pkgsinfo/broken.plist")).unwrap();
+    let told = publisher.publish(&["catalogs", "repo"]);
+    assert_eq!((told.code, told.out.matches("unchanged").count()), (0, 4), "{}", told.out);
+}
+
+#[test]
+fn t91_6_without_any_pkginfo_there_is_an_empty_catalog_instead_of_an_old_one() {
+    let publisher = Publisher::new();
+    publisher.write("repo/catalogs/all", "old");
+    assert_eq!(publisher.publish(&["catalogs", "repo"]).code, 0);
+    assert!(publisher.read("repo/catalogs/all").contains("<array/>"));
+    let told = publisher.publish(&["catalogs", "elsewhere"]);
+    assert_eq!(told.code, 1);
+    assert!(told.err.contains("elsewhere: no repository: there is no folder `pkgsinfo` in it"));
+}
