@@ -23,7 +23,7 @@ struct Told {
 
 impl Told {
     fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {} {}", self.out, self.err))
+        serde_json::from_str(&self.out).unwrap()
     }
 }
 
@@ -47,7 +47,7 @@ impl Publisher {
     }
 
     fn read(&self, place: &str) -> String {
-        fs::read_to_string(self.path(place)).unwrap_or_else(|error| panic!("{place}: {error}"))
+        fs::read_to_string(self.path(place)).unwrap()
     }
 
     fn pkginfo(&self, name: &str, entries: &[(&str, Value)]) {
@@ -150,4 +150,33 @@ fn t91_6_without_any_pkginfo_there_is_an_empty_catalog_instead_of_an_old_one() {
     let told = publisher.publish(&["catalogs", "elsewhere"]);
     assert_eq!(told.code, 1);
     assert!(told.err.contains("elsewhere: no repository: there is no folder `pkgsinfo` in it"));
+}
+
+#[test]
+fn t89_lint_names_file_and_key_and_fails_the_title() {
+    let publisher = Publisher::new();
+    publisher.write("repo/pkgs/A.pkg", "x".repeat(5000));
+    let whole = |name: &str, hash: &str| {
+        vec![
+            ("name", name.into()),
+            ("version", "1.0".into()),
+            ("catalogs", words(&["testing"])),
+            ("installer_item_location", "A.pkg".into()),
+            ("installer_item_hash", hash.into()),
+            ("installer_item_size", 4_u64.into()),
+            ("OnDemand", true.into()),
+        ]
+    };
+    publisher.pkginfo("apps/A.plist", &whole("A", &Digest::of(b"x").to_string()));
+    let told = publisher.publish(&["lint", "repo"]);
+    assert_eq!((told.code, told.out.as_str()), (0, "1 pkginfo: 0 errors, 0 warnings\n"));
+
+    publisher.pkginfo("apps/Office.plist", &whole("Office-2019", "none"));
+    let told = publisher.publish(&["lint", "repo", "--json"]);
+    assert_eq!(told.code, 1);
+    let report = told.json();
+    let keys: Vec<_> = report["findings"].as_array().unwrap().iter().map(|found| &found["key"]).collect();
+    assert_eq!(keys, ["name", "installer_item_hash"]);
+    assert_eq!(report["findings"][0]["file"], "pkgsinfo/apps/Office.plist");
+    assert_eq!(publisher.publish(&["lint", "repo", "--title", "A"]).code, 0);
 }

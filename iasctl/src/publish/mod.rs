@@ -5,6 +5,7 @@ mod catalogs;
 #[cfg(test)]
 mod corpus;
 mod icons;
+mod lint;
 mod place;
 mod property_list;
 mod repository;
@@ -22,11 +23,14 @@ pub(crate) struct Arguments {
 enum Verb {
     /// Makes the catalogs and the digests of the icons anew, as Munki's makecatalogs does
     Catalogs(catalogs::Arguments),
+    /// Everything that would go wrong on Macs, by file and key
+    Lint(lint::Arguments),
 }
 
 /// Carries it out.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.verb {
         Verb::Catalogs(arguments) => catalogs::run(arguments),
+        Verb::Lint(arguments) => lint::run(arguments),
     }
 }
