@@ -108,6 +108,15 @@ pub enum Entry {
 }
 
 impl Entry {
+    /// Where it stands.
+    #[must_use]
+    pub fn id(&self) -> ItemId {
+        match self {
+            Self::Item(item) => item.id,
+            Self::Ignored(listed, _) | Self::Malformed(listed, _) => listed.id,
+        }
+    }
+
     /// How events name it.
     #[must_use]
     pub fn listed(&self) -> Listed {

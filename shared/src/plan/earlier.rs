@@ -1,13 +1,15 @@
 //! What earlier runs make unnecessary: items of an interrupted run that are over, items of a finished one still in place.
 
+use super::presence::trace_of;
 use crate::{
     control::Entry,
     digest::Digest,
     event::{ItemEnd, SkipReason},
-    facts::{Facts, Found, Trace},
+    facts::{Facts, Found},
     item::{Item, ItemId, ItemKind, Phase},
     journal::Repair,
     state::{ItemState, RunState},
+    title::{Presence, Resolution},
     version,
 };
 use std::cmp::Ordering;
@@ -35,10 +37,18 @@ fn is_background_script(entry: &Entry) -> bool {
 }
 
 /// Why an item of a finished run needs no repair; `None` when it is missing, changed or failed, or is to be repeated.
-pub(super) fn needs_no_repair(item: &Item, repair: &Repair, facts: &Facts) -> Option<ItemEnd> {
+///
+/// A repair is asked for it by the name `asked_as`.
+pub(super) fn needs_no_repair(
+    item: &Item,
+    asked_as: &str,
+    repair: &Repair,
+    facts: &Facts,
+    titles: &Resolution,
+) -> Option<ItemEnd> {
     if let Some(asked) = &repair.asked {
         // Preflight said what it had to say when the Mac was new: it must not keep a repair from being done.
-        if item.id.phase == Phase::Preflight || !asked.wants(&item.name) {
+        if item.id.phase == Phase::Preflight || !asked.wants(asked_as) {
             return Some(ItemEnd::Skipped(SkipReason::NotAsked));
         }
         if asked.force {
@@ -46,20 +56,20 @@ pub(super) fn needs_no_repair(item: &Item, repair: &Repair, facts: &Facts) -> Op
         }
     }
     let digest = repair.done.get(&item.fingerprint())?;
-    still_there(item, *digest, facts).then_some(ItemEnd::Skipped(SkipReason::AlreadyDone))
+    still_there(item, *digest, facts, titles).then_some(ItemEnd::Skipped(SkipReason::AlreadyDone))
 }
 
 /// Whether what an item did, with content of this digest, is still in place. Nobody can tell for a script.
-fn still_there(item: &Item, digest: Option<Digest>, facts: &Facts) -> bool {
+fn still_there(item: &Item, digest: Option<Digest>, facts: &Facts, titles: &Resolution) -> bool {
     match item.kind {
         ItemKind::RootScript | ItemKind::UserScript => true,
         ItemKind::RootFile | ItemKind::UserFile => {
             digest.is_some_and(|digest| facts.placed.get(&item.file) == Some(&digest))
         }
-        // Whether a title is there is asked in any case, where something tells; where nothing does, it was done.
-        ItemKind::Title => true,
+        // Where facts tell whether a title is there, they decide; where only a script does, it is asked; else it was done.
+        ItemKind::Title => titles.step(item).is_some_and(|step| matches!(step.presence, Presence::OnDemand)),
         ItemKind::App => item.app.as_ref().is_some_and(|app| {
-            let there = facts.found.get(&Trace::AppAt(app.path.as_str().to_owned()));
+            let there = facts.found.get(&trace_of(app));
             matches!(there, Some(Found::Plists(_)))
         }),
         ItemKind::Package => item.receipt.as_ref().is_none_or(|receipt| {

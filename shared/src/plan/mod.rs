@@ -6,6 +6,7 @@ mod earlier;
 pub mod jitter;
 mod mirrors;
 pub mod planner;
+pub mod presence;
 pub mod retry;
 pub mod room;
 pub mod signer;

@@ -1,12 +1,13 @@
 //! From a checked control file and the facts of one Mac to what will be done, in which batches, and what not, with reasons.
 
-use super::earlier;
+use super::{earlier, presence};
 use crate::{
     control::{ControlFile, Entry},
     event::{ItemEnd, Listed, Over, SkipReason},
     facts::Facts,
     item::{HashCheckPolicy, Item, ItemKind, Phase, any_of},
     journal::{Past, Repair, unknown_names},
+    title::Resolution,
     version,
 };
 use std::{borrow::Cow, cmp::Ordering, fmt};
@@ -102,9 +103,16 @@ impl Plan {
 
 /// Plans a run.
 ///
-/// Gates, in order: what happened before (R79), `skip_if` (R23), receipt (R21), a digest where one is demanded (R85).
+/// Gates, in order: what happened before (R79), `skip_if` (R23), receipt (R21) or presence (T37), a digest where one is
+/// demanded (R85). `titles` is what catalogs said of the titles of the control file, which then has their parts.
 #[must_use]
-pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy, past: &Past) -> Plan {
+pub fn plan(
+    control: &ControlFile,
+    facts: &Facts,
+    hash_check: HashCheckPolicy,
+    past: &Past,
+    titles: &Resolution,
+) -> Plan {
     let past = &match past {
         // Another control file: what its items were to do counts no more (R79), what finished runs did still does.
         Past::Interrupted { state, repair } if state.control != Some(control.digest) => {
@@ -116,7 +124,8 @@ pub fn plan(control: &ControlFile, facts: &Facts, hash_check: HashCheckPolicy, p
     let only = repair.and_then(|repair| repair.asked.as_ref()).map_or(&[][..], |asked| asked.only.as_slice());
     let unknown = unknown_names(only, &control.entries().map(named).collect::<Vec<_>>());
     let forced = repair.is_some_and(Repair::is_forced);
-    let situation = Situation { facts, hash_check, past, forced, nothing: !unknown.is_empty() };
+    let situation =
+        Situation { control, facts, hash_check, past, titles, forced, nothing: !unknown.is_empty() };
     let preflight_passed = match past {
         Past::Nothing => None,
         Past::Interrupted { state, .. } => state.preflight_passed,
@@ -135,9 +144,11 @@ fn named(entry: &Entry) -> (Phase, &str) {
 
 /// What decides about an entry besides itself.
 struct Situation<'a> {
+    control: &'a ControlFile,
     facts: &'a Facts,
     hash_check: HashCheckPolicy,
     past: &'a Past,
+    titles: &'a Resolution,
     /// Whether receipts count for nothing, because what is there is to be repeated.
     forced: bool,
     /// Whether nothing is to be done, because it is not clear what was asked for.
@@ -156,7 +167,7 @@ impl Situation<'_> {
             let end = match entry {
                 Entry::Ignored(_, why) => Some(ItemEnd::Skipped(SkipReason::Ignored(why.clone()))),
                 Entry::Malformed(_, why) => Some(ItemEnd::DownloadFailed(why.clone())),
-                Entry::Item(item) => settle(&self.wanted(item), self.facts, self.hash_check),
+                Entry::Item(item) => self.settle(&self.wanted(item)),
             };
             match (end, entry) {
                 // A repair speaks only of what it does.
@@ -184,6 +195,36 @@ impl Situation<'_> {
         }
     }
 
+    /// How an item ends without any work; `None` when there is work to do.
+    fn settle(&self, item: &Item) -> Option<ItemEnd> {
+        let facts = self.facts;
+        if item.skip_if.iter().any(|word| word.0 == facts.arch) {
+            return Some(ItemEnd::Skipped(SkipReason::SkipIf(facts.arch.as_str().to_owned())));
+        }
+        let installed = item.receipt.as_ref().and_then(|receipt| facts.receipts.get(&receipt.package_id));
+        let reason = satisfied(item, installed.map(String::as_str));
+        if let Some(reason) = reason.or_else(|| presence::present(item, self.titles, facts)) {
+            return Some(ItemEnd::Skipped(reason));
+        }
+        if self.hash_check == HashCheckPolicy::Strict && item.source.is_some() && item.hash.is_none() {
+            let why = "no `hash`, and HashCheckPolicy is Strict: add the SHA-256 of the file, or choose another policy";
+            return Some(ItemEnd::DownloadFailed(why.to_owned()));
+        }
+        None
+    }
+
+    /// The name under which a repair is asked for the item: what comes with a title goes with it.
+    fn listed_name<'i>(&'i self, item: &'i Item) -> &'i str {
+        let is_whole = |entry: &&Entry| {
+            let id = entry.id();
+            id.is_listed() && (id.phase, id.index) == (item.id.phase, item.id.index)
+        };
+        match self.control.phase(item.id.phase).iter().find(is_whole) {
+            Some(Entry::Item(whole)) if !item.id.is_listed() => &whole.name,
+            _ => &item.name,
+        }
+    }
+
     fn over(&self, listed: &Listed, entry: &Entry) -> Option<ItemEnd> {
         if self.nothing {
             return Some(ItemEnd::Skipped(SkipReason::NotAsked));
@@ -191,27 +232,13 @@ impl Situation<'_> {
         match (self.past, entry) {
             (Past::Nothing, _) => None,
             (Past::Interrupted { state, .. }, entry) => earlier::ended(listed.id, entry, state),
-            (Past::Finished(repair), Entry::Item(item)) => earlier::needs_no_repair(item, repair, self.facts),
+            (Past::Finished(repair), Entry::Item(item)) => {
+                let asked_as = self.listed_name(item);
+                earlier::needs_no_repair(item, asked_as, repair, self.facts, self.titles)
+            }
             (Past::Finished(_), Entry::Ignored(..) | Entry::Malformed(..)) => None,
         }
     }
-}
-
-/// How an item ends without any work; `None` when there is work to do.
-fn settle(item: &Item, facts: &Facts, hash_check: HashCheckPolicy) -> Option<ItemEnd> {
-    if item.skip_if.iter().any(|word| word.0 == facts.arch) {
-        return Some(ItemEnd::Skipped(SkipReason::SkipIf(facts.arch.as_str().to_owned())));
-    }
-    let installed = item.receipt.as_ref().and_then(|receipt| facts.receipts.get(&receipt.package_id));
-    if let Some(reason) = satisfied(item, installed.map(String::as_str)) {
-        return Some(ItemEnd::Skipped(reason));
-    }
-    if hash_check == HashCheckPolicy::Strict && item.source.is_some() && item.hash.is_none() {
-        let why =
-            "no `hash`, and HashCheckPolicy is Strict: add the SHA-256 of the file, or choose another policy";
-        return Some(ItemEnd::DownloadFailed(why.to_owned()));
-    }
-    None
 }
 
 /// Whether the installed version makes a package unnecessary (R18–R21).
@@ -325,7 +352,13 @@ mod tests {
             let group = (!group.is_empty()).then(|| ParallelGroup((*group).to_owned()));
             Entry::Item(Box::new(Item { group, ..item(Phase::SetupAssistant, index) }))
         });
-        let plan = plan(&control(entries.collect()), &facts(), HashCheckPolicy::Strict, &Past::Nothing);
+        let plan = plan(
+            &control(entries.collect()),
+            &facts(),
+            HashCheckPolicy::Strict,
+            &Past::Nothing,
+            &Resolution::default(),
+        );
         let ids = |batch: &Batch| batch.0.iter().map(|item| item.id.index + 1).collect();
         plan.phase(Phase::SetupAssistant).batches.iter().map(ids).collect()
     }
@@ -349,14 +382,20 @@ mod tests {
         items[1].group = None;
         let entries = items.into_iter().map(|item| Entry::Item(Box::new(item))).collect();
         let file = ControlFile { userland: entries, ..control(Vec::new()) };
-        let plan = plan(&file, &facts(), HashCheckPolicy::Strict, &Past::Nothing);
+        let plan = plan(&file, &facts(), HashCheckPolicy::Strict, &Past::Nothing, &Resolution::default());
         let userland = plan.phase(Phase::Userland);
         assert_eq!(userland.batches.len(), 1);
         assert_eq!(userland.settled[0].end, ItemEnd::Skipped(SkipReason::SkipIf("arm64".into())));
     }
 
     fn settled(item: Item, hash_check: HashCheckPolicy) -> Option<ItemEnd> {
-        let plan = plan(&control(vec![Entry::Item(Box::new(item))]), &facts(), hash_check, &Past::Nothing);
+        let plan = plan(
+            &control(vec![Entry::Item(Box::new(item))]),
+            &facts(),
+            hash_check,
+            &Past::Nothing,
+            &Resolution::default(),
+        );
         plan.phases[1].settled.first().map(|settled| settled.end.clone())
     }
 
@@ -390,7 +429,15 @@ mod tests {
             control(vec![Entry::Malformed(listed, "hash: not a digest".into())])
         };
         let count = |policy| {
-            plan(&malformed(policy), &facts(), HashCheckPolicy::Strict, &Past::Nothing).forbidding().count()
+            plan(
+                &malformed(policy),
+                &facts(),
+                HashCheckPolicy::Strict,
+                &Past::Nothing,
+                &Resolution::default(),
+            )
+            .forbidding()
+            .count()
         };
         assert_eq!(count(FailPolicy::Failable), 0);
         assert_eq!(count(FailPolicy::FailableExecution), 1);
@@ -416,7 +463,7 @@ mod tests {
         facts_told.into_iter().for_each(|kind| tell(&mut state, kind));
         let planned = |state: &RunState| {
             let past = Past::interrupted(state.clone(), &crate::journal::Basis::default());
-            plan(&control, &facts(), HashCheckPolicy::Strict, &past)
+            plan(&control, &facts(), HashCheckPolicy::Strict, &past, &Resolution::default())
         };
         let first = planned(&state);
         tell(&mut state, loaded(first.over().collect()));
@@ -463,8 +510,14 @@ mod tests {
     fn a_plan_prints_what_and_why() {
         let skipped = Item { skip_if: vec![SkipIf(Arch::Arm64)], ..item(Phase::SetupAssistant, 0) };
         let entries = [skipped, item(Phase::SetupAssistant, 1)].map(|item| Entry::Item(Box::new(item)));
-        let text =
-            plan(&control(entries.to_vec()), &facts(), HashCheckPolicy::Strict, &Past::Nothing).to_string();
+        let text = plan(
+            &control(entries.to_vec()),
+            &facts(),
+            HashCheckPolicy::Strict,
+            &Past::Nothing,
+            &Resolution::default(),
+        )
+        .to_string();
         let expected = "preflight:\n  nothing to do\nsetupassistant:\n  setupassistant[0] \"item 0\": skipped: \
                         skip_if names this Mac (arm64)\n  1. setupassistant[1] \"item 1\": package\nuserland:\n  \
                         nothing to do\n";

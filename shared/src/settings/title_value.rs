@@ -3,11 +3,14 @@
 use super::{
     document,
     finding::Source,
-    value::{Fit, Fitting, exact, name_of, text, texts},
+    value::{Fit, Fitting, exact, text, texts},
 };
-use crate::title::{
-    address,
-    grant::{ClockPolicy, Key, Keys},
+use crate::{
+    property_list::name_of,
+    title::{
+        address,
+        grant::{ClockPolicy, Key, Keys},
+    },
 };
 use plist::{Dictionary, Value};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

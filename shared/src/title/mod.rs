@@ -33,4 +33,4 @@ pub use step::{
     CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,
     Resolution, Restart, Role, Step,
 };
-pub use verdict::{Verdict, after_install_check, after_version_script, judge};
+pub use verdict::{Verdict, after_install_check, after_version_script, judge, judge_presence};

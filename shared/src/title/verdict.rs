@@ -31,15 +31,26 @@ pub enum Verdict {
 /// Judges by what was found: an answer for each [`Trace`] of the step, and all receipts there are.
 #[must_use]
 pub fn judge(step: &Step, found: &BTreeMap<Trace, Found>, receipts: &BTreeMap<String, String>) -> Verdict {
-    match &step.presence {
+    judge_presence(&step.presence, &step.version, found, receipts)
+}
+
+/// As [`judge`] does, where only the test and the wanted version are known.
+#[must_use]
+pub fn judge_presence(
+    presence: &Presence,
+    wanted: &str,
+    found: &BTreeMap<Trace, Found>,
+    receipts: &BTreeMap<String, String>,
+) -> Verdict {
+    match presence {
         Presence::OnDemand => Verdict::Missing,
         Presence::InstallCheck(script) => Verdict::AskInstallCheck(script.clone()),
         Presence::VersionScript(script) => Verdict::AskVersion(script.clone()),
-        Presence::Assumed => Verdict::Already(step.version.clone()),
+        Presence::Assumed => Verdict::Already(wanted.to_owned()),
         Presence::Installs(entries) => {
-            together(step, entries.iter().map(|entry| installed(entry, found.get(&entry.what))))
+            together(wanted, entries.iter().map(|entry| installed(entry, found.get(&entry.what))))
         }
-        Presence::Receipts(wanted) => together(step, wanted.iter().map(|wanted| receipt(wanted, receipts))),
+        Presence::Receipts(needed) => together(wanted, needed.iter().map(|wanted| receipt(wanted, receipts))),
     }
 }
 
@@ -78,7 +89,7 @@ enum Standing {
 }
 
 /// All must be there; one that is newer makes the whole newer.
-fn together(step: &Step, entries: impl Iterator<Item = Result<Standing, String>>) -> Verdict {
+fn together(wanted: &str, entries: impl Iterator<Item = Result<Standing, String>>) -> Verdict {
     let mut newest = None;
     for standing in entries {
         match standing {
@@ -88,7 +99,7 @@ fn together(step: &Step, entries: impl Iterator<Item = Result<Standing, String>>
             Ok(Standing::Newer(version)) => newest = newest.or(Some(version)),
         }
     }
-    newest.map_or_else(|| Verdict::Already(step.version.clone()), Verdict::Newer)
+    newest.map_or_else(|| Verdict::Already(wanted.to_owned()), Verdict::Newer)
 }
 
 fn installed(entry: &Installed, found: Option<&Found>) -> Result<Standing, String> {
