@@ -4,10 +4,18 @@
 pub const ARCH: &str = "/usr/bin/arch";
 /// Keeps the Mac awake during the run.
 pub const CAFFEINATE: &str = "/usr/bin/caffeinate";
+/// Sets the modes of what is copied from a disk image or archive.
+pub const CHMOD: &str = "/bin/chmod";
+/// Sets the owner of what is copied from a disk image or archive.
+pub const CHOWN: &str = "/usr/sbin/chown";
 /// Tells how a program is signed. Part of every macOS, also without developer tools.
 pub const CODESIGN: &str = "/usr/bin/codesign";
+/// Copies from a disk image, and unpacks zip archives, with everything a Mac knows of files.
+pub const DITTO: &str = "/usr/bin/ditto";
 /// Sets the environment of a program that runs as the user.
 pub const ENV: &str = "/usr/bin/env";
+/// Attaches disk images.
+pub const HDIUTIL: &str = "/usr/bin/hdiutil";
 /// Installs packages.
 pub const INSTALLER: &str = "/usr/sbin/installer";
 /// Loads and unloads jobs, and leads into a user's session.
@@ -16,6 +24,8 @@ pub const LAUNCHCTL: &str = "/bin/launchctl";
 pub const OPEN: &str = "/usr/bin/open";
 /// Reads receipts and signatures of packages.
 pub const PKGUTIL: &str = "/usr/sbin/pkgutil";
+/// Tells which programs are running.
+pub const PS: &str = "/bin/ps";
 /// Tells whether there is a network.
 pub const SCUTIL: &str = "/usr/sbin/scutil";
 /// Runs scripts that name no interpreter, and what needs a moment before it begins.
@@ -32,5 +42,7 @@ pub const SUDO: &str = "/usr/bin/sudo";
 pub const SW_VERS: &str = "/usr/bin/sw_vers";
 /// Tells what kind of Mac this is.
 pub const SYSCTL: &str = "/usr/sbin/sysctl";
+/// Unpacks archives that are no zip.
+pub const TAR: &str = "/usr/bin/tar";
 /// Does nothing, under the processor type that is asked about.
 pub const TRUE: &str = "/usr/bin/true";

@@ -5,7 +5,7 @@ use crate::exit::Ended;
 use std::{io, process::Stdio};
 use tokio::{io::AsyncReadExt, net::unix::pipe::Receiver, sync::oneshot, task::JoinHandle};
 
-/// The most that is kept of either stream, in bytes.
+/// The most that is usually kept of either stream, in bytes.
 pub const ANSWER_LIMIT: usize = 1 << 20;
 
 /// What a program answered.
@@ -13,9 +13,9 @@ pub const ANSWER_LIMIT: usize = 1 << 20;
 pub struct Answer {
     /// How it ended.
     pub ended: Ended,
-    /// Its standard output, at most [`ANSWER_LIMIT`] bytes.
+    /// Its standard output, at most [`ANSWER_LIMIT`] bytes or as many as were wanted.
     pub output: Vec<u8>,
-    /// Its standard error, at most [`ANSWER_LIMIT`] bytes.
+    /// Its standard error, within the same limit.
     pub errors: Vec<u8>,
 }
 
@@ -42,17 +42,22 @@ impl Answer {
 
 /// Runs `program` to its end and keeps what it says.
 pub async fn ask(program: &Program, limits: Limits) -> Answer {
-    match started(program, limits).await {
+    ask_at_most(program, limits, ANSWER_LIMIT).await
+}
+
+/// The same, and keeps `most` bytes of either stream.
+pub async fn ask_at_most(program: &Program, limits: Limits, most: usize) -> Answer {
+    match started(program, limits, most).await {
         Ok(answer) => answer,
         Err(error) => Answer { ended: not_started(program, &error), output: Vec::new(), errors: Vec::new() },
     }
 }
 
-async fn started(program: &Program, limits: Limits) -> io::Result<Answer> {
+async fn started(program: &Program, limits: Limits, most: usize) -> io::Result<Answer> {
     let ((out, output), (err, errors)) = (open()?, open()?);
     let child = spawn(program, (out, err)).await?;
     let pid = child.id().unwrap_or_default();
-    let (output, errors) = (Reading::begin(output), Reading::begin(errors));
+    let (output, errors) = (Reading::begin(output, most), Reading::begin(errors, most));
     // Nobody stops a question: it has a time limit.
     let (_, stop) = oneshot::channel();
     let ended = supervise::to_the_end(child, pid, None, limits, stop).await.ended;
@@ -71,9 +76,9 @@ struct Reading {
 }
 
 impl Reading {
-    fn begin(pipe: Receiver) -> Self {
+    fn begin(pipe: Receiver, most: usize) -> Self {
         let (enough, cut) = oneshot::channel();
-        Self { task: tokio::spawn(collect(pipe, cut)), enough }
+        Self { task: tokio::spawn(collect(pipe, cut, most)), enough }
     }
 
     /// What was written; a process left behind may keep the stream open, and is not waited for.
@@ -82,7 +87,7 @@ impl Reading {
     }
 }
 
-async fn collect(mut pipe: Receiver, mut enough: oneshot::Receiver<()>) -> Vec<u8> {
+async fn collect(mut pipe: Receiver, mut enough: oneshot::Receiver<()>, most: usize) -> Vec<u8> {
     let (mut kept, mut chunk) = (Vec::new(), vec![0; 16 << 10]);
     loop {
         let length = tokio::select! {
@@ -91,7 +96,7 @@ async fn collect(mut pipe: Receiver, mut enough: oneshot::Receiver<()>) -> Vec<u
             _ = &mut enough => return kept,
         };
         let Some(bytes) = chunk.get(..length).filter(|bytes| !bytes.is_empty()) else { return kept };
-        let room = ANSWER_LIMIT.saturating_sub(kept.len()).min(bytes.len());
+        let room = most.saturating_sub(kept.len()).min(bytes.len());
         kept.extend_from_slice(bytes.get(..room).unwrap_or_default());
     }
 }

@@ -15,7 +15,7 @@ mod supervise;
 
 pub use account::Account;
 pub use app::open_app;
-pub use ask::{ANSWER_LIMIT, Answer, ask};
+pub use ask::{ANSWER_LIMIT, Answer, ask, ask_at_most};
 pub use lines::{Budget, LINE_LIMIT, LineSplitter, OUTPUT_LIMIT, Split, TAIL_LINES, Tail};
 pub use reason::script;
 
@@ -94,6 +94,8 @@ pub enum Output {
     /// Line by line to a reader, within the limits of R72. A slow reader delays the child for at most two seconds
     /// in all; then lines are dropped and counted. One last line says how much is missing.
     Lines(mpsc::Sender<String>),
+    /// The same of standard output alone; what goes to standard error is dropped.
+    OutputLines(mpsc::Sender<String>),
     /// To an open file, for a process that outlives us (R66).
     File(File),
 }

@@ -4,7 +4,11 @@ use super::{
     Output,
     lines::{Budget, LineSplitter, Split, Tail},
 };
-use std::{io, process::Stdio, time::Duration};
+use std::{
+    io::{self, PipeWriter},
+    process::Stdio,
+    time::Duration,
+};
 use tokio::{
     io::AsyncReadExt,
     net::unix::pipe::Receiver,
@@ -26,11 +30,19 @@ pub(super) fn open(output: Output) -> io::Result<((Stdio, Stdio), Option<Drain>)
     match output {
         Output::File(file) => Ok(((file.try_clone()?.into(), file.into()), None)),
         Output::Lines(lines) => {
-            let (reader, writer) = io::pipe()?;
-            let pipe = Receiver::from_owned_fd(reader.into())?;
-            Ok(((writer.try_clone()?.into(), writer.into()), Some(Drain { pipe, lines })))
+            let (writer, drain) = drained(lines)?;
+            Ok(((writer.try_clone()?.into(), writer.into()), Some(drain)))
+        }
+        Output::OutputLines(lines) => {
+            let (writer, drain) = drained(lines)?;
+            Ok(((writer.into(), Stdio::null()), Some(drain)))
         }
     }
+}
+
+fn drained(lines: mpsc::Sender<String>) -> io::Result<(PipeWriter, Drain)> {
+    let (reader, writer) = io::pipe()?;
+    Ok((writer, Drain { pipe: Receiver::from_owned_fd(reader.into())?, lines }))
 }
 
 impl Drain {
