@@ -32,6 +32,7 @@ use payload::Payload;
 use section::Section;
 use selection::{Selection, Target};
 use signature::{TrustRoots, Verdict};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek};
 use time::OffsetDateTime;
 use xar::{EntryId, EntryKind, EntryReader, Xar, XarError};
@@ -248,8 +249,18 @@ impl<R> FlatPackage<R> {
     /// counts as fulfilled.
     #[must_use]
     pub fn installs(&self) -> Vec<&Target> {
+        self.chosen(&BTreeMap::new())
+    }
+
+    /// What is installed when somebody has chosen, or chosen not to, by the identifiers of choices.
+    #[must_use]
+    pub fn chosen(&self, choices: &BTreeMap<String, bool>) -> Vec<&Target> {
+        let is_wanted = |selection: &&Selection| {
+            let chosen = selection.choice.as_ref().and_then(|choice| choices.get(choice));
+            chosen.copied().unwrap_or_else(|| selection.selected.holds())
+        };
         let mut targets: Vec<&Target> = Vec::new();
-        for selection in self.selections.iter().filter(|selection| selection.selected.holds()) {
+        for selection in self.selections.iter().filter(is_wanted) {
             if !targets.contains(&&selection.target) {
                 targets.push(&selection.target);
             }
