@@ -1,6 +1,6 @@
 //! A started child as an effect of the run: where its output goes, and how its end is told. The same in every world.
 
-use super::{Line, Output, Running};
+use super::{Hear, HostError, Line, Output, Running};
 use crate::download::VerifiedArtifact;
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use shared::{
@@ -48,6 +48,19 @@ pub(super) fn output(
             Ok((output, Some(forwarding)))
         }
     }
+}
+
+/// The same for a script of which only so much is heard; what goes to a log file goes there whole.
+///
+/// # Errors
+/// As [`output`].
+pub(super) fn heard(root: &Dir, output: Output, hear: Hear) -> io::Result<(child::Output, Forwarding)> {
+    let (output, forwarding) = self::output(root, output, as_it_is)?;
+    let output = match (hear, output) {
+        (Hear::Output, child::Output::Lines(lines)) => child::Output::OutputLines(lines),
+        (_, output) => output,
+    };
+    Ok((output, forwarding))
 }
 
 /// Passes on to `lines` what `reader` makes of them.
@@ -111,6 +124,15 @@ pub(super) fn unreplaced(verified: &File, root: &Dir, path: &MacPath) -> io::Res
         return Ok(());
     }
     Err(io::Error::other("the file was replaced after it was checked"))
+}
+
+/// How many KiB of the volume with the Mac's `/` are free for those who are not root.
+///
+/// # Errors
+/// When the system does not say.
+pub(super) fn free_kib(root: &Dir) -> Result<u64, HostError> {
+    let volume = rustix::fs::fstatvfs(root).map_err(HostError::failed("ask for free space".to_owned()))?;
+    Ok(volume.f_bavail.saturating_mul(volume.f_frsize) / 1024)
 }
 
 /// How much of a script is read to see how it is to be started.

@@ -14,19 +14,27 @@ use shared::{
 use std::{path::Path, time::Duration};
 use tokio::sync::{mpsc, watch};
 
+mod archive;
 mod as_user;
 mod connectivity;
 mod installer;
+mod landing;
 mod launch;
 pub(crate) mod mac;
 mod notices;
+mod package_environment;
+mod pkginfo_script;
 mod plists;
+mod private;
+mod probe;
 #[cfg(feature = "simulated")]
 pub(crate) mod simulated;
+mod title_host;
 
 pub(crate) use as_user::UserWork;
 pub(crate) use connectivity::Connectivity;
 pub(crate) use plists::Plists;
+pub(crate) use title_host::{AppCopy, Attached, Hear, TitleHost};
 
 /// A system service failed: which one, on what, and why.
 #[derive(Debug, thiserror::Error)]
@@ -116,7 +124,7 @@ impl Drop for StopOnDrop {
 /// A computer on which a run happens.
 ///
 /// Paths are Mac paths; only the host knows which folder is `/`.
-pub(crate) trait Host: Send + Sync {
+pub(crate) trait Host: TitleHost + Send + Sync {
     /// Which folder is the Mac's `/`.
     fn root(&self) -> &Path;
 

@@ -7,11 +7,7 @@ use super::{
 };
 use crate::{
     download::VerifiedArtifact,
-    host::{
-        Host, HostError, Launch, Plists, Retired, Running, UserWork,
-        launch::{self, as_it_is},
-        plists::put_away,
-    },
+    host::{Hear, Host, HostError, Launch, Plists, Retired, Running, UserWork, launch, plists::put_away},
 };
 use futures::future::{BoxFuture, try_join_all};
 use shared::{
@@ -24,6 +20,7 @@ use shared::{
         link::Address,
         tools::SHUTDOWN,
     },
+    title::PackageOptions,
 };
 use std::{collections::BTreeMap, io, path::Path, time::Duration};
 use tokio::{
@@ -85,7 +82,7 @@ impl Host for MacHost {
         package: &'a VerifiedArtifact,
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
-        Box::pin(self.start_installer(package, launch))
+        Box::pin(async move { self.start_installer(package, &PackageOptions::default(), launch).await })
     }
 
     fn run_script<'a>(
@@ -198,8 +195,18 @@ impl Host for MacHost {
 impl MacHost {
     /// Starts `program` as an effect of the run.
     async fn start(&self, program: &Program, launch: Launch) -> io::Result<Running> {
+        self.start_and_hear(program, Hear::Everything, launch).await
+    }
+
+    /// The same, of which only so much is heard.
+    pub(super) async fn start_and_hear(
+        &self,
+        program: &Program,
+        hear: Hear,
+        launch: Launch,
+    ) -> io::Result<Running> {
         let limits = Limits { timeout: launch.timeout, ..Limits::default() };
-        let (output, forwarding) = launch::output(&self.dir, launch.output, as_it_is)?;
+        let (output, forwarding) = launch::heard(&self.dir, launch.output, hear)?;
         Ok(match start(program, output, limits).await {
             Ok(child) => launch::running(child, forwarding),
             Err(ended) => launch::never(ended),

@@ -3,22 +3,24 @@
 //! Nothing said here decides: the exit status of `installer` does (R70), and before it the digest.
 
 use super::{
-    MacHost, installer, pkgutil, rosetta, spctl,
+    Site, installer, pkgutil, rosetta, spctl,
     tools::{Request, Tools},
+    user,
 };
-use crate::{
-    download::VerifiedArtifact,
-    host::{HostError, Launch, Line, Output, Running, launch},
+use crate::host::{
+    HostError, Launch, Line, Output, Running, launch, package_environment::environment, private::Private,
 };
 use shared::{
     exit::Ended,
+    facts::ConsoleUser,
     flat_package::{FlatPackage, selection::Target},
-    sys::child::{Finished, Limits, start},
+    sys::child::{Account, Finished, Limits, Program, start},
+    title::PackageOptions,
 };
 use std::{
     fs::File,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -30,21 +32,30 @@ use tokio::{sync::mpsc, task::JoinHandle};
 /// How long answers about a package may come after its installation ended.
 const LATE: Duration = Duration::from_secs(2);
 
-impl MacHost {
+/// A package to be installed, wherever it lies.
+pub(super) struct Package<'a> {
+    /// What it is called in errors.
+    pub(super) name: String,
+    /// Where it is.
+    pub(super) place: PathBuf,
+    /// The same, open; what cannot be opened is for `installer` to complain about.
+    pub(super) file: Option<&'a File>,
+}
+
+impl Site {
     /// Starts to install `package`.
-    pub(super) async fn start_installer(
+    pub(super) async fn install(
         &self,
-        package: &VerifiedArtifact,
+        package: Package<'_>,
+        options: &PackageOptions,
         launch: Launch,
     ) -> Result<Running, HostError> {
-        let path = package.path();
-        let failed = HostError::failed(format!("install {path}"));
-        launch::unreplaced(package.file(), &self.dir, path).map_err(&failed)?;
-        let place = path.under(&self.root);
+        let failed = HostError::failed(format!("install {}", package.name));
+        let (program, choices) = self.installer(&package.place, options).map_err(&failed)?;
         let beside = match &launch.output {
             Output::Lines(lines) => {
-                let promised = promises(package.file()).await;
-                Some(Beside::begin(self.tools.clone(), place.clone(), lines.clone(), promised))
+                let promised = promises(package.file).await;
+                Some(Beside::begin(self.tools.clone(), package.place, lines.clone(), promised))
             }
             // It outlives us, and so may its log: that is `installer`'s alone.
             Output::LogFile(_) => None,
@@ -53,9 +64,8 @@ impl MacHost {
         let limits = Limits { timeout: launch.timeout, ..Limits::default() };
         let (output, forwarding) =
             launch::output(&self.dir, launch.output, reader(wants_rosetta.clone())).map_err(failed)?;
-        let program = self.tools.program(&installer::install(&place));
         let running = match start(&program, output, limits).await {
-            Ok(child) => launch::running(child, forwarding),
+            Ok(child) => launch::running(child, forwarding).holding(choices),
             Err(ended) => launch::never(ended),
         };
         let Some(beside) = beside else { return Ok(running) };
@@ -69,6 +79,27 @@ impl MacHost {
             stop: running.stop,
             begun: running.begun,
         })
+    }
+
+    /// What installs the package at `place` as `options` say, and the folder with its choices (T35).
+    fn installer(&self, place: &Path, options: &PackageOptions) -> io::Result<(Program, Option<Private>)> {
+        let written = options.choices.as_ref().map(|choices| {
+            let folder = Private::make(&self.dir)?;
+            let file = folder.write("choices.xml", choices.as_bytes(), 0o600)?;
+            io::Result::Ok((folder, file.under(&self.root)))
+        });
+        let written = written.transpose()?;
+        let file = written.as_ref().map(|(_, file)| file.as_path());
+        let request = installer::install(place, file, options.allow_untrusted);
+        let environment = environment(options, self.person().as_ref());
+        let program = Program { environment, ..self.tools.program(&request) };
+        Ok((program, written.map(|(folder, _)| folder)))
+    }
+
+    /// The account of the person at the screen.
+    fn person(&self) -> Option<Account> {
+        let user = self.users.borrow().clone().filter(ConsoleUser::is_real)?;
+        user::account(user.uid).ok()
     }
 }
 
@@ -87,8 +118,8 @@ fn reader(wants_rosetta: Arc<AtomicBool>) -> impl launch::Reader {
 type Promise = (String, String);
 
 /// The receipts that the package will leave: those of the components that bring files.
-async fn promises(package: &File) -> Vec<Promise> {
-    let Ok(file) = package.try_clone() else { return Vec::new() };
+async fn promises(package: Option<&File>) -> Vec<Promise> {
+    let Some(Ok(file)) = package.map(File::try_clone) else { return Vec::new() };
     // What cannot be read is for `installer` to complain about.
     let read = move || FlatPackage::open(file).map(|package| promised(&package)).unwrap_or_default();
     tokio::task::spawn_blocking(read).await.unwrap_or_default()

@@ -6,10 +6,14 @@ use plist::Value;
 use shared::sys::tools::INSTALLER;
 use std::path::Path;
 
-/// Installs `package`. Unsigned ones too, without a word: what may be installed was decided before (P62).
-pub(super) fn install(package: &Path) -> Request {
-    let [verbose, of, on, here] = ["-verboseR", "-pkg", "-target", "/"].map(Path::new);
-    Request::new(INSTALLER, [verbose, of, package, on, here])
+/// Installs `package`. Unsigned ones too, without a word: what may be installed was decided before (P62). `choices` is the
+/// file with the choices of its title, and `untrusted` allows a signature that is expired or of nobody known (T35).
+pub(super) fn install(package: &Path, choices: Option<&Path>, untrusted: bool) -> Request {
+    let mut words = ["-verboseR", "-pkg"].map(Path::new).to_vec();
+    words.extend([package, Path::new("-target"), Path::new("/")]);
+    words.extend(choices.into_iter().flat_map(|file| [Path::new("-applyChoiceChangesXML"), file]));
+    words.extend(untrusted.then_some(Path::new("-allowUntrusted")));
+    Request::new(INSTALLER, words)
 }
 
 /// Asks whether `package` wants a restart.
@@ -58,11 +62,28 @@ mod tests {
 
     #[test]
     fn r70_the_exact_call() {
-        let request = install(Path::new("/Library/ias/Acme Tools.pkg"));
+        let request = install(Path::new("/Library/ias/Acme Tools.pkg"), None, false);
         assert_eq!(request.tool, "/usr/sbin/installer");
         assert_eq!(request.arguments, ["-verboseR", "-pkg", "/Library/ias/Acme Tools.pkg", "-target", "/"]);
         let request = restart_action(Path::new("/tmp/a.pkg"));
         assert_eq!(request.arguments, ["-query", "RestartAction", "-pkg", "/tmp/a.pkg", "-plist"]);
+    }
+
+    #[test]
+    fn t35_choices_and_the_allowance_stand_at_the_end() {
+        let told = |choices: Option<&str>, untrusted| {
+            install(Path::new("/a.pkg"), choices.map(Path::new), untrusted).arguments
+        };
+        let usual = ["-verboseR", "-pkg", "/a.pkg", "-target", "/"];
+        assert_eq!(
+            told(Some("/p/choices.xml"), false),
+            [&usual[..], &["-applyChoiceChangesXML", "/p/choices.xml"]].concat()
+        );
+        assert_eq!(told(None, true), [&usual[..], &["-allowUntrusted"]].concat());
+        assert_eq!(
+            told(Some("/p/c"), true),
+            [&usual[..], &["-applyChoiceChangesXML", "/p/c", "-allowUntrusted"]].concat()
+        );
     }
 
     #[test]

@@ -8,28 +8,37 @@
 mod agent;
 mod caffeinate;
 mod changes;
+mod codesign;
 mod console;
+mod ditto;
+mod hdiutil;
 mod host;
+mod image;
 mod install;
 mod installer;
 mod launchctl;
 mod network;
+mod ownership;
 mod pkgutil;
 pub(crate) mod preferences;
+mod ps;
+mod quarantine;
 mod rosetta;
 mod scutil;
 mod shutdown;
 mod signer;
 mod spctl;
 mod system;
+mod tar;
 #[cfg(test)]
 mod tests;
+mod title_host;
 mod tools;
 pub(crate) mod unified_log;
 mod user;
 
-use self::tools::Tools;
-use super::notices::Notices;
+use self::{image::Mounts, tools::Tools};
+use super::{notices::Notices, private};
 use cap_std::{ambient_authority, fs::Dir};
 use shared::{
     facts::ConsoleUser,
@@ -58,7 +67,18 @@ pub(crate) struct MacHost {
     users: watch::Receiver<Option<ConsoleUser>>,
     online: watch::Receiver<bool>,
     notices: Notices,
+    mounts: Arc<Mounts>,
     unobserved: Mutex<Option<Observed>>,
+}
+
+/// What those need of a Mac who do something on it that outlives a call.
+#[derive(Clone)]
+struct Site {
+    root: PathBuf,
+    dir: Arc<Dir>,
+    tools: Tools,
+    users: watch::Receiver<Option<ConsoleUser>>,
+    notices: Notices,
 }
 
 /// What is told to those who observe this Mac.
@@ -113,9 +133,20 @@ impl MacHost {
             users,
             online,
             notices: tell,
+            mounts: Arc::default(),
             unobserved: Mutex::new(Some(Observed { users: tell_users, online: tell_online })),
         };
         Ok((host, notices))
+    }
+
+    fn site(&self) -> Site {
+        Site {
+            root: self.root.clone(),
+            dir: self.dir.clone(),
+            tools: self.tools.clone(),
+            users: self.users.clone(),
+            notices: self.notices.clone(),
+        }
     }
 
     /// Begins to look after the Mac: its user and its network are observed, and unless this is a dry run it stays awake, and in
@@ -129,6 +160,9 @@ impl MacHost {
         if settings.dry_run {
             return;
         }
+        private::sweep(&self.dir);
+        let (mounts, site) = (self.mounts.clone(), self.site());
+        tokio::spawn(async move { mounts.clear(&site).await });
         tokio::spawn(stay_awake(self.tools.clone(), self.notices.clone()));
         if settings.mode == Mode::Standalone {
             return;

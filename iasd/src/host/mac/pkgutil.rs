@@ -3,7 +3,7 @@
 use super::{signer::team_id, tools::Request};
 use plist::Value;
 use shared::sys::tools::PKGUTIL;
-use std::path::Path;
+use std::{collections::BTreeMap, path::Path};
 
 /// Asks for the receipt of `package_id`; it fails when there is none.
 pub(super) fn receipt(package_id: &str) -> Request {
@@ -18,6 +18,34 @@ pub(super) fn version(answer: &[u8]) -> Result<String, String> {
     let answer = Value::from_reader_xml(answer).map_err(|error| error.to_string())?;
     let version = answer.as_dictionary().and_then(|receipt| receipt.get("pkg-version"));
     version.and_then(Value::as_string).map(str::to_owned).ok_or_else(|| "it names no pkg-version".to_owned())
+}
+
+/// Asks for the receipts of all packages (T40).
+pub(super) fn receipts() -> Request {
+    Request::new(PKGUTIL, ["--regexp", "--pkg-info-plist", ".*"])
+}
+
+/// The installed version of every package, from the answer to [`receipts`]: one property list after the other.
+///
+/// # Errors
+/// What is wrong with the answer.
+pub(super) fn versions(answer: &[u8]) -> Result<BTreeMap<String, String>, String> {
+    let answer = std::str::from_utf8(answer).map_err(|error| error.to_string())?;
+    let (lists, rest) = answer.rsplit_once(END).unwrap_or(("", answer));
+    if rest.contains("<plist") {
+        return Err("it ends in the middle of a receipt".to_owned());
+    }
+    let receipts = lists.split(END).filter(|list| !list.trim().is_empty());
+    receipts.map(|list| one(&format!("{list}{END}"))).filter_map(Result::transpose).collect()
+}
+
+const END: &str = "</plist>";
+
+/// Identifier and version; one without either is no receipt of a package.
+fn one(list: &str) -> Result<Option<(String, String)>, String> {
+    let value = Value::from_reader_xml(list.trim_start().as_bytes()).map_err(|error| error.to_string())?;
+    let text = |key: &str| value.as_dictionary()?.get(key)?.as_string().map(str::to_owned);
+    Ok(text("pkgid").zip(text("pkg-version")))
 }
 
 /// Asks who signed `package`.
@@ -103,6 +131,27 @@ mod tests {
         assert_eq!(version(answer).as_deref(), Ok("0.5-218"));
         assert!(version(b"").is_err());
         assert!(version(b"<plist version=\"1.0\"><dict/></plist>").unwrap_err().contains("pkg-version"));
+    }
+
+    #[test]
+    fn t40_all_receipts_are_read_one_after_the_other() {
+        assert_eq!(receipts().arguments, ["--regexp", "--pkg-info-plist", ".*"]);
+        let list = |id: &str, version: &str| {
+            format!(
+                "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \
+                 \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n<dict>\n\t<key>pkgid</key>\n\t\
+                 <string>{id}</string>\n\t<key>pkg-version</key>\n\t<string>{version}</string>\n</dict>\n</plist>\n"
+            )
+        };
+        let answer =
+            list("com.acme.a", "1.0") + &list("com.acme.b", "0") + "<plist version=\"1.0\"><dict/></plist>\n";
+        let found: Vec<_> = versions(answer.as_bytes()).unwrap().into_iter().collect();
+        let pair = |id: &str, version: &str| (id.to_owned(), version.to_owned());
+        assert_eq!(found, [pair("com.acme.a", "1.0"), pair("com.acme.b", "0")]);
+        assert_eq!(versions(b"").unwrap().len(), 0);
+        let cut = answer.get(..answer.len() - 60).unwrap();
+        assert!(versions(cut.as_bytes()).is_err(), "half an answer is none");
+        assert!(versions(b"<plist><dict><key></plist>").is_err());
     }
 
     #[test]

@@ -3,18 +3,22 @@
 //! Each tool has a file of its own beside this one, with its requests and the parsers of its answers. Both are pure,
 //! so they are tested wherever the tests run; what is here is all that is left to be trusted on a Mac.
 
-use crate::host::HostError;
-use shared::sys::child::{Account, Answer, Limits, Program, ask};
+use crate::host::{HostError, launch};
+use shared::sys::child::{Account, Answer, Finished, Limits, Output, Program, ask, ask_at_most, start};
 use std::{
     ffi::OsString,
     path::{Path, PathBuf},
     time::Duration,
 };
+use tokio::sync::mpsc;
 
 /// How long a tool may take to answer; those that work, not answer, have no limit.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// One call of a system tool. Standard input is always `/dev/null`.
+/// The longest answer of a tool that has much to say.
+const LONG_ANSWER: usize = 64 << 20;
+
+/// One call of a system tool. Standard input is `/dev/null`, unless its file says what else.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Request {
     /// The tool, where a Mac has it.
@@ -70,6 +74,39 @@ impl Tools {
     pub(super) async fn ask(&self, request: &Request) -> Answer {
         let limits = Limits { timeout: Some(PATIENCE), ..Limits::default() };
         ask(&self.program(request), limits).await
+    }
+
+    /// Asks for an answer that may be long, and is whole or none.
+    ///
+    /// # Errors
+    /// When the tool cannot be started, fails, or says more than anybody expects.
+    pub(super) async fn long_answer(&self, request: &Request) -> Result<Vec<u8>, HostError> {
+        let limits = Limits { timeout: Some(PATIENCE), ..Limits::default() };
+        let answer = ask_at_most(&self.program(request), limits, LONG_ANSWER).await;
+        let failed = |why| Err(HostError { what: request.what(), why });
+        match answer.ended.is_success() {
+            true if answer.output.len() < LONG_ANSWER => Ok(answer.output),
+            true => failed("the answer is too long".to_owned()),
+            false => failed(answer.reason()),
+        }
+    }
+
+    /// Has something done, however long it takes. Where this is no longer awaited, it is ended.
+    ///
+    /// # Errors
+    /// When the tool cannot be started, or says that it failed: in its last words.
+    pub(super) async fn work(&self, request: &Request) -> Result<(), HostError> {
+        let failed = |why| HostError { what: request.what(), why };
+        // Nobody reads the lines but the last.
+        let (lines, _) = mpsc::channel(1);
+        let started = start(&self.program(request), Output::Lines(lines), Limits::default()).await;
+        let child = started.map_err(|ended| failed(ended.to_string()))?;
+        let Finished { ended, tail } = launch::running(child, None).finish().await;
+        match tail.last() {
+            _ if ended.is_success() => Ok(()),
+            Some(words) => Err(failed(format!("{words} ({ended})"))),
+            None => Err(failed(ended.to_string())),
+        }
     }
 
     /// Asks for something that must be known.

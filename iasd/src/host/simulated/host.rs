@@ -3,7 +3,7 @@
 use super::{
     SimulatedHost,
     accounts::{self, STAFF},
-    install, receipt,
+    receipt,
     session::uid_seen,
 };
 use crate::{
@@ -22,11 +22,11 @@ use shared::{
         child::{Account, Program},
         link::Address,
     },
+    title::PackageOptions,
 };
 use std::{
     collections::BTreeMap,
     path::Path,
-    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{oneshot, watch};
@@ -83,18 +83,7 @@ impl Host for SimulatedHost {
         package: &'a VerifiedArtifact,
         launch: Launch,
     ) -> BoxFuture<'a, Result<Running, HostError>> {
-        Box::pin(async move {
-            let failed = HostError::failed(format!("install {}", package.path()));
-            let computer = install::Computer {
-                root: self.dir.clone(),
-                arch: self.scenario.arch,
-                os_version: self.scenario.os_version.clone(),
-                name: self.scenario.computer.name.clone(),
-            };
-            let file = package.file().try_clone().map_err(&failed)?;
-            let scripts = Arc::new(self.runner.hanging(self.faults.hang(package.path())));
-            install::launch(file, package.path().clone(), computer, scripts, launch).map_err(failed)
-        })
+        Box::pin(async move { self.start_installation(package, &PackageOptions::default(), launch) })
     }
 
     fn package_roots(&self) -> TrustRoots {

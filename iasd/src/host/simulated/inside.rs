@@ -52,6 +52,8 @@ impl Inside {
     pub(crate) const CALLS: &str = "/.ias/calls.ndjson";
     /// Where owners are recorded that the kernel does not let us set (P79).
     pub(crate) const OWNERS: &str = "/.ias/owners.ndjson";
+    /// The same record, in the side folder.
+    pub(crate) const OWNERS_IN_SIDE: &str = "inside/owners.ndjson";
     /// The program that stands in.
     pub(crate) const SHIM: &str = "/.ias/shim";
     /// The agent.

@@ -4,13 +4,17 @@
 //! (`inside/`), the programs the Mac has (`programs/`), the agent's output, and a request to restart.
 
 mod accounts;
+mod copying;
 mod faults;
 mod fitting;
 mod host;
+mod image;
 mod inside;
 mod install;
 mod launchd;
+mod mode;
 mod outages;
+mod owners;
 mod package_roots;
 mod programs;
 mod receipt;
@@ -22,6 +26,7 @@ mod shape;
 pub(crate) mod shim;
 #[cfg(test)]
 mod tests;
+mod title_host;
 
 use self::{
     faults::Faults,

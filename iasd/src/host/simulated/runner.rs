@@ -5,7 +5,7 @@ use super::{
     script::{ScriptCall, ScriptRunner},
 };
 use crate::host::{
-    Launch, Output, Running,
+    Hear, Launch, Output, Running,
     launch::{self, as_it_is},
 };
 use cap_std::fs::Dir;
@@ -85,9 +85,20 @@ impl Runner {
 
     /// Starts `program` as an effect of the run.
     pub(crate) async fn launch(&self, root: &Dir, program: Program, launch: Launch) -> Running {
+        self.launch_and_hear(root, program, Hear::Everything, launch).await
+    }
+
+    /// The same, of which only so much is heard.
+    pub(super) async fn launch_and_hear(
+        &self,
+        root: &Dir,
+        program: Program,
+        hear: Hear,
+        launch: Launch,
+    ) -> Running {
         let limits = Limits { timeout: launch.timeout, ..Limits::default() };
         let life = life(&launch.output);
-        let (output, forwarding) = match launch::output(root, launch.output, as_it_is) {
+        let (output, forwarding) = match launch::heard(root, launch.output, hear) {
             Ok(output) => output,
             Err(error) => {
                 return launch::never(Ended::NotStarted(format!("its log cannot be written: {error}")));

@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     pub(crate) installed: BTreeMap<String, String>,
     /// A PEM file with root certificates that signatures on packages may lead to, besides Apple's.
     pub(crate) package_roots: Option<PathBuf>,
+    /// Programs that run, and from when until when; those of the system run by themselves.
+    pub(crate) processes: Vec<Process>,
     /// Where `iasd` finds its servers.
     pub(crate) network: NetworkScenario,
     /// Whether scripts reach the host's network.
@@ -58,6 +60,7 @@ impl Default for Scenario {
             faults: Vec::new(),
             installed: BTreeMap::new(),
             package_roots: None,
+            processes: Vec::new(),
             network: NetworkScenario::default(),
             scripts_may_use_network: false,
             sandbox: true,
@@ -173,6 +176,34 @@ pub(crate) struct NetworkScenario {
     pub(crate) outages: Vec<[f64; 2]>,
 }
 
+/// A program that runs. Times count from the first start of the Mac, in seconds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Process {
+    /// Its first argument: the path of the program.
+    pub(crate) path: String,
+    /// When it starts.
+    #[serde(default)]
+    pub(crate) from: f64,
+    /// When it ends, if it does.
+    #[serde(default)]
+    pub(crate) until: Option<f64>,
+}
+
+impl Process {
+    /// Whether it runs at this time.
+    fn runs(&self, elapsed: Duration) -> bool {
+        seconds(self.from) <= elapsed && self.until.is_none_or(|until| elapsed < seconds(until))
+    }
+}
+
+/// What runs on every Mac, and what in a session.
+const SYSTEM_PROCESSES: [&str; 1] = ["/sbin/launchd"];
+const SESSION_PROCESSES: [&str; 2] = [
+    "/System/Library/CoreServices/Dock.app/Contents/MacOS/Dock",
+    "/System/Library/CoreServices/Finder.app/Contents/MacOS/Finder",
+];
+
 /// What a stand-in answers instead of its own answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -244,11 +275,17 @@ impl Scenario {
                 return refuse("`user.uid` must not be 0, `user.full_name` holds no `:` or line feed".into());
             }
         }
+        let is_path = |process: &&Process| process.path.is_empty() || process.path.contains(char::is_control);
+        if let Some(process) = self.processes.iter().find(is_path) {
+            return refuse(format!("`processes`: `{}` is no path of a program", process.path.escape_debug()));
+        }
         let times = self.user.iter().flat_map(|user| {
             [Some(user.login_after), user.logout_after, user.login_again_after].into_iter().flatten()
         });
         let agent = [self.agent.delay, self.agent.crash_after, self.agent.throttle];
-        let outages = self.network.outages.iter().flatten().copied();
+        let processes =
+            self.processes.iter().flat_map(|process| [Some(process.from), process.until]).flatten();
+        let outages = self.network.outages.iter().flatten().copied().chain(processes);
         if let Some(time) = times.chain(agent).chain(outages).find(|time| !(0.0..=TIME_LIMIT).contains(time))
         {
             return refuse(format!("a time of {time} seconds is not between 0 and {TIME_LIMIT}"));
@@ -268,6 +305,15 @@ impl Scenario {
             return refuse("version, build, name and serial number are one line each, and not empty".into());
         }
         Ok(())
+    }
+
+    /// The first argument of what runs at this time; whether somebody is at the screen decides what the system runs.
+    pub(crate) fn running(&self, elapsed: Duration, has_session: bool) -> Vec<String> {
+        let session = SESSION_PROCESSES.into_iter().filter(|_| has_session);
+        let system = SYSTEM_PROCESSES.into_iter().chain(session).map(str::to_owned);
+        let own =
+            self.processes.iter().filter(|process| process.runs(elapsed)).map(|process| process.path.clone());
+        system.chain(own).collect()
     }
 }
 
@@ -296,6 +342,22 @@ mod tests {
     }
 
     #[test]
+    fn t45_a_program_runs_for_its_time() {
+        let scenario = parse(
+            r#"{"processes": [{"path": "/Applications/A.app/Contents/MacOS/A", "until": 5}, {"path": "/b", "from": 3}]}"#,
+        )
+        .unwrap();
+        let own = |seconds| -> Vec<String> {
+            let running = scenario.running(Duration::from_secs(seconds), false);
+            running.into_iter().filter(|path| path != "/sbin/launchd").collect()
+        };
+        assert_eq!(own(0), ["/Applications/A.app/Contents/MacOS/A"]);
+        assert_eq!(own(4).len(), 2);
+        assert_eq!(own(5), ["/b"]);
+        assert!(scenario.running(Duration::ZERO, true).iter().any(|path| path.ends_with("/Finder")));
+    }
+
+    #[test]
     fn an_unknown_key_is_refused_by_name() {
         let error = parse("{\n \"os_verson\": \"15\"}").unwrap_err();
         assert!(
@@ -319,6 +381,8 @@ mod tests {
             r#"{"os_version": ""}"#,
             r#"{"installed": {"../x": "1"}}"#,
             r#"{"computer": {"name": "a\nb"}}"#,
+            r#"{"processes": [{"path": ""}]}"#,
+            r#"{"processes": [{"path": "/a", "until": -1}]}"#,
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

@@ -185,7 +185,7 @@ impl Session<'_> {
 
     fn environment(&self, name: &str, id: &str) -> Vec<(String, String)> {
         let temporary = self.temporary.as_str();
-        [
+        let usual = [
             ("COMMAND_LINE_INSTALL", "1"),
             ("DSTROOT", "/"),
             ("DSTVOLUME", "/"),
@@ -198,8 +198,9 @@ impl Session<'_> {
             ("SHARED_INSTALLER_TEMP", temporary),
             ("TMPDIR", temporary),
         ]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .into()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+        // What its title adds comes first: what `installer` itself sets stays as it is.
+        self.wish.environment.iter().cloned().chain(usual).collect()
     }
 
     fn receipt<R: Read + Seek>(

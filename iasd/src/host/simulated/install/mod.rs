@@ -19,9 +19,11 @@ mod outside;
 mod sandbox_tests;
 #[cfg(test)]
 mod tests;
+mod wish;
 
 pub(super) use inside::FromInside;
 pub(super) use outside::{Computer, launch};
+pub(super) use wish::Wish;
 
 use super::receipt;
 use crate::host::installer::Report;
@@ -97,6 +99,7 @@ impl From<PackageError> for Failure {
 /// An installation on its way.
 struct Session<'a> {
     mac: Mac<'a>,
+    wish: &'a Wish,
     around: &'a mut dyn Surroundings,
     log: Log<'a>,
     /// The package, as the Mac names it.
@@ -110,7 +113,13 @@ struct Session<'a> {
 }
 
 /// Installs the package in `file`, which the Mac knows as `path`; exit status 0 or 1, as `installer` has them.
-pub(super) fn install(file: File, path: &MacPath, mac: Mac<'_>, around: &mut dyn Surroundings) -> Ended {
+pub(super) fn install(
+    file: File,
+    path: &MacPath,
+    mac: Mac<'_>,
+    wish: &Wish,
+    around: &mut dyn Surroundings,
+) -> Ended {
     let temporary = match component::private_folder(mac.root) {
         Ok(temporary) => temporary,
         Err(error) => {
@@ -121,7 +130,7 @@ pub(super) fn install(file: File, path: &MacPath, mac: Mac<'_>, around: &mut dyn
     let log = Log::new(mac.root, mac.name);
     let installed = Vec::new();
     let mut session =
-        Session { mac, around, log, path, temporary: temporary.clone(), verb: "install", installed };
+        Session { mac, wish, around, log, path, temporary: temporary.clone(), verb: "install", installed };
     let outcome = session.carry_out(file);
     let ended = session.conclude(outcome);
     // It is below a folder that is emptied at each start of a Mac.
@@ -140,7 +149,7 @@ impl Session<'_> {
         self.message(Report::Phase(format!("Preparing {title}…")));
         self.message(Report::Phase("Waiting for other installations to complete…".into()));
         self.message(Report::Phase("Configuring the installation…".into()));
-        let targets: Vec<Target> = package.installs().into_iter().cloned().collect();
+        let targets: Vec<Target> = package.chosen(&self.wish.choices).into_iter().cloned().collect();
         let share = 80.0 / targets.len().max(1) as f32;
         for (target, before) in targets.iter().zip(0_u8..) {
             self.go_on()?;

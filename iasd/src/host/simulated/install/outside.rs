@@ -1,6 +1,6 @@
 //! An installation from outside: the host installs, and scripts run in the sandbox.
 
-use super::{Mac, Report, Script, Surroundings, install};
+use super::{Mac, Report, Script, Surroundings, Wish, install};
 use crate::host::{
     Launch, Line, Output, Running,
     launch::log_file,
@@ -25,6 +25,7 @@ use tokio::{
 const LINES_WAITING: usize = 64;
 
 /// The simulated Mac, for an installation that goes on beside others' work.
+#[derive(Clone)]
 pub(in crate::host::simulated) struct Computer {
     /// Its `/`.
     pub(in crate::host::simulated) root: Arc<Dir>,
@@ -36,14 +37,14 @@ pub(in crate::host::simulated) struct Computer {
     pub(in crate::host::simulated) name: String,
 }
 
-/// Starts to install the package in `file`, on a thread of its own. Needs a runtime.
+/// Starts to install a package, given as an open file and the path by which the Mac knows it, on a thread of its own. Needs a runtime.
 ///
 /// # Errors
 /// When the log file that output is to go to cannot be opened.
 pub(in crate::host::simulated) fn launch(
-    file: File,
-    path: MacPath,
+    (file, path): (File, MacPath),
     computer: Computer,
+    wish: Wish,
     scripts: Arc<dyn ScriptRunner>,
     launch: Launch,
 ) -> io::Result<Running> {
@@ -56,7 +57,7 @@ pub(in crate::host::simulated) fn launch(
     let installation = tokio::task::spawn_blocking(move || {
         let Computer { root, arch, os_version, name } = &computer;
         let mac = Mac { root, arch: *arch, os_version, name };
-        install(file, &path, mac, &mut around)
+        install(file, &path, mac, &wish, &mut around)
     });
     let stop = Arc::new(stop);
     let ended = wait(installation, launch.timeout, stop.clone());

@@ -60,7 +60,14 @@ fn start(mac: &SimulatedHost, package: &Path, timeout: Option<Duration>) -> (Run
     let launch = Launch { timeout, output: Output::Lines(lines) };
     let path = MacPath::new("/Library/Outer.pkg").unwrap();
     let file = File::open(package).unwrap();
-    let running = install::launch(file, path, computer, Arc::new(mac.runner.clone()), launch).unwrap();
+    let running = install::launch(
+        (file, path),
+        computer,
+        install::Wish::default(),
+        Arc::new(mac.runner.clone()),
+        launch,
+    )
+    .unwrap();
     (running, said)
 }
 

@@ -52,6 +52,7 @@ impl Surroundings for Stage {
 struct Trial {
     folder: TempDir,
     dir: Dir,
+    wish: Wish,
     stage: Stage,
 }
 
@@ -61,7 +62,7 @@ impl Trial {
         let root = folder.path().join("mac");
         fs::create_dir_all(root.join("private/var/log")).unwrap();
         let dir = Dir::open_ambient_dir(&root, ambient_authority()).unwrap();
-        Self { folder, dir, stage: Stage { root, ..Stage::default() } }
+        Self { folder, dir, wish: Wish::default(), stage: Stage { root, ..Stage::default() } }
     }
 
     /// A component package with a file, a tool and both scripts.
@@ -88,7 +89,7 @@ impl Trial {
     fn install_on(&mut self, package: &Path, arch: Arch, os_version: &str) -> Ended {
         let mac = Mac { root: &self.dir, arch, os_version, name: "Mac" };
         let path = MacPath::new("/Library/ias/Tool.pkg").unwrap();
-        install(File::open(package).unwrap(), &path, mac, &mut self.stage)
+        install(File::open(package).unwrap(), &path, mac, &self.wish, &mut self.stage)
     }
 
     fn lines(&self) -> Vec<String> {

@@ -1,8 +1,7 @@
 //! Programs that Macs and Linux both have, but with different habits: the Mac's forms are translated.
 
 use super::{Call, Reply, append};
-use crate::host::simulated::inside::Inside;
-use serde::Serialize;
+use crate::host::simulated::{inside::Inside, owners::Owner};
 use shared::sys::sandbox::Ids;
 use std::{
     fs,
@@ -208,14 +207,6 @@ const FIELDS: &[&str] = &[
     "OLp", "OMp", "Su", "Sg", "Du", "Lp", "Mp", "Op", "HT", "u", "g", "z", "m", "a", "c", "B", "A", "p", "i",
     "l", "N",
 ];
-
-/// A line of the record of owners.
-#[derive(Serialize)]
-struct Owner<'a> {
-    path: &'a str,
-    owner: &'a str,
-    recursive: bool,
-}
 
 /// `chown`, `chgrp`: where other ids do not exist, the owner is recorded beside the root (P79).
 pub(super) fn chown(call: &Call<'_>) -> Reply {

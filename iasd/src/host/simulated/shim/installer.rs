@@ -1,7 +1,7 @@
 //! `installer`: packages that scripts install, really installed (P55, P56).
 
 use super::{Call, Reply};
-use crate::host::simulated::install::{FromInside, Mac, install};
+use crate::host::simulated::install::{FromInside, Mac, Wish, install};
 use cap_std::{ambient_authority, fs::Dir};
 use shared::{exit::Ended, flat_package::FlatPackage, layout::MacPath};
 use std::{fs::File, path::Path};
@@ -42,7 +42,7 @@ pub(super) fn installer(call: &Call<'_>) -> Reply {
     let mac =
         Mac { root: &root, arch: facts.arch, os_version: &facts.os_version, name: &facts.computer.name };
     let mut around = FromInside { is_verbose: call.has("-verboseR") };
-    match install(file, &path, mac, &mut around) {
+    match install(file, &path, mac, &Wish::default(), &mut around) {
         Ended::Exited(0) => Reply::nothing(),
         _ => Reply::Say { output: Vec::new(), error: String::new(), status: 1 },
     }

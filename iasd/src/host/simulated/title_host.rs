@@ -1,0 +1,132 @@
+//! The simulated Mac as a [`TitleHost`].
+
+use super::{
+    SimulatedHost, accounts,
+    image::Site,
+    install::{self, Computer},
+    owners::Record,
+    receipt,
+};
+use crate::{
+    download::VerifiedArtifact,
+    host::{
+        AppCopy, Attached, Hear, HostError, Launch, Running, TitleHost, launch, pkginfo_script, probe::probe,
+    },
+};
+use futures::future::BoxFuture;
+use shared::{
+    exit::Ended,
+    facts::ConsoleUser,
+    title::{Found, PackageOptions, Trace},
+};
+use std::{collections::BTreeMap, path::Path, sync::Arc};
+
+impl TitleHost for SimulatedHost {
+    fn probe<'a>(&'a self, traces: &'a [Trace]) -> BoxFuture<'a, BTreeMap<Trace, Found>> {
+        Box::pin(async move {
+            let (dir, traces) = (self.dir.clone(), traces.to_vec());
+            tokio::task::spawn_blocking(move || probe(&dir, &traces)).await.unwrap_or_default()
+        })
+    }
+
+    fn receipts(&self) -> BoxFuture<'_, Result<BTreeMap<String, String>, HostError>> {
+        Box::pin(async move {
+            let failed = HostError::failed("read the receipts".to_owned());
+            let mut receipts = self.scenario.installed.clone();
+            for id in receipt::ids(&self.dir).map_err(&failed)? {
+                if let Some(found) = receipt::read(&self.dir, &id).map_err(&failed)? {
+                    receipts.insert(id, found.version);
+                }
+            }
+            Ok(receipts)
+        })
+    }
+
+    fn processes(&self) -> BoxFuture<'_, Result<Vec<String>, HostError>> {
+        Box::pin(async move {
+            let is_there = self.users.borrow().is_some();
+            Ok(self.scenario.running(self.faults.elapsed(), is_there))
+        })
+    }
+
+    fn run_text<'a>(
+        &'a self,
+        script: &'a str,
+        hear: Hear,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move {
+            let written = pkginfo_script::written(&self.dir, Path::new("/"), script)
+                .map_err(HostError::failed("run a script of a title".to_owned()))?;
+            let Some((program, folder)) = written else {
+                return Ok(launch::never(Ended::NotStarted(pkginfo_script::NO_INTERPRETER.to_owned())));
+            };
+            Ok(self.runner.launch_and_hear(&self.dir, program, hear, launch).await.holding(folder))
+        })
+    }
+
+    fn install_with<'a>(
+        &'a self,
+        package: &'a VerifiedArtifact,
+        options: &'a PackageOptions,
+        launch: Launch,
+    ) -> BoxFuture<'a, Result<Running, HostError>> {
+        Box::pin(async move { self.start_installation(package, options, launch) })
+    }
+
+    fn attach<'a>(
+        &'a self,
+        image: &'a VerifiedArtifact,
+    ) -> BoxFuture<'a, Result<Box<dyn Attached>, HostError>> {
+        Box::pin(async move {
+            let what = format!("attach {}", image.path());
+            Err(HostError { what, why: "a rehearsal cannot read disk images".to_owned() })
+        })
+    }
+
+    fn copy_app<'a>(&'a self, order: AppCopy<'a>) -> BoxFuture<'a, Result<(), HostError>> {
+        Box::pin(async move {
+            let what = format!("take {} out of {}", order.app, order.archive.path());
+            Err(HostError { what, why: "a rehearsal cannot read archives".to_owned() })
+        })
+    }
+
+    fn free_kib(&self) -> Result<u64, HostError> {
+        launch::free_kib(&self.dir)
+    }
+}
+
+impl SimulatedHost {
+    /// Starts to install a checked package.
+    pub(super) fn start_installation(
+        &self,
+        package: &VerifiedArtifact,
+        options: &PackageOptions,
+        launch: Launch,
+    ) -> Result<Running, HostError> {
+        let failed = HostError::failed(format!("install {}", package.path()));
+        let Site { computer, .. } = self.site();
+        let wish = self
+            .site()
+            .wish(options)
+            .map_err(|why| HostError { what: format!("install {}", package.path()), why })?;
+        let file = package.file().try_clone().map_err(&failed)?;
+        let scripts = Arc::new(self.runner.hanging(self.faults.hang(package.path())));
+        install::launch((file, package.path().clone()), computer, wish, scripts, launch).map_err(failed)
+    }
+
+    fn site(&self) -> Site {
+        let user = self.users.borrow().clone().filter(ConsoleUser::is_real);
+        Site {
+            computer: Computer {
+                root: self.dir.clone(),
+                arch: self.scenario.arch,
+                os_version: self.scenario.os_version.clone(),
+                name: self.scenario.computer.name.clone(),
+            },
+            scripts: Arc::new(self.runner.clone()),
+            record: Record { ids: self.ids, side: self.side.clone() },
+            person: user.map(|user| accounts::account(&user)),
+        }
+    }
+}
