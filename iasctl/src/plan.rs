@@ -10,6 +10,7 @@ use shared::{
     journal::Past,
     layout::MacPath,
     plan::{PhasePlan, Plan, plan},
+    title::Resolution,
 };
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
@@ -111,8 +112,9 @@ fn planned(arguments: &Arguments) -> Result<(Option<Plan>, Vec<Finding>), String
         .map_err(|error| format!("error: the default InstallPath: {error}"))?;
     let context = Context { install_path, hash_check: arguments.hash_check_policy };
     let reading = control::read(&read(&path)?, &file, &context);
-    let plan =
-        reading.control.map(|control| plan(&control, &facts, arguments.hash_check_policy, &Past::Nothing));
+    let plan = reading.control.map(|control| {
+        plan(&control, &facts, arguments.hash_check_policy, &Past::Nothing, &Resolution::default())
+    });
     Ok((plan, reading.findings))
 }
 

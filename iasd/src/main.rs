@@ -12,6 +12,7 @@ mod journal;
 mod lock;
 mod report;
 mod settings;
+mod titles;
 mod wiring;
 
 use shared::{

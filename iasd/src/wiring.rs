@@ -6,7 +6,7 @@ use crate::{
     disk::Disk,
     download::{DownloadStage, Downloader, Http, Network, Store},
     engine::{
-        Background, Deadline, Ending, Engine,
+        Background, Deadline, Ending, Ends, Engine, Sources,
         dispatcher::{Dispatcher, now_ms},
         needs::AgentLink,
         recorder::Recorder,
@@ -17,6 +17,7 @@ use crate::{
     lock::{LockError, MacLock, RunLock},
     report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
     settings::{self, Loaded, Mac},
+    titles::Titles,
     wiring::world::World,
 };
 use shared::{
@@ -27,7 +28,11 @@ use shared::{
     state::{Cleanup, RunState},
     sys::clock::uptime,
 };
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io,
+    path::Path,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{Mutex, mpsc, watch};
 
 mod began;
@@ -247,12 +252,19 @@ async fn engine(
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());
+    let downloader = Arc::new(downloader);
+    let titles = settings.titles.clone();
+    let repository = Titles::new(Arc::clone(&downloader), Arc::clone(host), titles, recorder.clone());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let agents = agents(host, settings, &recorder, &state).await?;
     Ok(Engine {
         host: Arc::clone(host),
         contents: Arc::new(contents),
         agents,
+        repository: Arc::new(repository),
+        resolution: OnceLock::new(),
+        sources: Sources::default(),
+        ends: Ends::default(),
         settings: Arc::clone(settings),
         recorder,
         past,

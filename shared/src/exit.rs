@@ -59,6 +59,8 @@ pub enum Ended {
     TimedOut,
     /// It could not be started, with the reason.
     NotStarted(String),
+    /// It came to no good end, with the reason.
+    Failed(String),
     /// Nobody saw the end: the agent or the daemon went away in between, with the reason (R64).
     Lost(String),
 }
@@ -78,6 +80,7 @@ impl std::fmt::Display for Ended {
             Self::Signalled(signal) => write!(f, "killed by signal {signal}"),
             Self::TimedOut => f.write_str("killed because its time was over"),
             Self::NotStarted(reason) => write!(f, "could not be started: {reason}"),
+            Self::Failed(reason) => f.write_str(reason),
             Self::Lost(reason) => write!(f, "its end was not seen: {reason}"),
         }
     }

@@ -25,3 +25,4 @@ mod signatures;
 mod signers;
 mod standalone;
 mod stopped;
+mod titles;

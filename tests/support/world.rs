@@ -19,7 +19,7 @@ use std::{
 use tempfile::TempDir;
 
 /// The host that serves everything.
-const HOST: &str = "https://bootstrap.example.com";
+pub const HOST: &str = "https://bootstrap.example.com";
 /// Where IAS installs to by default.
 pub const INSTALL_PATH: &str = "/Library/installapplications";
 /// What a script does to be under way still when the failure of another item is judged: the journal says that it failed.
@@ -154,21 +154,20 @@ impl World {
         (id, scripts): (&str, &[(&str, &str)]),
         keys: Value,
     ) -> Self {
-        let source = self.folder.path().join(format!("{id}.source"));
-        let package = self.folder.path().join(format!("{id}.pkg"));
-        let write = |path: &str, text: &str| {
-            let path = source.join(path);
-            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the package");
-            fs::write(path, text).expect("a file of the package");
-        };
-        write("package.json", &json!({"identifier": id, "version": "1.0"}).to_string());
-        write(&format!("payload/usr/local/share/{id}"), id);
-        for (script, body) in scripts {
-            write(&format!("scripts/{script}"), &format!("#!/bin/sh\n{body}\n"));
-        }
-        shared::sys::packing::build_component(&source, &package).expect("the package can be built");
-        let content = fs::read(&package).expect("the package is there");
+        let content = component((id, "1.0"), scripts);
         self.packed(phase, name, (id, "1.0"), &content, keys)
+    }
+
+    /// A file that the host serves, at this path.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn hosted(self, path: &str, content: &[u8]) -> Self {
+        let path = self.folder.path().join("site").join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the site");
+        fs::write(path, content).expect("a file of the site");
+        self
     }
 
     /// A package that was made elsewhere, with its identifier and version.
@@ -315,6 +314,28 @@ impl World {
         items.push(item);
         self
     }
+}
+
+/// A package that installs the one file `/usr/local/share/<id>`, with these scripts by name.
+///
+/// # Panics
+/// When the package cannot be built.
+#[must_use]
+pub fn component((id, version): (&str, &str), scripts: &[(&str, &str)]) -> Vec<u8> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, package) = (folder.path().join("source"), folder.path().join("package.pkg"));
+    let write = |path: &str, text: &str| {
+        let path = source.join(path);
+        fs::create_dir_all(path.parent().expect("a folder")).expect("a folder of the package");
+        fs::write(path, text).expect("a file of the package");
+    };
+    write("package.json", &json!({"identifier": id, "version": version}).to_string());
+    write(&format!("payload/usr/local/share/{id}"), id);
+    for (script, body) in scripts {
+        write(&format!("scripts/{script}"), &format!("#!/bin/sh\n{body}\n"));
+    }
+    shared::sys::packing::build_component(&source, &package).expect("the package can be built");
+    fs::read(&package).expect("the package is there")
 }
 
 /// `iasctl simulate SOURCE --root ROOT --json …`.

@@ -113,7 +113,10 @@ impl EndState {
 fn end(item: &ItemStatus) -> String {
     match &item.state {
         ItemState::Ended(
-            ItemEnd::Done | ItemEnd::Skipped(SkipReason::Receipt { .. } | SkipReason::AlreadyDone),
+            ItemEnd::Done
+            | ItemEnd::Skipped(
+                SkipReason::Receipt { .. } | SkipReason::Present { .. } | SkipReason::AlreadyDone,
+            ),
         ) => "done".to_owned(),
         ItemState::Ended(end) => end.to_string(),
         ItemState::Pending | ItemState::Started | ItemState::Running => "not over".to_owned(),

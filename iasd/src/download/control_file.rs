@@ -5,28 +5,22 @@
 
 use super::{
     Downloader,
-    attempt::refused,
     control_signature::LONGEST_SIGNATURE,
     error::{Cause, DownloadError},
-    fetch::{Request, Response, shown},
+    fetch::{Request, shown},
     folder::StoreError,
-    head::{Meaning, meaning},
-    peek::peek,
-    portal::{Answer, recognise},
     store::{Existing, Place, Store},
 };
-use crate::{chance::chance, engine::recorder::Recorder};
-use futures::StreamExt as _;
+use crate::engine::recorder::Recorder;
+use futures::FutureExt as _;
 use shared::{
     control::{USUAL_NAME, local_name},
     digest::Digest,
-    event::{Category, Level},
-    item::{FetchOptions, RetryKeys, Source},
+    item::{FetchOptions, Source},
     layout::{MacPath, SEED_FOLDER},
     minisign::SUFFIX,
-    plan::retry::RetrySchedule,
 };
-use std::{io::Read as _, time::Duration};
+use std::io::Read as _;
 use url::Url;
 
 /// R4.
@@ -48,27 +42,10 @@ impl Downloader {
         recorder: &Recorder,
     ) -> Result<Vec<u8>, DownloadError> {
         let request = self.control_request(url.clone());
-        let mut schedule =
-            RetrySchedule::new(RetryKeys::default(), self.policy.redownloads, self.policy.retry_delay)
-                // Whoever asks for the control file goes on asking anyway.
-                .with_patience(Duration::ZERO);
         self.warn_of_http(url, recorder).await;
-        loop {
-            let cause = match self.edition(&request, digest, recorder).await {
-                Ok(edition) => {
-                    let failed = |error| self.control_error(url, schedule.attempt(), Cause::Store(error));
-                    return self.keep(url, edition).await.map_err(failed);
-                }
-                Err(cause) => cause,
-            };
-            let attempt = schedule.attempt();
-            let Some(wait) = schedule.next_wait(cause.failure(), chance()) else {
-                return Err(self.control_error(url, attempt, cause));
-            };
-            let text = format!("{}: {cause}; asking again in {:.1} s", shown(url), wait.as_secs_f32());
-            recorder.notice(Level::Warning, Category::Main, None, text).await;
-            tokio::time::sleep(wait).await;
-        }
+        let ask = || self.edition(&request, digest, recorder).boxed();
+        let edition = self.insist(url, ask, recorder).await?;
+        self.keep(url, edition).await.map_err(|error| self.control_error(url, 1, Cause::Store(error)))
     }
 
     /// The control file an earlier run left, under the name of `url` or the usual one (R7, R43), with the signature it
@@ -125,7 +102,7 @@ impl Downloader {
         expected: Option<Digest>,
         recorder: &Recorder,
     ) -> Result<Edition, Cause> {
-        let content = self.whole(request, LONGEST).await?;
+        let content = self.document(request, LONGEST).await?.content;
         let (found, bytes) = (Digest::of(&content), content.len() as u64);
         if let Some(expected) = expected.filter(|expected| *expected != found) {
             return Err(Cause::Mismatch { expected, found, bytes, hint: None, resumed: false });
@@ -172,23 +149,6 @@ impl Downloader {
         self.endorsed(&content, &signature, recorder).await?;
         Ok(Some(content))
     }
-
-    /// A body of at most `longest` bytes, in memory.
-    pub(super) async fn whole(&self, request: &Request, longest: u64) -> Result<Vec<u8>, Cause> {
-        let response = match request.url.scheme() {
-            "http" | "https" => self.fetch.fetch(request.clone()).await?,
-            "file" => self.open_url(&request.url).await?,
-            _ => return Err(Cause::Scheme),
-        };
-        if meaning(&response.head, None) == Meaning::Failure {
-            return Err(refused(&request.url, &response));
-        }
-        let (first, body) = peek(response.body).await;
-        if let Some(page) = recognise(&Answer::new(&request.url, (&response.url, &response.head), &first)) {
-            return Err(page);
-        }
-        collect(Response { body, ..response }, longest).await
-    }
 }
 
 /// The control file, and its signature where one is required.
@@ -198,7 +158,7 @@ struct Edition {
 }
 
 /// Reads a file of at most `longest` bytes, if it is there.
-pub(super) fn read_small(store: &Store, path: &MacPath, longest: u64) -> Result<Option<Vec<u8>>, StoreError> {
+pub(crate) fn read_small(store: &Store, path: &MacPath, longest: u64) -> Result<Option<Vec<u8>>, StoreError> {
     let opened = match store.existing(path)? {
         Existing::Usable(opened) => opened,
         Existing::Unusable(error) => return Err(error),
@@ -210,24 +170,5 @@ pub(super) fn read_small(store: &Store, path: &MacPath, longest: u64) -> Result<
         Ok(_) if content.len() as u64 <= longest => Ok(Some(content)),
         Ok(_) => Err(StoreError::io("use", path, format!("it is longer than {longest} bytes"))),
         Err(error) => Err(StoreError::io("read", path, error)),
-    }
-}
-
-async fn collect(response: Response, longest: u64) -> Result<Vec<u8>, Cause> {
-    if response.head.length.is_some_and(|length| length > longest) {
-        return Err(Cause::TooLong(longest));
-    }
-    let (mut content, mut body) = (Vec::new(), response.body);
-    while let Some(piece) = body.next().await {
-        content.extend_from_slice(&piece?);
-        if content.len() as u64 > longest {
-            return Err(Cause::TooLong(longest));
-        }
-    }
-    match response.head.length {
-        Some(announced) if announced != content.len() as u64 => {
-            Err(Cause::Length { received: content.len() as u64, announced })
-        }
-        _ => Ok(content),
     }
 }

@@ -30,7 +30,8 @@ impl Downloader {
         let url = beside(url);
         let at = shown(&url);
         let request = self.control_request(url);
-        self.whole(&request, LONGEST_SIGNATURE).await.map_err(|cause| match cause {
+        let document = self.document(&request, LONGEST_SIGNATURE).await;
+        document.map(|document| document.content).map_err(|cause| match cause {
             cause if cause.failure() == AttemptFailure::ClientError => {
                 Cause::Unsigned(format!("{at}: {cause}"))
             }

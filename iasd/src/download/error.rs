@@ -28,6 +28,11 @@ impl DownloadError {
         passes || no_room
     }
 
+    /// Whether the server wants another credential than it was given.
+    pub(crate) fn wants_credential(&self) -> bool {
+        matches!(self.cause, Cause::Status { status: 401 | 403, .. })
+    }
+
     /// When the server wants to be asked again (R29).
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self.cause.failure() {
@@ -109,7 +114,10 @@ pub(crate) enum Cause {
     /// Nothing proves that the content is the right one, and it looks wrong.
     #[error("{0}")]
     Suspicious(&'static str),
-    /// More than a control file may have (R4).
+    /// The server knows who asks, and says no; asking again changes nothing (T52, T65).
+    #[error("the server answered {}", status_text(*.0))]
+    NotEntitled(u16),
+    /// More than such a file may have (R4).
     #[error("it is longer than {0} bytes")]
     TooLong(u64),
     /// There is nothing where the signature of the control file should be.
@@ -180,7 +188,9 @@ impl Cause {
             Self::Endless { room: None, .. } | Self::TooLong(_) | Self::Scheme | Self::Unreadable(_) => {
                 AttemptFailure::WrongAddress
             }
-            Self::NoHash | Self::Missing | Self::Cancelled => AttemptFailure::Permanent,
+            Self::NoHash | Self::Missing | Self::NotEntitled(_) | Self::Cancelled => {
+                AttemptFailure::Permanent
+            }
         }
     }
 

@@ -15,7 +15,7 @@ pub(crate) trait Fetch: Send + Sync {
     fn fetch(&self, request: Request) -> BoxFuture<'_, Result<Response, FetchError>>;
 }
 
-/// One GET.
+/// One GET, or a POST.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     /// An `http` or `https` URL.
@@ -24,6 +24,10 @@ pub(crate) struct Request {
     pub(crate) identity: Identity,
     /// Go on after what is there already (R125).
     pub(crate) resume: Option<Resume>,
+    /// Send this; without it nothing is sent.
+    pub(crate) post: Option<Posted>,
+    /// The ETag of what is there already: the server may answer that it is still the same.
+    pub(crate) known: Option<String>,
     /// Which redirects are followed (R122).
     pub(crate) follow: FollowRedirects,
     /// How long connecting may take (R123).
@@ -34,6 +38,15 @@ pub(crate) struct Request {
     pub(crate) ignore_system_proxy: bool,
     /// Refuse TLS 1.2.
     pub(crate) tls13_only: bool,
+}
+
+/// What is sent to a server; it may be a secret.
+#[derive(Debug, Clone)]
+pub(crate) struct Posted {
+    /// `Content-Type`.
+    pub(crate) content_type: &'static str,
+    /// The body.
+    pub(crate) body: Secret,
 }
 
 /// Headers and credentials for one origin.
@@ -72,6 +85,8 @@ pub(crate) struct Head {
     pub(crate) content_encoding: Option<String>,
     /// `Content-Type`, without parameters, lower case.
     pub(crate) content_type: Option<String>,
+    /// `Date`, in seconds since 1970.
+    pub(crate) date: Option<i64>,
     /// `Retry-After`, when given in seconds or as a date in the future.
     pub(crate) retry_after: Option<Duration>,
 }

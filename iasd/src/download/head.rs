@@ -61,6 +61,7 @@ pub(crate) fn read(status: u16, headers: &HeaderMap) -> Head {
         content_encoding: text("content-encoding").filter(|value| !value.eq_ignore_ascii_case("identity")),
         content_type: text("content-type")
             .map(|value| value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()),
+        date: text("date").and_then(|value| http_date(&value)).map(OffsetDateTime::unix_timestamp),
         retry_after: text("retry-after").and_then(|value| retry_after(&value, OffsetDateTime::now_utc())),
     }
 }
@@ -70,11 +71,15 @@ fn retry_after(value: &str, now: OffsetDateTime) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
+    Duration::try_from(http_date(value)? - now).ok()
+}
+
+/// A date as HTTP writes it.
+fn http_date(value: &str) -> Option<OffsetDateTime> {
     let format = format_description!(
         "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
     );
-    let at = PrimitiveDateTime::parse(value, format).ok()?.assume_utc();
-    Duration::try_from(at - now).ok()
+    PrimitiveDateTime::parse(value, format).ok().map(PrimitiveDateTime::assume_utc)
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! [`Fetch`] over reqwest: connections, TLS, proxies, redirects and challenges of one GET.
+//! [`Fetch`] over reqwest: connections, TLS, proxies, redirects and challenges of one request.
 //!
 //! What is sent to whom is decided here (R118–R123, R126): headers and credentials go to the first origin only and
 //! never over plain http, unless that is this computer. The engine would send what stands in a URL unasked, so no URL
@@ -6,13 +6,16 @@
 
 use super::{
     auth::{self, Answer, Tried},
-    fetch::{Fetch, FetchError, Identity, Request, Response, is_loopback, same_origin},
+    fetch::{Fetch, FetchError, Identity, Posted, Request, Response, is_loopback, same_origin},
     head, pace,
     redirect::Trail,
     tls::{Network, Tls},
 };
 use futures::{FutureExt as _, future::BoxFuture};
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, IF_RANGE, RANGE};
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH,
+    IF_RANGE, RANGE,
+};
 use shared::{item::Secret, user_info};
 use std::{
     collections::HashMap,
@@ -81,7 +84,13 @@ impl Http {
         answer: Option<Answer>,
     ) -> Result<reqwest::Response, FetchError> {
         let shape = self.shape(to, request);
-        let mut ask = self.client(shape)?.get(to.clone());
+        let client = self.client(shape)?;
+        let mut ask = match &request.post {
+            None => client.get(to.clone()),
+            Some(Posted { content_type, body: Secret(body) }) => {
+                client.post(to.clone()).header(CONTENT_TYPE, *content_type).body(body.clone())
+            }
+        };
         let mut headers = match identity {
             Some(identity) => own_headers(to, identity)?,
             None => HeaderMap::new(),
@@ -92,6 +101,9 @@ impl Http {
             if let Some(validator) = &resume.validator {
                 headers.insert(IF_RANGE, value("If-Range", validator)?);
             }
+        }
+        if let Some(known) = &request.known {
+            headers.insert(IF_NONE_MATCH, value("If-None-Match", known)?);
         }
         if let Some(Answer::Digest(authorization)) = &answer {
             headers.insert(AUTHORIZATION, value("Authorization", authorization)?);
@@ -219,7 +231,11 @@ fn reply_to_challenge(
     Ok(auth::answer(&offered, credentials, &target, (&random_token()?, tried)))
 }
 
-fn random_token() -> Result<String, FetchError> {
+/// 128 random bits, in hexadecimal digits.
+///
+/// # Errors
+/// When the system has none.
+pub(crate) fn random_token() -> Result<String, FetchError> {
     let mut bytes = [0; 16];
     rustls::crypto::ring::default_provider()
         .secure_random
@@ -264,6 +280,8 @@ mod tests {
             url: Url::parse(url).unwrap(),
             identity: Identity::default(),
             resume: None,
+            post: None,
+            known: None,
             follow: FollowRedirects::All,
             connect: Duration::from_secs(30),
             idle: Duration::from_secs(60),

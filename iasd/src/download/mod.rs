@@ -15,6 +15,7 @@ mod auth;
 mod busy;
 mod control_file;
 mod control_signature;
+mod document;
 mod error;
 mod fetch;
 mod head;
@@ -43,10 +44,13 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
-    fetch::needs_network,
-    http::Http,
+    control_file::read_small,
+    document::Document,
+    error::{Cause, DownloadError},
+    fetch::{FetchError, Posted, Request, needs_network, shown},
+    http::{Http, random_token},
     stage::DownloadStage,
-    store::{Existing, Store},
+    store::{Existing, Place, Store},
     tls::Network,
     verify::VerifiedArtifact,
 };
@@ -159,7 +163,7 @@ impl Downloader {
     }
 
     /// Does disk work away from the runtime's thread.
-    async fn on_disk<T: Send + 'static>(
+    pub(crate) async fn on_disk<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {

@@ -104,12 +104,14 @@ impl Downloader {
     }
 
     /// How to ask for `source`.
-    pub(super) fn request(&self, source: &Source) -> Request {
+    pub(crate) fn request(&self, source: &Source) -> Request {
         let (http, options) = (&self.policy.http, &source.options);
         Request {
             url: source.url.clone(),
             identity: identity(&source.url, http, options),
             resume: None,
+            post: None,
+            known: None,
             follow: options.follow_redirects.unwrap_or(http.follow_redirects),
             connect: options.connection_timeout.unwrap_or(CONNECT),
             idle: options.connection_timeout.unwrap_or(IDLE),

@@ -29,17 +29,16 @@ pub(crate) struct DownloadStage {
 
 impl DownloadStage {
     /// A stage that has nothing to do yet.
-    pub(crate) fn new(downloader: Downloader, settings: &Settings, recorder: Recorder) -> Self {
+    pub(crate) fn new(downloader: Arc<Downloader>, settings: &Settings, recorder: Recorder) -> Self {
         Self {
-            downloader: Arc::new(downloader),
+            downloader,
             recorder,
             transfers: (settings.min_downloads, settings.max_downloads),
             queue: Mutex::new(None),
         }
     }
 
-    /// The content of an item that was there once, and is no more.
-    async fn again(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
+    async fn fetch_again(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
         let (downloader, recorder) = (Arc::clone(&self.downloader), self.recorder.clone());
         let queue = DownloadQueue::start(downloader, vec![item.clone()], (1, 1), recorder);
         queue.take(item.id).await.map_err(|error| error.as_ref().into())
@@ -52,7 +51,7 @@ impl DownloadStage {
 
 impl From<&DownloadError> for Unavailable {
     fn from(error: &DownloadError) -> Self {
-        Self { reason: error.to_string(), transient: error.is_transient() }
+        Self { reason: error.to_string(), transient: error.is_transient(), refused: error.wants_credential() }
     }
 }
 
@@ -99,10 +98,14 @@ impl Contents for DownloadStage {
     fn take(&self, id: ItemId) -> BoxFuture<'_, Result<VerifiedArtifact, Unavailable>> {
         let queue = self.queue().clone();
         Box::pin(async move {
-            let nothing = || Unavailable { reason: format!("{id}: no download was begun"), transient: false };
+            let nothing = || Unavailable::for_good(format!("{id}: no download was begun"));
             let queue = queue.ok_or_else(nothing)?;
             queue.take(id).await.map_err(|error| error.as_ref().into())
         })
+    }
+
+    fn again<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>> {
+        Box::pin(self.fetch_again(item))
     }
 
     fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact> {
@@ -127,7 +130,7 @@ impl Contents for DownloadStage {
         let artifact = artifact.clone();
         Box::pin(async move {
             let confirmed = tokio::task::spawn_blocking(move || artifact.confirm()).await;
-            let refused = |reason: String| Unavailable { reason, transient: false };
+            let refused = Unavailable::for_good;
             confirmed.map_err(|error| refused(error.to_string()))?.map_err(|error| refused(error.to_string()))
         })
     }
@@ -138,7 +141,7 @@ impl Contents for DownloadStage {
         wanted: &'a [SignerId],
     ) -> BoxFuture<'a, Result<(), Unavailable>> {
         Box::pin(async move {
-            let refused = |reason| Unavailable { reason, transient: false };
+            let refused = Unavailable::for_good;
             self.downloader.signed_by(package, wanted).await.map_err(refused)
         })
     }
@@ -148,12 +151,12 @@ impl Contents for DownloadStage {
         item: &'a Item,
         artifact: &'a VerifiedArtifact,
     ) -> BoxFuture<'a, Result<(), Unavailable>> {
-        let refused = |error: StoreError| Unavailable { reason: error.to_string(), transient: false };
+        let refused = |error: StoreError| Unavailable::for_good(error.to_string());
         Box::pin(async move {
             match self.downloader.place(item, artifact).await {
                 // It was in its place already, and an item before this one has written over it there.
                 Err(StoreError::Unsafe { path, .. }) if path == item.file && artifact.reused() => {
-                    let again = self.again(item).await?;
+                    let again = self.fetch_again(item).await?;
                     self.downloader.place(item, &again).await.map_err(refused)
                 }
                 placed => placed.map_err(refused),

@@ -96,6 +96,6 @@ fn items(control: &ControlFile) -> impl Iterator<Item = &Item> {
 
 /// The item, if it is of a kind whose file is not meant to stay (R82).
 fn brought(control: &ControlFile, id: ItemId) -> Option<&Item> {
-    let kinds = [ItemKind::Package, ItemKind::RootScript, ItemKind::UserScript];
+    let kinds = [ItemKind::Package, ItemKind::RootScript, ItemKind::UserScript, ItemKind::App];
     items(control).find(|item| item.id == id && kinds.contains(&item.kind))
 }

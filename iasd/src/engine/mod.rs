@@ -3,12 +3,14 @@
 //! The engine decides nothing that `shared::plan` can decide, changes no state (the dispatcher does), and touches
 //! the world only through [`Host`], [`Contents`] and [`AgentLink`].
 
+mod app;
 pub(crate) mod background;
 mod control;
 mod deadline;
 pub(crate) mod dispatcher;
 mod earlier;
 mod ending;
+mod ends;
 pub(crate) mod needs;
 mod phase;
 mod preflight;
@@ -16,12 +18,16 @@ mod presence;
 pub(crate) mod recorder;
 mod step;
 mod stop;
+mod title;
+mod titles;
 
 pub(crate) use background::Background;
 pub(crate) use deadline::Deadline;
 pub(crate) use ending::Ending;
+pub(crate) use ends::Ends;
+pub(crate) use titles::Sources;
 
-use crate::{download::VerifiedArtifact, host::Host};
+use crate::{download::VerifiedArtifact, host::Host, titles::TitleSource};
 use needs::{AgentLink, Contents};
 use recorder::Recorder;
 use shared::{
@@ -30,10 +36,11 @@ use shared::{
     item::{Item, ItemKind, Phase},
     journal::Past,
     layout::MacPath,
-    plan::{Plan, plan},
+    plan::{Plan, plan, presence::trace_of},
     settings::Settings,
+    title::Resolution,
 };
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use tokio::sync::Mutex;
 
 /// Carries one control file to its end.
@@ -41,6 +48,8 @@ pub(crate) struct Engine {
     pub(crate) host: Arc<dyn Host>,
     pub(crate) contents: Arc<dyn Contents>,
     pub(crate) agents: Arc<dyn AgentLink>,
+    /// Where titles come from.
+    pub(crate) repository: Arc<dyn TitleSource>,
     pub(crate) settings: Arc<Settings>,
     pub(crate) recorder: Recorder,
     /// What earlier starts and runs did.
@@ -52,6 +61,12 @@ pub(crate) struct Engine {
     pub(crate) background: Background,
     /// One package at a time: macOS allows no more (R59).
     pub(crate) package_lane: Arc<Mutex<()>>,
+    /// What the titles of this run are, once they are resolved.
+    pub(crate) resolution: OnceLock<Arc<Resolution>>,
+    /// As whom the repository was asked for the content of titles.
+    pub(crate) sources: Sources,
+    /// How items ended so far.
+    pub(crate) ends: Ends,
     /// What items brought, for cleanup.
     pub(crate) leftovers: std::sync::Mutex<Vec<Leftover>>,
 }
@@ -74,9 +89,12 @@ impl Engine {
         if let Some(decided) = &self.decided {
             return Ok(decided.clone());
         }
-        let read = self.control_file().await?;
+        let mut read = self.control_file().await?;
         if self.ran_before(read.control.digest) {
             return Ok(Ending::RanBefore);
+        }
+        if self.preflight_is_over() {
+            read.control = self.with_titles(read.control).await?;
         }
         let plan = self.plan(&read.control).await?;
         self.tell_of_control_file(&read, &plan).await?;
@@ -95,11 +113,13 @@ impl Engine {
             return Ok(Ending::PreflightPassed);
         }
 
+        let control = self.with_titles(control).await?;
         // Preflight scripts may have changed this Mac, so the rest is planned from what it is now.
         let plan = self.plan(&control).await?;
         malformed(&plan).map_or(Ok(()), |why| Err(Ending::Aborted(why)))?;
         let (setup_assistant, userland) = (plan.phase(Phase::SetupAssistant), plan.phase(Phase::Userland));
-        downloads.extend(setup_assistant.items().chain(userland.items()).cloned());
+        let work = setup_assistant.items().chain(userland.items()).cloned();
+        *downloads = self.to_fetch(work).await;
         self.contents.start(downloads.clone());
 
         self.phase(setup_assistant).await?;
@@ -116,10 +136,19 @@ impl Engine {
             Entry::Item(item) => item.receipt.as_ref().map(|receipt| receipt.package_id.clone()),
             Entry::Ignored(..) | Entry::Malformed(..) => None,
         });
-        let ids: Vec<String> = receipts.collect();
+        let titles = self.titles();
+        let ids: Vec<String> = receipts.chain(titles.receipts().map(str::to_owned)).collect();
         let mut facts = self.host.facts(&ids).await.map_err(|error| Ending::Temporary(error.to_string()))?;
         facts.placed = self.placed(control).await;
-        Ok(plan(control, &facts, self.settings.hash_check, &self.past))
+        let apps = control.entries().filter_map(|entry| match entry {
+            Entry::Item(item) => item.app.as_ref().map(trace_of),
+            Entry::Ignored(..) | Entry::Malformed(..) => None,
+        });
+        let traces: Vec<_> = apps.chain(titles.traces().cloned()).collect();
+        if !traces.is_empty() {
+            facts.found = self.host.probe(&traces).await;
+        }
+        Ok(plan(control, &facts, self.settings.hash_check, &self.past, &titles))
     }
 }
 
@@ -134,7 +163,10 @@ impl Engine {
     }
 
     fn remember_as(&self, item: &Item, created: bool) {
-        if matches!(item.kind, ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript) {
+        if matches!(
+            item.kind,
+            ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript | ItemKind::App
+        ) {
             self.lock_leftovers().push(Leftover { path: item.file.clone(), failed: false, created });
         }
     }

@@ -22,6 +22,15 @@ pub(crate) struct Unavailable {
     pub(crate) reason: String,
     /// The network or the server may recover by itself.
     pub(crate) transient: bool,
+    /// The server wants another credential (401, 403).
+    pub(crate) refused: bool,
+}
+
+impl Unavailable {
+    /// Something that does not pass by itself.
+    pub(crate) fn for_good(reason: String) -> Self {
+        Self { reason, transient: false, refused: false }
+    }
 }
 
 /// There is no control file to go on with.
@@ -64,6 +73,9 @@ pub(crate) trait Contents: Send + Sync {
 
     /// Waits for the content of one item; from now on it comes first (R55).
     fn take(&self, id: ItemId) -> BoxFuture<'_, Result<VerifiedArtifact, Unavailable>>;
+
+    /// Fetches one item anew, beside everything else.
+    fn again<'a>(&'a self, item: &'a Item) -> BoxFuture<'a, Result<VerifiedArtifact, Unavailable>>;
 
     /// The content of one item, if it has come; does not wait.
     fn arrived(&self, id: ItemId) -> Option<VerifiedArtifact>;

@@ -17,6 +17,9 @@ impl Engine {
             return Ok(self.recorder.record(EventKind::PhaseFinished { phase, end }).await?);
         }
         self.recorder.record(EventKind::PhaseStarted { phase }).await?;
+        for settled in plan.over.iter().chain(&plan.settled) {
+            self.ends.set(settled.listed.id, &settled.end);
+        }
         self.settle(plan).await?;
         let result = self.batches(plan).await;
         let end = match &result {

@@ -26,12 +26,12 @@ use tokio::sync::{OwnedMutexGuard, mpsc};
 /// How many of the last output lines a failure shows (R94).
 const LAST_LINES: usize = 20;
 /// Lines on their way from a process to the log.
-const LINES_IN_FLIGHT: usize = 64;
+pub(super) const LINES_IN_FLIGHT: usize = 64;
 
 /// The pause after an agent turned out to be gone.
 const AGENT_BREATH: Duration = Duration::from_millis(250);
 
-type LastLines = VecDeque<String>;
+pub(super) type LastLines = VecDeque<String>;
 
 /// What an item has while it is its turn.
 #[derive(Default)]
@@ -61,10 +61,14 @@ impl Engine {
             last_lines: if end.is_failure() { turn.last.into() } else { Vec::new() },
         };
         self.recorder.record(fact).await?;
+        self.ends.set(item.id, &end);
         Ok(end)
     }
 
     async fn work(&self, item: &Item, stop: &Stop, turn: &mut Turn) -> Result<ItemEnd, Ending> {
+        if item.kind == ItemKind::Title {
+            return self.title(item, stop, &mut turn.last).await;
+        }
         let content = tokio::select! {
             biased;
             () = stop.raised() => return Ok(ItemEnd::NotStarted),
@@ -93,14 +97,14 @@ impl Engine {
             ItemKind::UserScript => self.user_script(item, &content, stop, &mut turn.last).await,
             ItemKind::RootFile => self.root_file(item, &content).await,
             ItemKind::UserFile => self.user_file(item, &content, stop).await,
-            ItemKind::App | ItemKind::Title => {
-                Ok(ItemEnd::DownloadFailed("this version cannot carry it out".to_owned()))
-            }
+            ItemKind::App => self.app(item, &content).await,
+            // It went its own way before.
+            ItemKind::Title => self.title(item, stop, &mut turn.last).await,
         }
     }
 
     /// The effect of `item` may begin as soon as that is on the disk; none does when the run has to pause.
-    async fn begin(&self, item: &Item) -> Result<(), Ending> {
+    pub(super) async fn begin(&self, item: &Item) -> Result<(), Ending> {
         self.deadline.check()?;
         Ok(self.recorder.record(EventKind::ItemRunning { id: item.id }).await?)
     }
@@ -119,6 +123,11 @@ impl Engine {
             if let Some(reason) = planner::satisfied(item, installed.as_deref()) {
                 return Some(reason);
             }
+        }
+        if let Some(app) = &item.app
+            && let Some(reason) = self.app_is_there(item, app).await
+        {
+            return Some(reason);
         }
         self.settings.dry_run.then_some(SkipReason::DryRun)
     }
@@ -189,9 +198,20 @@ impl Engine {
             self.background.watch(item.into(), running, turn.lane.take(), &self.recorder);
             return ItemEnd::Background;
         }
-        let (finished, ()) = futures::join!(running.finish(), self.read(item, lines, &mut turn.last));
-        let ended = end_of(finished, &mut turn.last);
+        let ended = self.heard(item, running, lines, &mut turn.last).await;
         if ended.is_success() { ItemEnd::Done } else { verdict::failed(item.kind, ended) }
+    }
+
+    /// Waits for a process, and passes on what it says.
+    pub(super) async fn heard(
+        &self,
+        item: &Item,
+        running: Running,
+        lines: mpsc::Receiver<Line>,
+        last: &mut LastLines,
+    ) -> Ended {
+        let (finished, ()) = futures::join!(running.finish(), self.read(item, lines, last));
+        end_of(finished, last)
     }
 
     async fn read(&self, item: &Item, mut lines: mpsc::Receiver<Line>, last: &mut LastLines) {
@@ -297,7 +317,10 @@ fn end_of(finished: Finished, last: &mut LastLines) -> Ended {
 
 /// What passes by itself never ends a run for good: where its policy would, the run pauses, and goes on with this item
 /// when it is started again (docs/decisions/0007).
-fn pause_or_fail(item: &Item, Unavailable { reason, transient }: Unavailable) -> Result<ItemEnd, Ending> {
+pub(super) fn pause_or_fail(
+    item: &Item,
+    Unavailable { reason, transient, .. }: Unavailable,
+) -> Result<ItemEnd, Ending> {
     let end = ItemEnd::DownloadFailed(reason);
     let ends_the_run = verdict::after(&end, item.fail_policy) == Consequence::Abort;
     match end {

@@ -134,6 +134,14 @@ pub(crate) trait Host: TitleHost + Send + Sync {
     /// Whether the process may do its work (R45).
     fn is_privileged(&self) -> bool;
 
+    /// The UUID of the hardware: what a titles service knows this Mac by (T53).
+    fn hardware_uuid(&self) -> BoxFuture<'_, Result<String, HostError>>;
+
+    /// Sets the clock by a server that macOS trusts (T62). A rehearsal leaves the computer's clock alone.
+    fn set_clock(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(async { Ok(()) })
+    }
+
     /// What a plan needs to know; receipts for the named packages.
     fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>>;
 

@@ -2,10 +2,11 @@
 
 use crate::{
     event::SkipReason,
-    facts::{Facts, Trace},
+    facts::{Facts, Found, Trace},
     item::{AppTarget, Item},
     title::{Installed, Part, Presence, Resolution, Step, Verdict, judge, judge_presence},
 };
+use std::collections::BTreeMap;
 
 /// What is known of the titles of a run, from its catalogs.
 impl Resolution {
@@ -52,7 +53,7 @@ pub fn present(item: &Item, titles: &Resolution, facts: &Facts) -> Option<SkipRe
         return None;
     }
     let verdict = match (&item.app, titles.step(item)) {
-        (Some(app), _) => judge_app(app, facts)?,
+        (Some(app), _) => judge_app(app, &facts.found)?,
         (None, Some(step)) => judge(step, &facts.found, &facts.receipts),
         (None, None) => return None,
     };
@@ -75,8 +76,10 @@ pub fn skip_reason(verdict: &Verdict) -> Option<SkipReason> {
     }
 }
 
-/// An application without a version is put in place whatever is there.
-fn judge_app(app: &AppTarget, facts: &Facts) -> Option<Verdict> {
+/// Whether an application is there, in the version that is wanted or a newer one. `None` without a version: it is put in place
+/// whatever is there.
+#[must_use]
+pub fn judge_app(app: &AppTarget, found: &BTreeMap<Trace, Found>) -> Option<Verdict> {
     let version = app.version.clone()?;
     let entry = Installed {
         what: trace_of(app),
@@ -84,5 +87,5 @@ fn judge_app(app: &AppTarget, facts: &Facts) -> Option<Verdict> {
         key: None,
         minimum_update_version: None,
     };
-    Some(judge_presence(&Presence::Installs(vec![entry]), &version, &facts.found, &facts.receipts))
+    Some(judge_presence(&Presence::Installs(vec![entry]), &version, found, &BTreeMap::new()))
 }

@@ -18,6 +18,8 @@ pub const ENV: &str = "/usr/bin/env";
 pub const HDIUTIL: &str = "/usr/bin/hdiutil";
 /// Installs packages.
 pub const INSTALLER: &str = "/usr/sbin/installer";
+/// Tells the hardware's identity.
+pub const IOREG: &str = "/usr/sbin/ioreg";
 /// Loads and unloads jobs, and leads into a user's session.
 pub const LAUNCHCTL: &str = "/bin/launchctl";
 /// Opens the progress window in the user's session.
@@ -34,6 +36,8 @@ pub const SH: &str = "/bin/sh";
 pub const SHUTDOWN: &str = "/sbin/shutdown";
 /// Lets a restart wait until this program is gone.
 pub const SLEEP: &str = "/bin/sleep";
+/// Sets the clock by a server's.
+pub const SNTP: &str = "/usr/bin/sntp";
 /// Asks Gatekeeper about a package.
 pub const SPCTL: &str = "/usr/sbin/spctl";
 /// Gives up root's rights for a user's program.

@@ -32,7 +32,9 @@ impl Tally {
         let mut tally = Self::default();
         for item in state.items.values() {
             match &item.state {
-                ItemState::Ended(ItemEnd::Skipped(SkipReason::Receipt { .. } | SkipReason::AlreadyDone)) => {
+                ItemState::Ended(ItemEnd::Skipped(
+                    SkipReason::Receipt { .. } | SkipReason::Present { .. } | SkipReason::AlreadyDone,
+                )) => {
                     tally.current += 1;
                 }
                 ItemState::Ended(ItemEnd::Skipped(_)) => tally.skipped += 1,

@@ -34,13 +34,17 @@ pub(super) fn serve(stream: impl Read + Write, shared: &Shared) -> io::Result<()
 
 fn request(stream: &mut BufReader<impl Read>) -> io::Result<Option<Seen>> {
     let first = line(stream)?;
-    let Some(target) = first.split(' ').nth(1).map(str::to_owned) else { return Ok(None) };
-    let mut headers = Vec::new();
+    let mut words = first.split(' ').map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else { return Ok(None) };
+    let mut seen = Seen { method, target, headers: Vec::new(), body: Vec::new() };
     loop {
         let line = line(stream)?;
-        let Some((name, value)) = line.split_once(':') else { return Ok(Some(Seen { target, headers })) };
-        headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
+        let Some((name, value)) = line.split_once(':') else { break };
+        seen.headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let length = seen.header("content-length").and_then(|length| length.parse().ok()).unwrap_or(0);
+    stream.take(length).read_to_end(&mut seen.body)?;
+    Ok(Some(seen))
 }
 
 fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
@@ -78,6 +82,8 @@ fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Share
         out.flush()?;
         return wait_for_the_end(stream).map(|()| false);
     }
+    let known = seen.header("if-none-match").filter(|known| Some(*known) == reply.etag.as_deref());
+    let reply = if known.is_some() { reply.not_modified() } else { reply.made_for(seen) };
     let plan = plan(&reply, seen)?;
     let alive = send(stream.get_mut(), &reply, plan)?;
     if reply.stall_after.is_some() {
@@ -166,6 +172,8 @@ fn body(out: &mut impl Write, reply: &Reply, (first, count): (u64, u64)) -> io::
 fn length(body: &Body) -> io::Result<u64> {
     Ok(match body {
         Body::Bytes(bytes) => bytes.len() as u64,
+        // Made before anybody asks how long it is.
+        Body::Made(_) => 0,
         Body::File(path) => path.metadata()?.len(),
     })
 }
@@ -176,6 +184,7 @@ fn reader(body: &Body, first: u64) -> io::Result<Box<dyn Read + '_>> {
             let first = usize::try_from(first).unwrap_or(usize::MAX).min(bytes.len());
             Box::new(&bytes[first..])
         }
+        Body::Made(_) => Box::new(io::empty()),
         Body::File(path) => {
             let mut file = File::open(path)?;
             file.seek(SeekFrom::Start(first))?;

@@ -38,10 +38,14 @@ pub struct Server {
 /// A request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Seen {
+    /// `GET`, `POST` and so on.
+    pub method: String,
     /// Path and query.
     pub target: String,
     /// Names in lower case, in order.
     pub headers: Vec<(String, String)>,
+    /// What was sent with it.
+    pub body: Vec<u8>,
 }
 
 impl Seen {

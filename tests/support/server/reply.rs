@@ -1,15 +1,33 @@
 //! What the server says: a well-behaved answer, and the faults it can be given.
 
-use super::auth::{Algorithm, Guard};
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use super::{
+    Seen,
+    auth::{Algorithm, Guard},
+};
+use std::{fmt, path::PathBuf, sync::Arc, time::Duration};
+
+/// Makes the content for one request.
+type Make = dyn Fn(&Seen) -> Vec<u8> + Send + Sync;
 
 /// Content to serve.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub enum Body {
     /// From memory.
     Bytes(Arc<[u8]>),
     /// From a file, read while it is sent.
     File(PathBuf),
+    /// Made for each request.
+    Made(Arc<Make>),
+}
+
+impl fmt::Debug for Body {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes(bytes) => write!(f, "{} bytes", bytes.len()),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Made(_) => f.write_str("made for each request"),
+        }
+    }
 }
 
 /// One answer.
@@ -54,6 +72,26 @@ impl Reply {
     #[must_use]
     pub fn file(path: impl Into<PathBuf>) -> Self {
         Self::body(Body::File(path.into()))
+    }
+
+    /// 200 with what `make` makes of each request.
+    #[must_use]
+    pub fn made(make: impl Fn(&Seen) -> Vec<u8> + Send + Sync + 'static) -> Self {
+        Self::body(Body::Made(Arc::new(make)))
+    }
+
+    /// The same with the content made for this request.
+    pub(super) fn made_for(&self, seen: &Seen) -> Self {
+        let body = match &self.body {
+            Body::Made(make) => Body::Bytes(make(seen).into()),
+            body => body.clone(),
+        };
+        Self { body, ..self.clone() }
+    }
+
+    /// Nothing but that the content is still the same.
+    pub(super) fn not_modified(&self) -> Self {
+        Self { status: 304, etag: self.etag.clone(), ..Self::ok("") }
     }
 
     fn body(body: Body) -> Self {
@@ -101,7 +139,8 @@ impl Reply {
         self
     }
 
-    /// With this `ETag`; a range is given only to who knows it (`If-Range`).
+    /// With this `ETag`; a range is given only to who knows it (`If-Range`), and the content only to who does not
+    /// (`If-None-Match`).
     #[must_use]
     pub fn etag(mut self, etag: &str) -> Self {
         self.etag = Some(etag.to_owned());

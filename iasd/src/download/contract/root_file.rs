@@ -85,7 +85,7 @@ async fn r87_what_was_written_over_in_its_place_is_downloaded_again() {
     assert!(artifact.reused() && site.server.seen().is_empty());
     // As `echo y > file` does: the file stays the same, and the right bytes are nowhere any more.
     fs::write(site.on_disk(FILE), "y").unwrap();
-    let stage = DownloadStage::new(site.downloader(), &site.settings, site.recorder());
+    let stage = DownloadStage::new(std::sync::Arc::new(site.downloader()), &site.settings, site.recorder());
     stage.place(&item, &artifact).await.unwrap();
     assert_eq!(fs::read(site.on_disk(FILE)).unwrap(), b"x");
     assert_eq!(site.server.seen().len(), 1);

@@ -1,9 +1,9 @@
 //! The real Mac as a [`Host`].
 
 use super::{
-    MacHost, console,
+    MacHost, console, ioreg,
     launchctl::{self, Domain},
-    nowhere, pkgutil, shutdown, system, user,
+    nowhere, pkgutil, shutdown, sntp, system, user,
 };
 use crate::{
     download::VerifiedArtifact,
@@ -44,6 +44,14 @@ impl Host for MacHost {
 
     fn is_privileged(&self) -> bool {
         rustix::process::geteuid().as_raw() == self.owner
+    }
+
+    fn hardware_uuid(&self) -> BoxFuture<'_, Result<String, HostError>> {
+        Box::pin(ioreg::uuid(&self.tools))
+    }
+
+    fn set_clock(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(sntp::set_clock(&self.tools))
     }
 
     fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>> {

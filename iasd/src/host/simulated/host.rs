@@ -1,7 +1,7 @@
 //! The simulated Mac as a [`Host`].
 
 use super::{
-    SimulatedHost,
+    HARDWARE_UUID, SimulatedHost,
     accounts::{self, STAFF},
     receipt,
     session::uid_seen,
@@ -45,6 +45,10 @@ impl Host for SimulatedHost {
 
     fn is_privileged(&self) -> bool {
         true
+    }
+
+    fn hardware_uuid(&self) -> BoxFuture<'_, Result<String, HostError>> {
+        Box::pin(async { Ok(HARDWARE_UUID.to_owned()) })
     }
 
     fn facts<'a>(&'a self, package_ids: &'a [String]) -> BoxFuture<'a, Result<Facts, HostError>> {

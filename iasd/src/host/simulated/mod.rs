@@ -55,6 +55,9 @@ use std::{
 };
 use tokio::sync::{mpsc, watch};
 
+/// The hardware's own id.
+const HARDWARE_UUID: &str = "5E1F51ED-0000-4000-8000-000000000001";
+
 /// A Mac that is a folder.
 pub(crate) struct SimulatedHost {
     root: PathBuf,

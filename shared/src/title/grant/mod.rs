@@ -26,7 +26,7 @@ mod tests;
 
 pub use key::{Algorithm, BadKey, Key, Keys};
 pub use moment::{ClockPolicy, Moment};
-pub use request::{Request, request_id};
+pub use request::Request;
 pub use verdict::{Refusal, Verdict};
 
 use crate::{digest::Digest, item::Secret, title::address::Repo};
@@ -133,6 +133,12 @@ fn is_showable(kid: &str) -> bool {
 }
 
 impl Proven {
+    /// What may be told of the token, in brackets (T63).
+    #[must_use]
+    pub fn mark(&self) -> String {
+        verdict::mark(self.kid.as_deref(), &self.token)
+    }
+
     /// Judges whether the grant is valid at this moment (T61, T62).
     #[must_use]
     pub fn in_time(self, at: &Moment) -> Timing {

@@ -17,7 +17,7 @@ pub struct Request<'a> {
     pub service: &'a str,
     /// The hardware UUID of this Mac, upper case.
     pub device: &'a str,
-    /// What makes the answer an answer to this request: 128 random bits, see [`request_id`].
+    /// What makes the answer an answer to this request: 128 random bits.
     pub id: &'a str,
     /// When.
     pub now: OffsetDateTime,
@@ -53,10 +53,4 @@ impl Request<'_> {
         };
         jws::write(REQUEST, &claims, key).map(Secret)
     }
-}
-
-/// Random bits as the id of a request.
-#[must_use]
-pub fn request_id(random: [u8; 16]) -> String {
-    format!("{:032x}", u128::from_be_bytes(random))
 }

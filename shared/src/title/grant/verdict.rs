@@ -57,10 +57,15 @@ impl fmt::Display for Refusal {
         if let Verdict::Malformed(what) = self.verdict {
             write!(f, ": {what}")?;
         }
-        match &self.kid {
-            Some(kid) => write!(f, " (key {kid}, token {})", self.token),
-            None => write!(f, " (token {})", self.token),
-        }
+        write!(f, " {}", mark(self.kid.as_deref(), &self.token))
+    }
+}
+
+/// Which token it is.
+pub(super) fn mark(kid: Option<&str>, token: &str) -> String {
+    match kid {
+        Some(kid) => format!("(key {kid}, token {token})"),
+        None => format!("(token {token})"),
     }
 }
 

@@ -1,13 +1,12 @@
 //! What the Mac is: version, processor, hardware, protection.
 
 use super::{Call, Reply};
+use crate::host::simulated::HARDWARE_UUID;
 use shared::facts::Arch;
 use std::process::Command;
 
 /// A file that is there once Rosetta is.
 pub(super) const ROSETTA: &str = "/Library/Apple/usr/share/rosetta/rosetta";
-/// The hardware's own id.
-const HARDWARE_ID: &str = "5E1F51ED-0000-4000-8000-000000000001";
 
 /// `sw_vers`.
 pub(super) fn sw_vers(call: &Call<'_>) -> Reply {
@@ -128,13 +127,13 @@ pub(super) fn system_profiler(call: &Call<'_>) -> Reply {
     if call.has("-json") {
         let hardware = serde_json::json!({"SPHardwareDataType": [{
             "_name": "hardware_overview", "machine_model": computer.model, "machine_name": "Mac",
-            "serial_number": computer.serial, "platform_UUID": HARDWARE_ID, "physical_memory": "16 GB",
+            "serial_number": computer.serial, "platform_UUID": HARDWARE_UUID, "physical_memory": "16 GB",
         }]});
         return Reply::line(format_args!("{hardware:#}"));
     }
     let hardware = format!(
         "Hardware:\n\n    Hardware Overview:\n\n      Model Name: Mac\n      Model Identifier: {}\n      {chip}\n      \
-         Memory: 16 GB\n      Serial Number (system): {}\n      Hardware UUID: {HARDWARE_ID}\n\n",
+         Memory: 16 GB\n      Serial Number (system): {}\n      Hardware UUID: {HARDWARE_UUID}\n\n",
         computer.model, computer.serial
     );
     let software = format!(
@@ -162,7 +161,7 @@ pub(super) fn ioreg(call: &Call<'_>) -> Reply {
     Reply::ok(format!(
         "+-o Root  <class IORegistryEntry, id 0x100000100, retain 11>\n  +-o {0}  <class IOPlatformExpertDevice, id \
          0x100000110, registered, matched, active, busy 0, retain 41>\n      {{\n        \"IOPlatformSerialNumber\" = \
-         \"{1}\"\n        \"IOPlatformUUID\" = \"{HARDWARE_ID}\"\n        \"model\" = <\"{0}\">\n        \
+         \"{1}\"\n        \"IOPlatformUUID\" = \"{HARDWARE_UUID}\"\n        \"model\" = <\"{0}\">\n        \
          \"HIDIdleTime\" = 1000000000\n      }}\n",
         computer.model, computer.serial
     ))

@@ -1,0 +1,146 @@
+//! Auto Update titles: what a repository says today is installed, with what it requires, and its updates.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use plist::Value;
+use serde_json::json;
+use shared::event::{EventKind, ItemEnd, SkipReason};
+use support::{Outcome, Repository, World};
+
+fn texts(texts: &[&str]) -> Value {
+    Value::Array(texts.iter().map(|text| Value::from(*text)).collect())
+}
+
+fn editor() -> Repository {
+    Repository::new()
+        .package("Runtime", "11.0.2", &[])
+        .package("Editor", "1.9", &[])
+        .package(
+            "Editor",
+            "1.10",
+            &[("requires", texts(&["Runtime"])), ("display_name", Value::from("The Editor"))],
+        )
+        .package("Editor Plugin", "3", &[("update_for", texts(&["Editor"]))])
+}
+
+fn title(title: &str) -> serde_json::Value {
+    json!({"type": "title", "title": title})
+}
+
+fn installed(outcome: &Outcome) -> Vec<String> {
+    let receipts = outcome.on_disk("/private/var/db/receipts");
+    let mut ids: Vec<String> = std::fs::read_dir(receipts)
+        .map(|entries| entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect())
+        .unwrap_or_default();
+    ids.retain(|name| name.ends_with(".plist"));
+    ids.sort();
+    ids
+}
+
+/// The parts that were carried out, in order; the item itself is part 0.
+fn carried_out(outcome: &Outcome) -> Vec<u16> {
+    let running = outcome.events.iter().filter_map(|event| match &event.kind {
+        EventKind::ItemRunning { id } => Some(id.part),
+        _ => None,
+    });
+    running.collect()
+}
+
+#[test]
+fn t42_t44_a_title_comes_with_what_it_requires_and_its_updates() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("Editor"));
+    let outcome = world.again(&[]);
+    outcome.exits(0);
+    assert_eq!(installed(&outcome), ["Editor Plugin.plist", "Editor.plist", "Runtime.plist"]);
+    assert_eq!(
+        carried_out(&outcome),
+        [1, 0, 2],
+        "what it requires, the title, its update\n{}",
+        outcome.diagnostics
+    );
+    assert_eq!(*outcome.end("Editor"), ItemEnd::Done, "{}", outcome.diagnostics);
+    let receipt = Value::from_file(outcome.on_disk("/private/var/db/receipts/Editor.plist")).unwrap();
+    let version = receipt.as_dictionary().unwrap().get("PackageVersion").unwrap();
+    assert_eq!(version.as_string(), Some("1.10"), "T26: 1.10 is newer than 1.9");
+}
+
+#[test]
+fn t37_what_is_there_is_not_installed_again() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("Editor"));
+    let world = world.scenario("installed", json!({"Editor": "1.10.0", "Runtime": "12"}));
+    let outcome = world.run(&[]);
+    outcome.exits(0);
+    assert_eq!(carried_out(&outcome), [2], "only the update is missing\n{}", outcome.diagnostics);
+    let there = SkipReason::Present { installed: Some("1.10".to_owned()), newer: false };
+    assert_eq!(*outcome.end("Editor"), ItemEnd::Skipped(there), "{}", outcome.diagnostics);
+}
+
+#[test]
+fn t96_a_title_that_is_not_there_names_the_nearest() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("editor"));
+    let outcome = world.run(&[]);
+    outcome.exits(1);
+    let end = outcome.end("editor").to_string();
+    assert!(end.contains("not in catalog production") && end.contains("Editor"), "{end}");
+    assert_eq!(installed(&outcome), [""; 0]);
+}
+
+#[test]
+fn t31_another_file_than_the_catalog_names_is_refused() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("Runtime"));
+    let world = world.hosted("repo/pkgs/apps/Runtime-11.0.2.pkg", b"something else");
+    let outcome = world.run(&[]);
+    outcome.exits(1);
+    assert!(outcome.end("Runtime").to_string().contains("SHA-256"), "{}", outcome.end("Runtime"));
+    assert_eq!(installed(&outcome), [""; 0]);
+}
+
+#[test]
+fn t47_scripts_run_around_the_installation_and_the_last_only_warns() {
+    let scripts = [
+        ("preinstall_script", Value::from("#!/bin/sh\necho pre >> /Library/order")),
+        ("postinstall_script", Value::from("#!/bin/sh\necho post >> /Library/order; exit 3")),
+    ];
+    let refusing = [("preinstall_script", Value::from("#!/bin/sh\nexit 7"))];
+    let repository = Repository::new().package("Tool", "1", &scripts).package("Never", "1", &refusing);
+    let world = repository.in_world(World::new());
+    let never = json!({"type": "title", "title": "Never", "fail_policy": "failable"});
+    let outcome = world.item("setupassistant", title("Tool")).item("userland", never).run(&[]);
+    outcome.exits(0);
+    assert_eq!(*outcome.end("Tool"), ItemEnd::Done, "{}", outcome.diagnostics);
+    assert_eq!(std::fs::read_to_string(outcome.on_disk("/Library/order")).unwrap(), "pre\npost\n");
+    assert!(outcome.end("Never").to_string().contains("exit status 7"), "{}", outcome.end("Never"));
+    assert_eq!(installed(&outcome), ["Tool.plist"]);
+}
+
+#[test]
+fn t37_scripts_tell_whether_a_title_is_there() {
+    let once = "#!/bin/sh\n[ ! -e /Library/flag ]";
+    let only_scripts = [
+        ("installer_type", Value::from("nopkg")),
+        ("installcheck_script", Value::from(once)),
+        ("postinstall_script", Value::from("#!/bin/sh\ntouch /Library/flag")),
+    ];
+    let stubborn =
+        [("installer_type", Value::from("nopkg")), ("installcheck_script", Value::from("#!/bin/sh\nexit 0"))];
+    let repository = Repository::new().title("Flag", "1", &only_scripts).title("Stubborn", "1", &stubborn);
+    let world = repository.in_world(World::new());
+    let stubborn = json!({"type": "title", "title": "Stubborn"});
+    let world = world.item("setupassistant", title("Flag")).item("setupassistant", stubborn);
+    let outcome = world.again(&[]);
+    outcome.exits(0);
+    assert_eq!(*outcome.end("Flag"), ItemEnd::Done, "{}", outcome.diagnostics);
+    let end = outcome.end("Stubborn").to_string();
+    assert!(end.contains("installed, but not found"), "T10: {end}");
+}
+
+#[test]
+fn t64_without_a_repository_titles_fail_and_everything_else_goes_on() {
+    let world = World::new().script("setupassistant", "Other", "touch /Library/other", json!({}));
+    let world =
+        world.item("setupassistant", json!({"type": "title", "title": "Editor", "fail_policy": "failable"}));
+    let outcome = world.run(&[]);
+    outcome.exits(0);
+    assert!(outcome.exists("/Library/other"));
+    let end = outcome.end("Editor").to_string();
+    assert!(end.contains("TitleRepoURL"), "{end}");
+}
