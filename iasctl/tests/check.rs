@@ -64,7 +64,8 @@ fn r17_a_clean_file_is_one_line_and_success() {
 fn r16_r17_an_error_shows_its_place_its_line_and_the_way_out() {
     let told = Admin::with(REFUSED).checks(&["bootstrap.json"]);
     let expected = "error: bootstrap.json:3:19: userland[0] \"Munki core\": fail_policy: unknown value \"failble\" \
-                    (expected failable, failable_execution, failure_is_not_an_option)\n    \
+                    (expected failable, failable_execution, failure_is_not_an_option); the item is malformed, and without \
+                    a known policy that ends the run before anything is done\n    \
                     3 |    \"fail_policy\": \"failble\"}\n      \
                       |                   ^\nhint: did you mean \"failable\"?\n\
                     bootstrap.json: 1 item, 1 error, 0 warnings\n";

@@ -44,6 +44,11 @@ fn an_enrolment_whose_network_never_comes_is_carried_out_from_the_seed() {
     assert_eq!(outcome.read("/Library/done").as_deref(), Some("tools\nwork\n"));
     assert!(outcome.exists("/Users/ada/greeting") && outcome.exists("/usr/local/share/com.example.tools"));
     assert!(outcome.diagnostics.contains("no network: using the control file of the seed"));
+    let used = outcome.events.iter().find_map(|event| match &event.kind {
+        EventKind::ControlFileLoaded { source, .. } => Some(source.as_str()),
+        _ => None,
+    });
+    assert!(used.is_some_and(|used| used.starts_with("in /Library/installapplications/seed, ")), "{used:?}");
     assert!(!outcome.exists("/Library/Acme/work.sh"), "R82: what the run brought goes");
     assert!(!outcome.exists(INSTALL_PATH), "and the seed with the rest");
 }

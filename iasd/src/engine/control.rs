@@ -6,6 +6,7 @@ use shared::{
     control::{self, Context, ControlFile, Finding, Severity},
     digest::Digest,
     event::{Category, EventKind, Level},
+    layout::SEED_FOLDER,
     plan::{Plan, jitter::before_series, retry::LONGEST_OFFLINE},
     settings::{ControlSource, Mode},
 };
@@ -78,10 +79,15 @@ impl Engine {
             Some(ControlSource::Url(url)) => url,
             None => return Err(Ending::ControlFile("neither JSONURL nor Bootstrap is set".to_owned())),
         };
-        let (source, name) = (without_secrets(url), file_name(url));
-        let bytes = match self.kept_control_file(url).await {
-            Some(bytes) => bytes,
-            None => self.deadline.bound(self.fetch_patiently(url)).await??,
+        let (address, name, install_path) =
+            (without_secrets(url), file_name(url), &self.settings.install_path);
+        if let Some(bytes) = self.kept_control_file(url).await {
+            return Ok((bytes, format!("in {install_path}, kept from {address}"), name));
+        }
+        let (bytes, is_seeded) = self.deadline.bound(self.fetch_patiently(url)).await??;
+        let source = match is_seeded {
+            true => format!("in {install_path}/{SEED_FOLDER}, in place of {address}"),
+            false => address,
         };
         Ok((bytes, source, name))
     }
@@ -130,19 +136,19 @@ impl Engine {
     }
 
     /// Starts over while the network or the server may recover, for `WaitForControlFile` at most. Without a network
-    /// nothing is tried, because the system may be wrong only every five minutes.
-    async fn fetch_patiently(&self, url: &url::Url) -> Result<Vec<u8>, Ending> {
+    /// nothing is tried, because the system may be wrong only every five minutes. Says also whether it is the seed's.
+    async fn fetch_patiently(&self, url: &url::Url) -> Result<(Vec<u8>, bool), Ending> {
         let deadline = Instant::now() + self.settings.wait_for_control_file;
         let (mut failed, network) = (0, Connectivity::new(self.host.online()));
         if network.is_down() && needs_network(url) {
             if let Some(bytes) = self.seeded_control_file(url).await {
-                return Ok(bytes);
+                return Ok((bytes, true));
             }
             network.restored(LONGEST_OFFLINE.min(self.settings.wait_for_control_file)).await;
         }
         loop {
             let error = match self.contents.control_file(url, self.settings.control_digest).await {
-                Ok(bytes) => return Ok(bytes),
+                Ok(bytes) => return Ok((bytes, false)),
                 Err(error) => error,
             };
             failed += 1;

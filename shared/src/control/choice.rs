@@ -56,7 +56,13 @@ pub(super) fn fail_policy(json: &Json<'_>) -> Coerced<FailPolicy> {
         let folded = fold(&text);
         match FailPolicy::ALL.into_iter().find(|policy| fold(policy.key()) == folded) {
             Some(policy) => exactly(policy, policy.key(), &text),
-            None => Coerced::without(unknown(&text, &FailPolicy::ALL.map(FailPolicy::key))),
+            None => {
+                let mut problem = unknown(&text, &FailPolicy::ALL.map(FailPolicy::key));
+                // The default, by which it is judged, does not tolerate it.
+                problem.text +=
+                    "; the item is malformed, and without a known policy that ends the run before anything is done";
+                Coerced::without(problem)
+            }
         }
     })
 }

@@ -111,7 +111,8 @@ fn v7_r16_the_message_is_stable() {
     assert_eq!(
         told,
         "error: bootstrap.json:14:22: userland[2] \"Munki core\": fail_policy: unknown value \"failble\" \
-         (expected failable, failable_execution, failure_is_not_an_option)"
+         (expected failable, failable_execution, failure_is_not_an_option); the item is malformed, and without a \
+         known policy that ends the run before anything is done"
     );
 }
 

@@ -30,7 +30,10 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
 
 /// What to execute.
 #[derive(Debug, Clone)]
@@ -204,10 +207,18 @@ fn not_started(program: &Program, error: &io::Error) -> Ended {
     Ended::NotStarted(reason::of(&program.path, error))
 }
 
+/// Lets children end at a hangup, as they expect, also where we were started to ignore it (`nohup`): what is ignored stays
+/// so over an exec, and what is handled does not. We go on at a hangup either way; a daemon has no terminal to lose.
+fn hear_hangups() -> io::Result<()> {
+    // Once heard it is handled for good. A further listener costs little, and is gone at once.
+    signal(SignalKind::hangup()).map(drop)
+}
+
 /// How often, and how long after one another, a file that somebody still holds open for writing is tried again.
 const BUSY: (u32, Duration) = (50, Duration::from_millis(20));
 
 async fn spawn(program: &Program, (out, err): (Stdio, Stdio)) -> io::Result<tokio::process::Child> {
+    hear_hangups()?;
     let mut command = program.command()?;
     command.stdout(out).stderr(err);
     let mut command = tokio::process::Command::from(command);

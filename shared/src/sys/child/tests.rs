@@ -36,6 +36,19 @@ async fn r70_exit_status_and_signal_are_told_apart() {
     assert_eq!(ended("exit 0").await, Ended::Exited(0));
     assert_eq!(ended("exit 7").await, Ended::Exited(7));
     assert_eq!(ended("kill -9 $$").await, Ended::Signalled(9));
+    assert_eq!(ended("kill -1 $$").await, Ended::Signalled(1));
+}
+
+#[test]
+fn r70_a_hangup_ends_a_child_also_of_one_who_ignores_it() {
+    let again = std::process::Command::new("/bin/sh")
+        .args(["-c", "trap '' HUP; exec \"$0\" \"$@\""])
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "sys::child::tests::r70_exit_status_and_signal_are_told_apart"])
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&again.stdout);
+    assert!(again.status.success() && said.contains("1 passed"), "{said}");
 }
 
 #[tokio::test]
