@@ -37,7 +37,9 @@ impl Engine {
             let listed = &settled.listed;
             let before = state.items.get(&listed.id);
             let before = before.filter(|before| before.listed.fingerprint == listed.fingerprint);
-            if before.is_some_and(|before| before.state == ItemState::Running) {
+            let in_flight =
+                |before: &ItemStatus| before.state == ItemState::Running && before.background_end.is_none();
+            if before.is_some_and(in_flight) {
                 let text =
                     "was under way when the run was cut off; nobody waits for it, so it counts as started";
                 self.recorder.notice(Level::Warning, Category::Item, Some(listed.id), text).await;

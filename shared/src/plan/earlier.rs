@@ -24,6 +24,8 @@ pub(super) fn ended(id: ItemId, entry: &Entry, state: &RunState) -> Option<ItemE
             (status.background_end.is_some() || is_background_script(entry)).then_some(ItemEnd::Background)
         }
         ItemState::Ended(end) => Some(end.clone()),
+        // Its end was told before that it had started.
+        ItemState::Running if status.background_end.is_some() => Some(ItemEnd::Background),
         // In flight: nobody waited for its end, so it is taken for a success.
         ItemState::Running => is_background_script(entry).then_some(ItemEnd::Background),
     }

@@ -486,6 +486,7 @@ mod tests {
         assert_eq!(cut_off(&script, vec![running(), started()]), background);
         assert_eq!(cut_off(&package, vec![running()]), None);
         assert_eq!(cut_off(&package, vec![running(), started()]), None, "nobody knows how far it came");
+        assert_eq!(cut_off(&package, vec![running(), ended(0)]), background, "nothing is left to be done");
         // Its end may be told before that it has started.
         for told in [[started(), ended(0)], [ended(0), started()], [started(), ended(1)]] {
             let told = std::iter::once(running()).chain(told).collect();
