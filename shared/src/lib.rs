@@ -32,7 +32,14 @@ pub mod settings;
 
 pub mod control;
 
+pub mod walk;
+
 pub mod flat_package;
+
+#[cfg(feature = "images")]
+pub mod archive;
+#[cfg(feature = "images")]
+pub mod disk_image;
 
 pub mod plan;
 

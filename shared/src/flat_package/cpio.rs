@@ -1,7 +1,8 @@
 //! cpio archives, the inside of `Payload` and `Scripts`: the odc and newc formats, read as a stream (P40).
 
-pub use super::below::{Outside, below};
 use super::other_names::OtherNames;
+pub use crate::walk::{Entry as CpioEntry, Kind, Outside, below};
+use crate::walk::{Walk, WalkError};
 use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStringExt as _;
@@ -32,57 +33,6 @@ pub struct CpioError {
 
 fn entry_named(entry: &Option<PathBuf>) -> String {
     entry.as_ref().map_or_else(String::new, |path| format!(", at or after entry {}", path.display()))
-}
-
-/// What a cpio entry is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
-    /// A file.
-    File,
-    /// A folder.
-    Directory,
-    /// A symbolic link.
-    Symlink {
-        /// Where it points, as recorded.
-        target: PathBuf,
-    },
-    /// A device node, pipe or socket: P41 leaves it to policy.
-    Special,
-}
-
-/// One entry of the archive.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CpioEntry {
-    /// Its path as recorded, such as `./usr/local/bin/tool`; see [`CpioEntry::relative`].
-    pub path: PathBuf,
-    /// What it is.
-    pub kind: Kind,
-    /// Type and permission bits, as in `st_mode`.
-    pub mode: u32,
-    /// Owner.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Last change, in seconds since 1970.
-    pub mtime: u64,
-    /// Bytes of content.
-    pub size: u64,
-    /// How many names the file has.
-    pub links: u32,
-    /// The first entry that was the same file. This one is another name of it, and its body, when [`Self::size`] is
-    /// not 0, is the content of them all: newc records it with the last name, odc with each or with the first.
-    /// In archives with very many such files one that has its content may stand alone instead.
-    pub link_to: Option<PathBuf>,
-}
-
-impl CpioEntry {
-    /// The path below the folder the archive is unpacked to, without `.` in it; empty for that folder itself.
-    ///
-    /// # Errors
-    /// It is absolute or contains `..`, so it could lead outside (P41).
-    pub fn relative(&self) -> Result<PathBuf, Outside> {
-        below(&self.path)
-    }
 }
 
 /// Reads a cpio archive entry by entry.
@@ -360,5 +310,15 @@ impl<R: Read> Read for Body<'_, R> {
         self.0.left -= count as u64;
         self.0.offset += count as u64;
         Ok(count)
+    }
+}
+
+impl<R: Read> Walk for Cpio<R> {
+    fn next_entry(&mut self) -> Result<Option<CpioEntry>, WalkError> {
+        self.next_entry().map_err(|error| WalkError { reason: error.to_string(), source: error.source })
+    }
+
+    fn body(&mut self) -> Box<dyn Read + '_> {
+        Box::new(self.body())
     }
 }

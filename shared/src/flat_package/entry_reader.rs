@@ -8,7 +8,7 @@ use lzma_rust2::{LzmaReader, XzReader};
 use std::io::{self, BufRead, BufReader, Read};
 
 /// Memory an LZMA or xz dictionary may take, in KiB.
-pub(super) const MOST_LZMA_KIB: u32 = 192 << 10;
+pub(crate) const MOST_LZMA_KIB: u32 = 192 << 10;
 
 /// Reads an entry's decoded bytes.
 ///

@@ -5,7 +5,6 @@
 //! a product package holds a `Distribution` and a folder with such a set for each component.
 //! Nothing here trusts a name, a length or an offset found in the file, and no payload is ever held in memory.
 
-mod below;
 pub mod bom;
 pub mod checksum;
 pub mod cpio;
@@ -27,6 +26,7 @@ mod xml;
 
 use cpio::Cpio;
 use distribution::Distribution;
+pub(crate) use entry_reader::MOST_LZMA_KIB;
 use package_info::PackageInfo;
 use payload::Payload;
 use section::Section;

@@ -105,6 +105,10 @@ impl<R: Read> Read for Payload<R> {
         if self.failed {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "decompressing it failed before"));
         }
+        // Nothing asked for is nothing read; the xz decoder would take it for the end of its stream.
+        if buffer.is_empty() {
+            return Ok(0);
+        }
         let outcome = self.decoder.read(buffer);
         self.failed = outcome.is_err();
         outcome

@@ -54,6 +54,19 @@ fn p40_the_compression_is_told_by_the_bytes() {
 }
 
 #[test]
+fn p40_reading_nothing_in_the_middle_of_a_stream_changes_nothing() {
+    let plain = small_odc();
+    for stream in [plain.clone(), gzip(&plain), bzip2(&plain), xz(&plain), pbzx(&[(&plain, true)])] {
+        let mut payload = Payload::new(stream.as_slice()).unwrap();
+        let (mut first, mut rest) = ([0; 7], Vec::new());
+        payload.read_exact(&mut first).unwrap();
+        assert_eq!(payload.read(&mut []).unwrap(), 0);
+        payload.read_to_end(&mut rest).unwrap();
+        assert_eq!([&first[..], &rest].concat(), plain);
+    }
+}
+
+#[test]
 fn p40_a_damaged_stream_fails_again_when_it_is_read_again() {
     let plain = small_odc();
     for whole in [gzip(&plain), bzip2(&plain), xz(&plain), pbzx(&[(&plain, true)]), pbzx(&[(&plain, false)])]

@@ -65,6 +65,6 @@ pub enum WriteError {
         cms: usize,
     },
     /// The output or the scratch file cannot be written.
-    #[error("cannot write the package")]
+    #[error("cannot write the output")]
     Output(#[from] io::Error),
 }

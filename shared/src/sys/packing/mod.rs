@@ -1,4 +1,4 @@
-//! Packages made from folders, for examples, tests and `iasctl pack`.
+//! Packages and disk images made from folders, for examples, tests and `iasctl pack`.
 
 mod folder;
 mod output;
@@ -6,6 +6,11 @@ mod output;
 pub use folder::{FolderContents, PackedFolder, list};
 pub use output::{Draft, PackError};
 
+#[cfg(feature = "images")]
+use crate::disk_image::{
+    Coding,
+    write::{ImageSpec, write_image},
+};
 use crate::flat_package::write::{Component, ComponentSpec, Compression, Source, write_component};
 use serde::Deserialize;
 use std::{fs, path::Path};
@@ -87,6 +92,23 @@ pub fn build_component(folder: &Path, out: &Path) -> Result<(), PackError> {
     let mut draft = Draft::beside(out)?;
     let scratch = draft.scratch()?;
     let written = write_component(&component, None, scratch, draft.file());
+    written.map_err(|source| PackError::Pack { path: out.to_owned(), source })?;
+    draft.publish()
+}
+
+/// Makes a disk image (UDZO, one volume called `name`) of what is in a folder, and puts it at `out` when it is complete.
+///
+/// Owners and permissions become those [`build_component`] gives. The same folder gives the same bytes.
+///
+/// # Errors
+/// When something in the folder cannot be read, or `out` cannot be written.
+#[cfg(feature = "images")]
+pub fn build_image(folder: &Path, name: &str, out: &Path) -> Result<(), PackError> {
+    let listed =
+        list(folder, DEFAULT_TIME).map_err(|source| PackError::Read { path: folder.to_owned(), source })?;
+    let source = Source { tree: &listed.tree, contents: &listed.contents };
+    let mut draft = Draft::beside(out)?;
+    let written = write_image(ImageSpec { name, coding: Coding::Zlib }, source, draft.file());
     written.map_err(|source| PackError::Pack { path: out.to_owned(), source })?;
     draft.publish()
 }

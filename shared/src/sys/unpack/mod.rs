@@ -1,4 +1,4 @@
-//! Unpacks a cpio archive below an open folder, and nowhere else (P41, P77).
+//! Unpacks an archive or a volume below an open folder, and nowhere else (P41, P77).
 //!
 //! Every parent is opened without following links, one name at a time, starting at the folder the caller holds open:
 //! nothing in the archive, and nobody who moves folders meanwhile, can lead outside. Only the three links every Mac
@@ -8,11 +8,11 @@
 mod folders;
 mod place;
 
-use crate::flat_package::cpio::{Cpio, CpioError, Outside};
+use crate::walk::{Outside, Walk, WalkError};
 use cap_std::fs::Dir;
 use place::Placer;
 use std::{
-    io::{self, Read},
+    io,
     path::{Path, PathBuf},
 };
 
@@ -82,7 +82,7 @@ pub struct Totals {
 pub enum UnpackError {
     /// The archive itself cannot be read.
     #[error(transparent)]
-    Archive(#[from] CpioError),
+    Archive(#[from] WalkError),
     /// A path leads outside.
     #[error(transparent)]
     Outside(#[from] Outside),
@@ -134,8 +134,8 @@ pub enum Refusal {
 ///
 /// # Errors
 /// At the first entry that cannot be unpacked; what came before it stays. Nothing outside the root is touched.
-pub fn unpack<R: Read>(
-    mut archive: Cpio<R>,
+pub fn unpack(
+    mut archive: impl Walk,
     place: Place<'_>,
     rules: Rules,
     watch: &mut dyn FnMut(&Placed<'_>),

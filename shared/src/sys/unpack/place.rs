@@ -4,7 +4,7 @@ use super::{
     Place, Placed, Refusal, Remark, Rules, UnpackError,
     folders::{Folders, system, times},
 };
-use crate::flat_package::cpio::{CpioEntry, Kind, Outside, below};
+use crate::walk::{Entry, Kind, Outside, below};
 use rustix::{
     fd::{AsFd, BorrowedFd},
     fs::{
@@ -55,7 +55,7 @@ impl<'a> Placer<'a> {
     }
 
     /// Where `entry` goes, below the root.
-    pub(super) fn path_of(&self, entry: &CpioEntry) -> Result<PathBuf, Outside> {
+    pub(super) fn path_of(&self, entry: &Entry) -> Result<PathBuf, Outside> {
         if let Some(first) = &entry.link_to {
             below(first)?;
         }
@@ -64,7 +64,7 @@ impl<'a> Placer<'a> {
 
     pub(super) fn place<'p>(
         &mut self,
-        entry: &CpioEntry,
+        entry: &Entry,
         path: &'p Path,
         body: &mut dyn Read,
     ) -> Result<Placed<'p>, Refusal> {
@@ -101,7 +101,7 @@ impl<'a> Placer<'a> {
         finished.map_err(|(path, source)| UnpackError::Entry { path, source })
     }
 
-    fn remark(&self, entry: &CpioEntry) -> Option<Remark> {
+    fn remark(&self, entry: &Entry) -> Option<Remark> {
         match entry.kind {
             Kind::Special => Some(Remark::DeviceLeftOut),
             Kind::Symlink { .. } => None,
@@ -114,7 +114,7 @@ impl<'a> Placer<'a> {
     /// A file, or another name of one; how many bytes were written, and whether it has its owner.
     fn named_file(
         &mut self,
-        entry: &CpioEntry,
+        entry: &Entry,
         path: &Path,
         body: &mut dyn Read,
     ) -> Result<(u64, bool), Refusal> {
@@ -145,7 +145,7 @@ impl<'a> Placer<'a> {
     }
 
     /// Writes a new file beside its place and puts it there.
-    fn file(&mut self, entry: &CpioEntry, path: &Path, body: &mut dyn Read) -> Result<(u64, bool), Refusal> {
+    fn file(&mut self, entry: &Entry, path: &Path, body: &mut dyn Read) -> Result<(u64, bool), Refusal> {
         let too_much = || Refusal::TooMuch(format!("{} bytes", self.rules.max_bytes));
         self.bytes_left = self.bytes_left.checked_sub(entry.size).ok_or_else(too_much)?;
         let temporary = self.temporary_name();
@@ -169,7 +169,7 @@ impl<'a> Placer<'a> {
     }
 
     /// Makes a symbolic link; whether it has its owner.
-    fn link(&mut self, entry: &CpioEntry, path: &Path, target: &Path) -> Result<bool, Refusal> {
+    fn link(&mut self, entry: &Entry, path: &Path, target: &Path) -> Result<bool, Refusal> {
         let temporary = self.temporary_name();
         let is_root = self.is_root;
         let (folder, name) = self.folders.parent(path)?;
@@ -206,7 +206,7 @@ impl<'a> Placer<'a> {
         settle_owner(fchown(folder, Some(Uid::from_raw(user)), Some(Gid::from_raw(group))))
     }
 
-    fn permissions(&self, entry: &CpioEntry) -> Mode {
+    fn permissions(&self, entry: &Entry) -> Mode {
         let allowed = if self.rules.keep_special_bits { 0o7777 } else { 0o777 };
         Mode::from_raw_mode((entry.mode & allowed) as RawMode)
     }
@@ -234,11 +234,11 @@ fn put_in_place<T>(
     placed
 }
 
-fn uid(entry: &CpioEntry) -> Option<Uid> {
+fn uid(entry: &Entry) -> Option<Uid> {
     Some(Uid::from_raw(entry.uid))
 }
 
-fn gid(entry: &CpioEntry) -> Option<Gid> {
+fn gid(entry: &Entry) -> Option<Gid> {
     Some(Gid::from_raw(entry.gid))
 }
 

@@ -1,6 +1,7 @@
 //! Archives of all sorts, most of them hostile, and what unpacking does with them.
 
 use super::*;
+use crate::flat_package::cpio::Cpio;
 use crate::{
     corpus,
     flat_package::{
@@ -260,7 +261,7 @@ fn p41_real_payloads_unpack_as_bsdtar_unpacks_them() {
             }
             let world = World::new();
             let mut archive = Vec::new();
-            Payload::new(xar.read(id).unwrap()).unwrap().read_to_end(&mut archive).unwrap();
+            io::Read::read_to_end(&mut Payload::new(xar.read(id).unwrap()).unwrap(), &mut archive).unwrap();
             let plain = tempfile::NamedTempFile::new().unwrap();
             fs::write(&plain, &archive).unwrap();
             let theirs = tempfile::tempdir().unwrap();
