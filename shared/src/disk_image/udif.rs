@@ -4,17 +4,15 @@
 //! the disk, and the table says for each run of sectors where in the file they are and how they are compressed.
 
 use super::bytes::Bytes;
+use crate::property_list;
 use crate::walk::WalkError;
 use plist::Value;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 
 pub(super) const SECTOR: u64 = 512;
 
 /// The largest property list that is read; one with a million chunks has a tenth of that for each.
 const LARGEST_LIST: u64 = 64 << 20;
-
-/// Lists and dictionaries in it: each could be in the one before, and so deep that no stack has room for them.
-const MOST_COLLECTIONS: usize = 1000;
 
 const TRAILER: usize = 512;
 const TABLE_HEAD: usize = 204;
@@ -103,13 +101,9 @@ pub(super) fn read<R: Read + Seek>(source: &mut R) -> Result<Option<Udif>, WalkE
     source.seek(SeekFrom::Start(list_at)).map_err(failed)?;
     let mut text = Vec::new();
     source.by_ref().take(list).read_to_end(&mut text).map_err(failed)?;
-    let collections =
-        text.split(|byte| *byte == b'<').filter(|tag| tag.starts_with(b"dict") || tag.starts_with(b"array"));
-    if collections.count() > MOST_COLLECTIONS {
-        return Err(WalkError::damage(format!("its property list has more than {MOST_COLLECTIONS} lists")));
-    }
-    let unreadable = |error: plist::Error| WalkError::damage(format!("its property list is none: {error}"));
-    let list = Value::from_reader_xml(io::Cursor::new(text)).map_err(unreadable)?;
+    let text = String::from_utf8(text).map_err(|_| WalkError::damage("its property list is no text"))?;
+    let list = property_list::from_xml::<{ LARGEST_LIST as usize }>(&text);
+    let list = list.map_err(|error| WalkError::damage(format!("its property list is none: {error}")))?;
     parts(&list, data_at).map(Some)
 }
 

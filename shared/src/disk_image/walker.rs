@@ -33,6 +33,9 @@ pub(super) struct VolumeWalk<'a, F: FileSystem> {
     linked: HashMap<u64, PathBuf>,
 }
 
+/// An item, and its path.
+type Placed<I> = (PathBuf, Child<I>);
+
 struct Folder<C> {
     id: u64,
     path: PathBuf,
@@ -57,7 +60,7 @@ impl<'a, F: FileSystem> VolumeWalk<'a, F> {
         Ok(Some(Self { disk, system, first: Some(first), folders, current: None, met, linked }))
     }
 
-    fn next_child(&mut self) -> Result<Option<(PathBuf, Child<F::Item>)>, WalkError> {
+    fn next_child(&mut self) -> Result<Option<Placed<F::Item>>, WalkError> {
         while let Some(folder) = self.folders.last_mut() {
             match self.system.next_child(&mut self.disk, folder.id, &mut folder.cursor)? {
                 Some(child) => return Ok(Some((folder.path.join(&child.name), child))),

@@ -111,7 +111,7 @@ impl Apfs {
         wanted: &str,
     ) -> Result<Option<Attribute>, WalkError> {
         let mut place = self.first(disk, id, Kind::Attribute)?;
-        let mut read = |key: &[u8], value: &[u8]| {
+        let read = |key: &[u8], value: &[u8]| {
             let key = Bytes::new("a key of an attribute", key);
             let name = key.slice(10, key.le16(8)?.into())?;
             if name.strip_suffix(b"\0").unwrap_or(name) != wanted.as_bytes() {
@@ -123,7 +123,7 @@ impl Apfs {
                 _ => Attribute::Stream(value.le64(4)?, value.le64(12)?),
             }))
         };
-        while let Some(found) = self.next(disk, &mut place, id, Kind::Attribute, &mut read)? {
+        while let Some(found) = self.next(disk, &mut place, id, Kind::Attribute, read)? {
             if found.is_some() {
                 return Ok(found);
             }

@@ -12,7 +12,7 @@ const ROOT_INFO: usize = 40;
 /// A block with a right checksum.
 pub(super) fn block(disk: &mut dyn Disk, size: u32, number: u64) -> Result<Vec<u8>, WalkError> {
     let mut bytes = vec![0; size as usize];
-    let at = number.checked_mul(size.into()).unwrap_or(u64::MAX);
+    let at = number.saturating_mul(size.into());
     let read = disk.read_at(at, &mut bytes);
     read.map_err(|error| {
         WalkError::failed(format!("block {number} of the container cannot be read"), error)

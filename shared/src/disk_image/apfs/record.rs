@@ -27,7 +27,7 @@ pub(super) struct Key {
 impl Key {
     pub(super) fn parse(key: &[u8]) -> Result<Self, WalkError> {
         let both = Bytes::new("a key of the volume", key).le64(0)?;
-        Ok(Self { id: both & (1 << 60) - 1, kind: (both >> 60) as u8 })
+        Ok(Self { id: both & ((1 << 60) - 1), kind: (both >> 60) as u8 })
     }
 }
 
@@ -99,5 +99,5 @@ pub(super) fn name(key: &[u8], hashed: bool) -> Result<String, WalkError> {
 /// A piece of content: its first byte, its length, and the block it is in.
 pub(super) fn extent(key: &[u8], value: &[u8]) -> Result<(u64, u64, u64), WalkError> {
     let (key, value) = (Bytes::new("a piece of a file", key), Bytes::new("a piece of a file", value));
-    Ok((key.le64(8)?, value.le64(0)? & (1 << 56) - 1, value.le64(8)?))
+    Ok((key.le64(8)?, value.le64(0)? & ((1 << 56) - 1), value.le64(8)?))
 }
