@@ -5,9 +5,11 @@
 //! tries first.
 #![expect(clippy::expect_used, reason = "a broken promise is a panic")]
 
+mod archive;
 mod catalog;
 mod control_file;
 mod description;
+mod disk_image;
 mod flat_package;
 mod ipc_frame;
 mod journal;
@@ -17,9 +19,11 @@ mod signature;
 mod signed_control_file;
 mod token;
 
+pub use archive::archive;
 pub use catalog::catalog;
 pub use control_file::control_file;
 pub use description::description;
+pub use disk_image::disk_image;
 pub use flat_package::flat_package;
 pub use ipc_frame::ipc_frame;
 pub use journal::journal;
@@ -33,10 +37,12 @@ pub use token::token;
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("catalog", catalog),
+    ("archive", archive),
     ("control_file", control_file),
     ("description", description),
+    ("disk_image", disk_image),
     ("flat_package", flat_package),
     ("ipc_frame", ipc_frame),
     ("journal", journal),

@@ -70,6 +70,16 @@ fn a_catalog_may_be_anything() {
 }
 
 #[test]
+fn an_archive_may_be_anything() {
+    try_door("archive", seeds::archive());
+}
+
+#[test]
+fn a_disk_image_may_be_anything() {
+    try_door("disk_image", seeds::disk_image());
+}
+
+#[test]
 fn a_control_file_may_be_anything() {
     try_door("control_file", seeds::control_file());
 }

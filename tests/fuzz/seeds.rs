@@ -2,12 +2,21 @@
 
 use flate2::read::ZlibDecoder;
 use shared::{
+    archive::write::{write_tar, write_zip},
     base64::encode_url,
     digest::Digest,
+    disk_image::{
+        Coding,
+        write::{ImageSpec, write_image},
+    },
     event::{AcceptedBecause, Event, EventKind, ItemEnd, Leftover, Listed, RunEnd},
     exit::{Ended, ExitCode},
     facts::{Arch, Facts},
-    flat_package::{FlatPackage, payload::Payload},
+    flat_package::{
+        FlatPackage,
+        payload::{Compression, Payload},
+        write::{Node, NodeKind, Source, Tree},
+    },
     ipc::{
         frame,
         message::{
@@ -127,6 +136,50 @@ pub(crate) fn payload() -> Vec<Vec<u8>> {
     let mut plain = Vec::new();
     Payload::new(&*packed).unwrap().read_to_end(&mut plain).unwrap();
     vec![packed, plain, entry("Scripts")]
+}
+
+/// A small application with a link and two names of one file, and where its files are.
+fn app() -> (Tree, BTreeMap<String, Vec<u8>>) {
+    let node = |path: &str, kind| Node { path: path.into(), kind, mode: 0o755, uid: 0, gid: 0, mtime: 1 };
+    let file = |identity| NodeKind::File { size: 5, identity };
+    let folders = [".", "Acme.app", "Acme.app/Contents"].map(|path| node(path, NodeKind::Folder));
+    let files = ["Acme.app/Contents/Info.plist", "Acme.app/Contents/run", "again"];
+    let nodes = [
+        node(files[0], file(None)),
+        node(files[1], file(Some(1))),
+        node(files[2], file(Some(1))),
+        node("Applications", NodeKind::Link { target: "/Applications".into() }),
+    ];
+    let tree = Tree::new([&folders[..], &nodes].concat()).unwrap();
+    (tree, files.map(|file| (file.to_owned(), b"bytes".to_vec())).into())
+}
+
+pub(crate) fn archive() -> Vec<Vec<u8>> {
+    let (tree, contents) = app();
+    let source = Source { tree: &tree, contents: &contents };
+    let mut zip = Vec::new();
+    write_zip(source, &mut zip).unwrap();
+    let compressions = [Compression::None, Compression::Gzip, Compression::Bzip2];
+    let tars = compressions.map(|compression| {
+        let mut tar = Vec::new();
+        write_tar(source, compression, &mut tar).unwrap();
+        tar
+    });
+    [&[zip], &tars[..]].concat()
+}
+
+pub(crate) fn disk_image() -> Vec<Vec<u8>> {
+    let (tree, contents) = app();
+    let image = |coding| {
+        let mut image = Vec::new();
+        let source = Source { tree: &tree, contents: &contents };
+        write_image(ImageSpec { name: "Acme", coding }, source, &mut image).unwrap();
+        image
+    };
+    let packed =
+        [Coding::Zlib, Coding::Bzip2, Coding::Lzfse, Coding::Lzma].map(|coding| behind(0, &image(coding)));
+    let raw = behind(1, &image(Coding::Raw));
+    [&packed[..], &[raw]].concat()
 }
 
 pub(crate) fn signature() -> Vec<Vec<u8>> {

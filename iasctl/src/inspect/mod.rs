@@ -1,15 +1,21 @@
-//! `iasctl inspect`: what is inside a flat package, with every byte read and checked.
+//! `iasctl inspect`: what is inside a flat package, a disk image or an archive, with every byte read and checked.
 
 mod advice;
+mod contents;
 mod expand;
+mod image;
+mod image_text;
 mod report;
 mod signature;
 mod survey;
 mod text;
 
 use crate::{chain::chain, stdout};
+use image::Container;
 use report::Report;
+use shared::archive::Archive;
 use shared::digest::{Digest, Digester};
+use shared::disk_image::DiskImage;
 use shared::flat_package::FlatPackage;
 use std::fs::File;
 use std::io::{self, BufReader, Read as _, Seek as _};
@@ -21,16 +27,16 @@ use time::OffsetDateTime;
 /// What `inspect` is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Packages to look into
-    #[arg(required = true, value_name = "PKG")]
+    /// Packages, disk images and archives to look into
+    #[arg(required = true, value_name = "FILE")]
     packages: Vec<PathBuf>,
-    /// List the files they install
+    /// List the files they install or hold
     #[arg(long)]
     files: bool,
     /// Show the text of their scripts
     #[arg(long)]
     scripts: bool,
-    /// Take the package apart into this new folder, payload and scripts too
+    /// Take the package apart into this new folder, payload and scripts too; unpack the disk image or archive there
     #[arg(long, value_name = "DIR")]
     expand: Option<PathBuf>,
     /// Trust the root certificates in this file, too (PEM or DER)
@@ -41,7 +47,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-/// Carries it out: 0 when every file is a package whose every byte fits, else 1.
+/// Carries it out: 0 when every file can be read and its every byte fits, else 1.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     if arguments.expand.is_some() && arguments.packages.len() > 1 {
         eprintln!("iasctl inspect: --expand takes one package at a time");
@@ -70,16 +76,26 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     stdout::print(&text).err().unwrap_or(verdict)
 }
 
-/// Expands a package that was found to be whole; what happens goes into its report.
+/// Expands what was found to be whole; what happens goes into its report.
 fn take_apart(path: &Path, folder: &Path, report: &mut Report) {
     if !report.ok {
         report.errors.push("not expanded, because of the errors above".to_owned());
         return;
     }
-    let opened = File::open(path).map_err(|error| error.to_string());
-    let opened =
-        opened.and_then(|file| FlatPackage::open(BufReader::new(file)).map_err(|error| chain(&error)));
-    match opened.and_then(|mut package| expand::expand(&mut package, folder)) {
+    let opened = File::open(path).map(BufReader::new).map_err(|error| error.to_string());
+    let expanded = opened.and_then(|file| {
+        if report.image.is_some() {
+            let mut image = DiskImage::open(file).map_err(|error| chain(&error))?;
+            return expand::expand_image(&mut image, folder);
+        }
+        if report.archive.is_some() {
+            let archive = Archive::open(file).map_err(|error| chain(&error))?;
+            return expand::expand_archive(archive, folder);
+        }
+        let mut package = FlatPackage::open(file).map_err(|error| chain(&error))?;
+        expand::expand(&mut package, folder)
+    });
+    match expanded {
         Ok(remarks) => report.warnings.extend(remarks),
         Err(error) => report.errors.push(error),
     }
@@ -104,11 +120,16 @@ fn inspect(path: &Path, wanted: &Wanted) -> Report {
             return Err(io::Error::new(io::ErrorKind::IsADirectory, text));
         }
         let (digest, size) = digest(&mut source)?;
-        Ok((source, digest, size))
+        let container = Container::of(path, &mut source)?;
+        Ok((BufReader::new(source), container, digest, size))
     });
     match opened {
-        Ok((source, digest, size)) => {
-            Report { sha256: Some(digest), ..survey(file, BufReader::new(source), size, wanted) }
+        Ok((source, container, digest, size)) => {
+            let report = match container {
+                Some(container) => container.survey(file, source, size, wanted),
+                None => survey(file, source, size, wanted),
+            };
+            Report { sha256: Some(digest), ..report }
         }
         Err(error) => Report {
             file,
@@ -119,6 +140,8 @@ fn inspect(path: &Path, wanted: &Wanted) -> Report {
             warnings: Vec::new(),
             unreadable: true,
             package: None,
+            image: None,
+            archive: None,
         },
     }
 }

@@ -1,4 +1,4 @@
-//! What `inspect` found in one package: plain data, printed as text or as JSON (`docs/inspect.md`).
+//! What `inspect` found in one file: plain data, printed as text or as JSON (`docs/inspect.md`).
 
 use serde::Serialize;
 use shared::digest::Digest;
@@ -25,6 +25,76 @@ pub(crate) struct Report {
     /// The package; absent when it could not be opened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) package: Option<Package>,
+    /// The disk image, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) image: Option<ImageReport>,
+    /// The archive, if it is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) archive: Option<ArchiveReport>,
+}
+
+/// A disk image that could be opened.
+#[derive(Debug, Serialize)]
+pub(crate) struct ImageReport {
+    /// As `hdiutil` calls it, or `raw`.
+    pub(crate) format: &'static str,
+    pub(crate) disk_bytes: u64,
+    /// Whether attaching it asks for agreement.
+    pub(crate) licence: bool,
+    /// Names of partitions and maps.
+    pub(crate) parts: Vec<String>,
+    pub(crate) parts_without_checksum: usize,
+    pub(crate) volumes: Vec<VolumeReport>,
+}
+
+/// A volume of a disk image.
+#[derive(Debug, Serialize)]
+pub(crate) struct VolumeReport {
+    pub(crate) name: String,
+    /// `HFS+` or `APFS`.
+    pub(crate) file_system: String,
+    /// Bytes of its partition.
+    pub(crate) size: u64,
+    pub(crate) encrypted: bool,
+    /// Absent when it cannot be walked.
+    #[serde(flatten)]
+    pub(crate) contents: Option<Contents>,
+}
+
+/// An archive that could be opened.
+#[derive(Debug, Serialize)]
+pub(crate) struct ArchiveReport {
+    /// Such as `zip` or `tar, bzip2`.
+    pub(crate) kind: String,
+    #[serde(flatten)]
+    pub(crate) contents: Contents,
+}
+
+/// What is on a volume or in an archive.
+#[derive(Debug, Default, Serialize)]
+pub(crate) struct Contents {
+    /// Entries, folders included.
+    pub(crate) entries: u64,
+    /// Bytes of all files.
+    pub(crate) bytes: u64,
+    pub(crate) apps: Vec<AppReport>,
+    /// Flat packages.
+    pub(crate) packages: Vec<Report>,
+    /// Only with `--files`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) files: Option<Vec<FileReport>>,
+}
+
+/// An application, with what its `Info.plist` says.
+#[derive(Debug, Serialize)]
+pub(crate) struct AppReport {
+    pub(crate) path: String,
+    pub(crate) identifier: Option<String>,
+    /// `CFBundleShortVersionString`.
+    pub(crate) version: Option<String>,
+    /// `CFBundleVersion`.
+    pub(crate) build: Option<String>,
+    pub(crate) minimum_system: Option<String>,
 }
 
 /// `component` or `product`.

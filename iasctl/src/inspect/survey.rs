@@ -61,7 +61,18 @@ impl Survey<'_> {
         };
         let ok = self.errors.is_empty();
         let (errors, warnings) = (self.errors, self.warnings);
-        Report { file, size, sha256: None, ok, errors, warnings, unreadable: false, package }
+        Report {
+            file,
+            size,
+            sha256: None,
+            ok,
+            errors,
+            warnings,
+            unreadable: false,
+            package,
+            image: None,
+            archive: None,
+        }
     }
 
     fn package<R: Read + Seek>(&mut self, package: &mut FlatPackage<R>, depth: u32) -> Package {
@@ -179,7 +190,7 @@ impl Survey<'_> {
                 self.warnings.extend(advice::about_file(component, &entry));
             }
             if self.wanted.files {
-                listing.push(file(&entry));
+                listing.push(file_report(&entry));
             }
         }
         report.files = self.wanted.files.then_some(listing);
@@ -320,7 +331,8 @@ fn chosen<R>(package: &FlatPackage<R>, selection: &Selection) -> ChosenReport {
     ChosenReport { id: selection.package.clone(), is, location, selected: condition(&selection.selected) }
 }
 
-fn file(entry: &CpioEntry) -> FileReport {
+/// An entry, as `--files` lists it.
+pub(super) fn file_report(entry: &CpioEntry) -> FileReport {
     let target = match &entry.kind {
         Kind::Symlink { target } => Some(target.display().to_string()),
         _ => None,

@@ -1,5 +1,6 @@
 //! An inspection as text for a terminal: aligned, the important things first.
 
+use super::image_text;
 use super::report::*;
 use std::fmt::{self, Display, Formatter};
 
@@ -15,6 +16,12 @@ impl Display for Text<'_> {
         writeln!(f, "{}", report.file)?;
         if let Some(package) = &report.package {
             self.package(f, package)?;
+        }
+        if let Some(image) = &report.image {
+            image_text::image(f, report, image)?;
+        }
+        if let Some(archive) = &report.archive {
+            image_text::archive(f, report, archive)?;
         }
         for warning in &report.warnings {
             line(f, "Warning", warning)?;
@@ -91,7 +98,7 @@ fn component_text(f: &mut Formatter<'_>, component: &ComponentReport) -> fmt::Re
     files(f, component.payload.as_ref().and_then(|payload| payload.files.as_deref()).unwrap_or_default())
 }
 
-fn files(f: &mut Formatter<'_>, files: &[FileReport]) -> fmt::Result {
+pub(super) fn files(f: &mut Formatter<'_>, files: &[FileReport]) -> fmt::Result {
     let widest = |text: fn(&FileReport) -> usize| files.iter().map(text).max().unwrap_or(0);
     let owner = |file: &FileReport| format!("{}:{}", file.uid, file.gid);
     let owners = files.iter().map(|file| owner(file).len()).max().unwrap_or(0);
@@ -192,23 +199,23 @@ fn integrity(integrity: &Integrity) -> String {
     format!("{contents}; {entries}")
 }
 
-fn line(f: &mut Formatter<'_>, name: &str, value: &dyn Display) -> fmt::Result {
+pub(super) fn line(f: &mut Formatter<'_>, name: &str, value: &dyn Display) -> fmt::Result {
     writeln!(f, "    {name:<NAMES$} {}", visible(&value.to_string()))
 }
 
-fn optional<T: Display>(f: &mut Formatter<'_>, name: &str, value: Option<&T>) -> fmt::Result {
+pub(super) fn optional<T: Display>(f: &mut Formatter<'_>, name: &str, value: Option<&T>) -> fmt::Result {
     value.map_or(Ok(()), |value| line(f, name, value))
 }
 
 /// Text from a package must not drive the terminal.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     let shown =
         |c: char| if c.is_control() && c != '\t' { c.escape_default().collect() } else { c.to_string() };
     text.chars().map(shown).collect()
 }
 
 /// A size as people read it.
-fn bytes(count: u64) -> String {
+pub(super) fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if count < 1000 {
         return format!("{count} bytes");
