@@ -1,9 +1,10 @@
-//! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download`, and
-//! `-- kills [RUNS [SEED]]`.
+//! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download`,
+//! `-- titles`, and `-- kills [RUNS [SEED]]`.
 
 mod download;
 mod kills;
 mod measure;
+mod titles;
 mod web;
 
 use std::process::ExitCode;
@@ -12,7 +13,8 @@ fn main() -> ExitCode {
     let result = match std::env::args().nth(1).as_deref() {
         Some("download") => download::run(),
         Some("kills") => kills(),
-        _ => Err("usage: benches download | kills [RUNS [SEED]]".into()),
+        Some("titles") => titles::run(),
+        _ => Err("usage: benches download | titles | kills [RUNS [SEED]]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

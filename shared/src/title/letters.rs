@@ -25,7 +25,7 @@ const ACCENTS: [(char, &str, &str); 13] = [
 
 /// The name with each letter and the accent behind it as one character.
 pub(super) fn composed(name: &str) -> Cow<'_, str> {
-    if !name.contains(|c| ACCENTS.iter().any(|(accent, ..)| *accent == c)) {
+    if name.is_ascii() || !name.contains(|c| ACCENTS.iter().any(|(accent, ..)| *accent == c)) {
         return Cow::Borrowed(name);
     }
     let mut composed = String::with_capacity(name.len());

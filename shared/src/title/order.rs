@@ -20,6 +20,9 @@ pub fn trimmed(version: &str) -> &str {
 /// `.` of the next part: `1.0b1` is newer than `1.0`, `1.0-beta` is older.
 #[must_use]
 pub fn compare(a: &str, b: &str) -> Ordering {
+    if a == b {
+        return Ordering::Equal;
+    }
     // One part more than there is makes the end of the longer one meet a dot as well.
     let parts = 1 + parts(a).count().max(parts(b).count());
     let (mut a, mut b) = (padded(a, parts).peekable(), padded(b, parts).peekable());

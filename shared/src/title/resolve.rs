@@ -8,7 +8,8 @@ use crate::item::{ItemId, Wish};
 pub struct Terms {
     /// Searched where an item names no catalogs (`TitleCatalogs`).
     pub catalogs: Vec<String>,
-    /// Hosts other than the repository that files may come from, or `*` (`TitleHosts`).
+    /// Hosts that files with a URL of their own may come from, or `*` (`TitleHosts`); the repository's own where the
+    /// setting is empty (T16).
     pub hosts: Vec<String>,
     /// Whether packages may be untrusted where their pkginfo says so (`TitleAllowUntrusted`).
     pub allow_untrusted: bool,
