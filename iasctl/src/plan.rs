@@ -37,7 +37,8 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-fn architecture(text: &str) -> Result<Arch, String> {
+/// A word of `--arch`.
+pub(crate) fn architecture(text: &str) -> Result<Arch, String> {
     [Arch::Arm64, Arch::X86_64]
         .into_iter()
         .find(|arch| arch.as_str() == text)

@@ -1,6 +1,7 @@
 //! Which file of the repository an item is, and by which digest it is known (T16, T17, T29–T31).
 
 use super::{
+    address::{check_location, place_at, web_address},
     pkginfo::Pkginfo,
     step::{Download, Place},
 };
@@ -29,46 +30,29 @@ fn digest(item: &Pkginfo) -> Result<Digest, String> {
 
 fn place(item: &Pkginfo, hosts: &[String]) -> Result<Place, String> {
     if let Some(whole) = item.text("PackageCompleteURL")? {
-        return at("PackageCompleteURL", Url::parse(whole), hosts);
+        let url = web_address(whole).map_err(|why| format!("its PackageCompleteURL: {why}"))?;
+        return elsewhere("PackageCompleteURL", url, hosts);
     }
     let location = item.text("installer_item_location")?.ok_or("it has no installer_item_location")?;
-    if let Some(why) = unsafe_location(location) {
-        return Err(format!("its installer_item_location {why}: {}", location.escape_debug()));
-    }
-    match item.text("PackageURL")? {
-        None => Ok(Place::Below(location.to_owned())),
-        Some(base) => at("PackageURL", Url::parse(base).and_then(|base| base.join(location)), hosts),
-    }
-}
-
-/// What is wrong with a place below `pkgs/` (T17).
-pub(super) fn unsafe_location(location: &str) -> Option<&'static str> {
-    if location.is_empty() {
-        Some("is empty")
-    } else if location.starts_with('/') {
-        Some("begins with a slash")
-    } else if location.contains('\\') {
-        Some("contains a backslash")
-    } else if location.chars().any(char::is_control) {
-        Some("contains a control character")
-    } else if location.split('/').any(|segment| segment == "." || segment == "..") {
-        Some("climbs with . or ..")
-    } else {
-        None
+    let Some(base) = item.text("PackageURL")? else {
+        let checked = check_location(location).map(|()| Place::Below(location.to_owned()));
+        return checked.map_err(|why| format!("its installer_item_location: {why}"));
+    };
+    match place_at(base, location).map_err(|why| format!("its PackageURL: {why}"))? {
+        Place::At(url) => {
+            let url = Url::parse(&url).map_err(|why| format!("its PackageURL: {why}"))?;
+            elsewhere("PackageURL", url, hosts)
+        }
+        below @ Place::Below(_) => Ok(below),
     }
 }
 
-/// A URL that may lead to another host: only those that are allowed (T16).
-fn at(key: &str, url: Result<Url, url::ParseError>, hosts: &[String]) -> Result<Place, String> {
-    let url = url.map_err(|why| format!("its {key} is no URL: {why}"))?;
-    if url.scheme() != "https" {
-        return Err(format!("its {key} leads to {}:, not to https:", url.scheme()));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(format!("its {key} has a user or a password in it"));
-    }
+/// A file with a URL of its own: only on hosts that are allowed (T16). Without any, the repository's own is, which is not
+/// known here: the address is judged again when the file is asked for.
+fn elsewhere(key: &str, url: Url, hosts: &[String]) -> Result<Place, String> {
     let host = url.host_str().unwrap_or_default();
-    if !hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host)) {
+    if !hosts.is_empty() && !hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host))
+    {
         return Err(format!("its {key} leads to {host}, which is none of TitleHosts"));
     }
     Ok(Place::At(url.into()))

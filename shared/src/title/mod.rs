@@ -28,6 +28,7 @@ pub use crate::facts::{Found, Trace};
 pub use blocking::open_applications;
 pub use candidate::Mac;
 pub use catalog::{Catalog, Catalogs};
+pub use presence::receipts;
 pub use resolve::{Terms, resolve};
 pub use step::{
     CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,

@@ -32,6 +32,13 @@ pub(super) fn presence(item: &Pkginfo) -> Result<Presence, String> {
     }
 }
 
+/// The receipts an item leaves, optional ones apart; none where they cannot be read.
+#[must_use]
+pub fn receipts(item: &Pkginfo) -> Vec<ReceiptWanted> {
+    let entries = item.entries("receipts").ok().flatten().unwrap_or_default();
+    all(&entries, "receipts", receipt).unwrap_or_default()
+}
+
 /// What each entry comes to; those that ask for nothing are left out.
 fn all<T>(
     entries: &[&Dictionary],

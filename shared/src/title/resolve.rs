@@ -8,8 +8,7 @@ use crate::item::{ItemId, Wish};
 pub struct Terms {
     /// Searched where an item names no catalogs (`TitleCatalogs`).
     pub catalogs: Vec<String>,
-    /// Hosts that files with a URL of their own may come from, or `*` (`TitleHosts`); the repository's own where the
-    /// setting is empty (T16).
+    /// Hosts that files with a URL of their own may come from, or `*` (`TitleHosts`, T16).
     pub hosts: Vec<String>,
     /// Whether packages may be untrusted where their pkginfo says so (`TitleAllowUntrusted`).
     pub allow_untrusted: bool,

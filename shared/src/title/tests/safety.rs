@@ -4,17 +4,12 @@ use super::*;
 
 #[test]
 fn t17_a_location_stays_below_pkgs() {
-    let vectors = [
-        ("/etc/passwd.pkg", "begins with a slash"),
-        ("../a.pkg", "climbs with . or .."),
-        ("a/../../b.pkg", "climbs with . or .."),
-        ("./a.pkg", "climbs with . or .."),
-        ("a\\b.pkg", "contains a backslash"),
-        ("a\nb.pkg", "contains a control character"),
-    ];
-    for (location, why) in vectors {
+    let vectors =
+        ["/etc/passwd.pkg", "../a.pkg", "a/../../b.pkg", "./a.pkg", "a//b.pkg", "a\\b.pkg", "a\nb.pkg"];
+    for location in vectors {
         let told = refused(&[("installer_item_location", text(location))]);
-        assert_eq!(told, format!("refused: its installer_item_location {why}: {}", location.escape_debug()));
+        let place = format!("`{}` is no name of a file below the repository", location.escape_debug());
+        assert_eq!(told, format!("refused: its installer_item_location: {place}"));
     }
     assert_eq!(
         refused(&[("installer_item_location", text(""))]),
@@ -47,17 +42,17 @@ fn t16_a_file_elsewhere_is_at_https_on_a_host_that_is_allowed() {
     assert_eq!(place(&[("PackageCompleteURL", text(whole))]), Place::At(whole.to_owned()));
     let base =
         [("PackageURL", text("https://REPO.example/x/y")), ("installer_item_location", text("a b.pkg"))];
-    assert_eq!(place(&base), Place::At("https://repo.example/x/a%20b.pkg".to_owned()));
+    assert_eq!(place(&base), Place::At("https://repo.example/x/y/a%20b.pkg".to_owned()));
     let vectors = [
-        ("http://repo.example/a.pkg", "leads to http:, not to https:"),
-        ("file:///etc/a.pkg", "leads to file:, not to https:"),
-        ("https://evil.example/a.pkg", "leads to evil.example, which is none of TitleHosts"),
-        ("https://repo.example@evil.example/a.pkg", "has a user or a password in it"),
-        ("a.pkg", "is no URL: relative URL without a base"),
+        ("http://repo.example/a.pkg", ": it is not an https URL"),
+        ("file://host/etc/a.pkg", ": it is not an https URL"),
+        ("https://evil.example/a.pkg", " leads to evil.example, which is none of TitleHosts"),
+        ("https://repo.example@evil.example/a.pkg", ": it is no URL without user, password and fragment"),
+        ("a.pkg", ": it is no URL without user, password and fragment"),
     ];
     for (url, why) in vectors {
         for key in ["PackageCompleteURL", "PackageURL"] {
-            assert_eq!(refused(&[(key, text(url))]), format!("refused: its {key} {why}"));
+            assert_eq!(refused(&[(key, text(url))]), format!("refused: its {key}{why}"));
         }
     }
 }
