@@ -15,6 +15,7 @@ mod pem;
 mod plan;
 mod publish;
 mod repair;
+mod resolve;
 mod sign;
 mod simulate;
 mod stdout;
@@ -43,6 +44,8 @@ enum Verb {
     Publish(publish::Arguments),
     /// A run that does what is missing, changed or failed, or repeats what is named
     Repair(repair::Arguments),
+    /// A control file whose titles are packages with addresses and digests, as the catalogs have them today
+    Resolve(resolve::Arguments),
     /// The signature of a control file, to be published beside it
     Sign(sign::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Publish(arguments) => publish::run(&arguments),
         Verb::Repair(arguments) => repair::run(&arguments),
+        Verb::Resolve(arguments) => resolve::run(&arguments),
         Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }

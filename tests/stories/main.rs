@@ -21,6 +21,7 @@ mod power_cuts;
 mod publish;
 mod records;
 mod repair;
+mod resolve;
 mod seed;
 mod signatures;
 mod signers;
