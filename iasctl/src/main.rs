@@ -7,6 +7,7 @@ mod chain;
 mod check;
 mod check_settings;
 mod check_signature;
+mod doctor;
 mod excerpt;
 mod inspect;
 mod keygen;
@@ -32,6 +33,8 @@ struct Command {
 enum Verb {
     /// Every problem of a control file, settings, a profile or a launchd job, with its place and how to mend it
     Check(check::Arguments),
+    /// What a repository of titles looks like from a Mac: what no Mac gets, or not as meant
+    Doctor(doctor::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
     /// A new pair of keys for signing control files
@@ -55,6 +58,7 @@ enum Verb {
 fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),

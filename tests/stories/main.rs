@@ -7,6 +7,7 @@ mod batches;
 mod crafted_packages;
 mod credentials;
 mod dialects;
+mod doctor;
 mod ending;
 mod example;
 mod failures;

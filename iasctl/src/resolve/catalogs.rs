@@ -11,7 +11,7 @@ use std::{
 };
 
 /// The name of a catalog: that of its file (T3).
-pub(crate) fn name_of(path: &Path) -> Option<String> {
+pub(super) fn name_of(path: &Path) -> Option<String> {
     Some(path.file_name()?.to_str()?.to_owned())
 }
 

@@ -6,6 +6,8 @@ mod package;
 mod report;
 mod rewrite;
 
+pub(crate) use catalogs::read_file as read_catalog;
+
 use crate::{
     plan::architecture,
     resolve::{package::Packages, report::Report, rewrite::Rewrite},

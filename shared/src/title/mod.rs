@@ -18,6 +18,7 @@ mod ready;
 mod relations;
 mod resolve;
 mod step;
+mod survey;
 mod verdict;
 mod words;
 
@@ -34,4 +35,5 @@ pub use step::{
     CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,
     Resolution, Restart, Role, Step,
 };
+pub use survey::{Remark, survey};
 pub use verdict::{Verdict, after_install_check, after_version_script, judge, judge_presence};

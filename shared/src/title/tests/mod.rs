@@ -5,6 +5,7 @@ mod corpus;
 mod judgement;
 mod relations;
 mod safety;
+mod survey;
 
 use super::*;
 use crate::{
