@@ -208,3 +208,115 @@ fn made(parent: &Dir, name: &Path) -> io::Result<Dir> {
     parent.set_permissions(name, Permissions::from_mode(mode))?;
     Ok(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::ambient_authority;
+    use std::{
+        fs,
+        os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink},
+    };
+
+    struct Mac {
+        folder: tempfile::TempDir,
+        root: Arc<Dir>,
+    }
+
+    impl Mac {
+        fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let root = Arc::new(Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap());
+            for path in ["Applications", "System/Library", "Volumes", "opt"] {
+                root.create_dir_all(path).unwrap();
+            }
+            Self { folder, root }
+        }
+
+        fn at(&self, path: &str) -> PathBuf {
+            self.folder.path().join(path)
+        }
+
+        fn prepare(&self, folder: &str, name: &str) -> Result<Landing, String> {
+            let text = str::to_owned;
+            let (user, group, mode) = (text("root"), text("admin"), text("755"));
+            let item =
+                CopyItem { source: text("x"), folder: folder.into(), name: name.into(), user, group, mode };
+            Landing::prepare(&self.root, &item).map_err(|error| error.to_string())
+        }
+
+        /// Puts a copy with this content there.
+        fn land(&self, folder: &str, name: &str, content: &str) -> Result<(), String> {
+            let landing = self.prepare(folder, name)?;
+            let (workshop, name) = landing.workshop().unwrap();
+            workshop.write(name, content).unwrap();
+            landing.land().map_err(|error| error.to_string())
+        }
+    }
+
+    #[test]
+    fn t36_a_copy_takes_the_place_of_a_file_a_folder_or_nothing() {
+        let mac = Mac::new();
+        mac.land("/Applications", "a", "first").unwrap();
+        mac.land("/Applications", "a", "second").unwrap();
+        assert_eq!(fs::read_to_string(mac.at("Applications/a")).unwrap(), "second");
+        fs::create_dir_all(mac.at("Applications/b/deep")).unwrap();
+        mac.land("/Applications", "b", "file").unwrap();
+        assert_eq!(fs::read_to_string(mac.at("Applications/b")).unwrap(), "file");
+        symlink("/Applications/a", mac.at("Applications/c")).unwrap();
+        mac.land("/Applications", "c", "no link").unwrap();
+        assert!(fs::symlink_metadata(mac.at("Applications/c")).unwrap().is_file());
+        assert_eq!(fs::read_to_string(mac.at("Applications/a")).unwrap(), "second", "not written through");
+        assert_eq!(fs::read_dir(mac.at("Applications")).unwrap().count(), 3, "nothing else is left there");
+    }
+
+    #[test]
+    fn t36_a_copy_that_was_not_made_leaves_the_old_item() {
+        let mac = Mac::new();
+        mac.land("/Applications", "a", "old").unwrap();
+        let error = mac.prepare("/Applications", "a").unwrap().land().unwrap_err().to_string();
+        assert!(error.starts_with("cannot put the copy at /Applications/a: "), "{error}");
+        assert_eq!(fs::read_to_string(mac.at("Applications/a")).unwrap(), "old");
+    }
+
+    #[test]
+    fn t36_missing_folders_are_as_the_one_they_are_in() {
+        let mac = Mac::new();
+        fs::set_permissions(mac.at("opt"), fs::Permissions::from_mode(0o2770)).unwrap();
+        mac.land("/opt/acme/bin", "tool", "x").unwrap();
+        for made in ["opt/acme", "opt/acme/bin"] {
+            let (made, like) = (fs::metadata(mac.at(made)).unwrap(), fs::metadata(mac.at("opt")).unwrap());
+            assert_eq!((made.mode() & 0o7777, made.uid(), made.gid()), (0o2770, like.uid(), like.gid()));
+        }
+    }
+
+    #[test]
+    fn t36_the_root_the_system_and_volumes_are_no_places_also_by_way_of_links() {
+        let mac = Mac::new();
+        symlink("/System", mac.at("opt/system")).unwrap();
+        symlink("/", mac.at("Volumes/Macintosh HD")).unwrap();
+        symlink("/nowhere", mac.at("opt/dangling")).unwrap();
+        for (folder, name) in [
+            ("/", "Applications"),
+            ("", "x"),
+            ("Applications", "x"),
+            ("/Applications/..", "x"),
+            ("/System", "x"),
+            ("/System/Library/New", "x"),
+            ("/opt/system", "x"),
+            ("/Volumes", "Backup"),
+            ("/Volumes/Macintosh HD", "Applications"),
+            ("/Volumes/Macintosh HD/System", "x"),
+            ("/Applications", ".."),
+            ("/Applications", "."),
+            ("/Applications", ""),
+            ("/Applications", "a/b"),
+            ("/opt/dangling/x", "y"),
+        ] {
+            assert!(mac.prepare(folder, name).is_err(), "{folder} {name}");
+        }
+        mac.land("/Volumes/Macintosh HD/Applications", "a", "x").unwrap();
+        assert!(mac.at("Applications/a").exists());
+        assert!(!mac.at("System/Library/New").exists(), "nothing is made where nothing may be put");
+    }
+}

@@ -187,7 +187,9 @@ pub(super) struct Image {
 impl Image {
     /// Where in it something is, and where that is on the Mac.
     pub(super) fn place(&self, path: &str) -> Result<PathBuf, HostError> {
-        archive::inside(&self.dir, path).map(|path| self.mount.at.join(path)).map_err(self.failed("use"))
+        archive::inside(&self.dir, path)
+            .map(|path| self.mount.at.join(path))
+            .map_err(self.failed("copy from"))
     }
 
     fn failed(&self, verb: &str) -> impl Fn(String) -> HostError + use<> {

@@ -1,6 +1,7 @@
 //! The real Mac with stand-ins for its tools: what is really executed, in which order, and what becomes of it.
 
 mod jobs;
+mod titles;
 mod user;
 
 use super::*;
