@@ -125,7 +125,7 @@ fn source(script: &str) -> PathBuf {
 }
 
 /// What macOS has as `/bin/sh` is bash or dash, as its owner likes.
-fn shells() -> Vec<Vec<&'static str>> {
+pub(super) fn shells() -> Vec<Vec<&'static str>> {
     let wanted: [&[&str]; 3] = [&["sh"], &["dash"], &["bash", "--posix"]];
     let there = |shell: &&[&str]| {
         let found = Command::new(shell[0]).args(["-c", ":"]).status().is_ok();
