@@ -26,6 +26,7 @@ mod xml;
 
 use cpio::Cpio;
 use distribution::Distribution;
+#[cfg(feature = "images")]
 pub(crate) use entry_reader::MOST_LZMA_KIB;
 use package_info::PackageInfo;
 use payload::Payload;

@@ -20,6 +20,8 @@ mod corpus_tests;
 #[cfg(test)]
 mod document_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod signing_tests;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ info)
     cat "$root/attached" 2>/dev/null ;;
 esac"#;
 
+const DITTO: &str = r#"case $1 in -V) cp -R "$3" "$4";; *) cp -R "$root/archive/." "$5";; esac"#;
+
 /// A Mac with tools that do on Linux what is asked of them.
 struct Titles(Bench);
 
@@ -36,10 +38,7 @@ impl Titles {
     fn new() -> Self {
         let bench = Bench::new();
         bench.tool("/usr/bin/hdiutil", HDIUTIL);
-        bench.tool(
-            "/usr/bin/ditto",
-            r#"case $1 in -V) cp -R "$3" "$4";; *) cp -R "$root/archive/." "$5";; esac"#,
-        );
+        bench.tool("/usr/bin/ditto", DITTO);
         bench.tool("/usr/bin/tar", r#"cp -R "$root/archive/." "$6""#);
         bench.tool("/usr/sbin/chown", "");
         bench.tool("/bin/chmod", r#"exec chmod "$@""#);
@@ -396,8 +395,7 @@ async fn what_is_no_archive_or_holds_no_such_application_says_so() {
     let order = AppCopy { archive: &page, app: "Acme.app", into: &into, team_ids: &[] };
     let error = mac.host.copy_app(order).await.unwrap_err().to_string();
     assert_eq!(error, "take Acme.app out of /Library/ias/acme.bin: it is no disk image, zip or tar archive");
-    let archive = archived(&mac, ZIP).await;
-    let order = AppCopy { archive: &archive, app: "Other.app", into: &into, team_ids: &[] };
+    let order = AppCopy { archive: &archived(&mac, ZIP).await, app: "Other.app", into: &into, team_ids: &[] };
     let error = mac.host.copy_app(order).await.unwrap_err().to_string();
     assert!(error.contains("there is no `Other.app` in it"), "{error}");
 }
