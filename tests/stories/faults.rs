@@ -129,6 +129,31 @@ fn r78_a_full_disk_is_waited_out() {
 }
 
 #[test]
+fn p58_a_package_that_meets_a_full_disk_fails_and_leaves_no_receipt() {
+    // It goes on unpacking when the run has noticed that the disk is full, which is long before there is room again.
+    let noticed = "touch /Library/begun
+        while ! grep -q 'waits for its journal' /private/var/log/run.log; do sleep 0.1 || exit 9; done";
+    let begun = "while [ ! -e /Library/begun ]; do sleep 0.1 || exit 9; done";
+    let outcome = World::new()
+        .package_with(
+            "setupassistant",
+            "Tools",
+            ("com.example.tools", &[("preinstall", noticed)]),
+            json!({"parallel_group": "a"}),
+        )
+        .script("setupassistant", "Beside", begun, json!({"parallel_group": "a"}))
+        .script("setupassistant", "After", "echo after >> /Library/done", json!({}))
+        .setting("LogFilePath", "/private/var/log/run.log")
+        .run(&["--fault", "disk-full=20@item_finished setupassistant[1]", "--no-compare"]);
+    outcome.exits(0);
+    assert_eq!(outcome.end("Tools"), &ItemEnd::ExecutionFailed(Ended::Exited(1)), "{}", outcome.diagnostics);
+    assert!(outcome.diagnostics.contains("free space"), "{}", outcome.diagnostics);
+    assert!(!outcome.exists("/usr/local/share/com.example.tools"), "{}", outcome.diagnostics);
+    assert!(!outcome.exists("/private/var/db/receipts/com.example.tools.plist"));
+    assert_eq!(outcome.read("/Library/done").as_deref(), Some("after\n"));
+}
+
+#[test]
 fn who_was_logged_out_and_whose_agent_was_killed_is_waited_for() {
     let outcome = World::new()
         .script("userland", "Root", "true", json!({}))

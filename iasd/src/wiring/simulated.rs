@@ -5,7 +5,6 @@ use super::{
     world::{World, configuration},
 };
 use crate::{
-    disk::Disk,
     download::Network,
     host::{
         Connectivity, Host as _,
@@ -37,10 +36,7 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         let faults = Arc::clone(host.faults());
         Box::new(move |passing: Passing<'_>| faults.passes(&passing)) as Checkpoint
     });
-    let disk = {
-        let faults = Arc::clone(host.faults());
-        Disk::full_while(move || faults.disk_is_full())
-    };
+    let disk = host.disk();
     let preferences = Box::new(PreferenceFiles::below(host.root()));
     let boot = {
         let host = Arc::clone(&host);

@@ -34,7 +34,11 @@ pub(super) const KINDS: [Kind; 12] = [
     kind("logout", "logout[=SECONDS]@WHEN", "the user logs out, and is back after so long, or never"),
     kind("kill-agent", "kill-agent@WHEN", "the agent is killed; launchd starts it again"),
     kind("kill-iasd", "kill-iasd@WHEN", "iasd is killed as by a power cut, and started again"),
-    kind("disk-full", "disk-full=SECONDS[@WHEN]", "iasd can write no download and no journal for so long"),
+    kind(
+        "disk-full",
+        "disk-full=SECONDS[@WHEN]",
+        "no download, journal or package can be written for so long",
+    ),
 ];
 
 /// Every kind in lines, for people.

@@ -7,6 +7,7 @@ use super::{
     session::uid_seen,
 };
 use crate::{
+    disk::Disk,
     download::VerifiedArtifact,
     host::{
         Host, HostError, Launch, Plists, Retired, Running, UserWork, launch::checked_script, plists::put_away,
@@ -27,6 +28,7 @@ use shared::{
 use std::{
     collections::BTreeMap,
     path::Path,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::{oneshot, watch};
@@ -179,6 +181,12 @@ impl Host for SimulatedHost {
 }
 
 impl SimulatedHost {
+    /// The disk of this Mac, which a rehearsal may fill.
+    pub(crate) fn disk(&self) -> Disk {
+        let faults = Arc::clone(&self.faults);
+        Disk::full_while(move || faults.disk_is_full())
+    }
+
     async fn end_agent(&self, label: &str, uids: &[u32]) -> Retired {
         let sessions: Vec<String> = uids.iter().map(|uid| format!("gui/{uid}/{label}")).collect();
         let what = if sessions.is_empty() { label.to_owned() } else { sessions.join(", ") };

@@ -123,6 +123,7 @@ impl SimulatedHost {
                 arch: self.scenario.arch,
                 os_version: self.scenario.os_version.clone(),
                 name: self.scenario.computer.name.clone(),
+                disk: self.disk(),
             },
             scripts: Arc::new(self.runner.clone()),
             record: Record { ids: self.ids, side: self.side.clone() },

@@ -1,6 +1,6 @@
 //! Installs one component: its scripts around its payload, then its receipt (P41, P58).
 
-use super::{Failure, Report, Script, Session, chain};
+use super::{Failure, Report, Script, Session, chain, filling::Filling};
 use crate::host::simulated::receipt::{self, Receipt};
 use cap_std::fs::{Dir, DirBuilder, DirBuilderExt as _};
 use shared::{
@@ -97,6 +97,7 @@ impl Session<'_> {
         // Where the system does not say, the disk will.
         let volume = rustix::fs::fstatvfs(self.mac.root).ok();
         let free = volume.map_or(u64::MAX, |volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+        let free = if self.around.disk().takes_more().is_ok() { free } else { 0 };
         free.saturating_sub(RESERVE)
     }
 
@@ -135,6 +136,7 @@ impl Session<'_> {
             max_entries: MOST_ENTRIES,
         };
         let (log, around) = (&self.log, &mut *self.around);
+        let disk = around.disk();
         let mut told = |placed: &Placed<'_>| {
             let text = match watch(around, placed) {
                 Some(Remark::SpecialBitsKept) | None => return,
@@ -143,7 +145,7 @@ impl Session<'_> {
             };
             log.line("installd", &format!("PackageKit: /{}: {text}", placed.path.display()));
         };
-        let unpacked = unpack(package.files(entry)?, place, rules, &mut told);
+        let unpacked = unpack(Filling { walk: package.files(entry)?, disk }, place, rules, &mut told);
         unpacked.map_err(|error| Failure::Failed(chain(&error)))
     }
 

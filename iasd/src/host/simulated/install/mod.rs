@@ -12,6 +12,7 @@
 
 mod checks;
 mod component;
+mod filling;
 mod inside;
 mod log;
 mod outside;
@@ -26,7 +27,7 @@ pub(super) use outside::{Computer, launch};
 pub(super) use wish::Wish;
 
 use super::receipt;
-use crate::host::installer::Report;
+use crate::{disk::Disk, host::installer::Report};
 use cap_std::fs::Dir;
 use log::Log;
 use shared::{
@@ -65,6 +66,11 @@ pub(super) trait Surroundings {
 
     /// Whether somebody wants it to end; asked between the steps.
     fn is_stopped(&self) -> bool;
+
+    /// The disk files are written to.
+    fn disk(&self) -> Disk {
+        Disk::default()
+    }
 }
 
 /// A script of a package, ready to be run as root.

@@ -1,10 +1,13 @@
 //! An installation from outside: the host installs, and scripts run in the sandbox.
 
 use super::{Mac, Report, Script, Surroundings, Wish, install};
-use crate::host::{
-    Launch, Line, Output, Running,
-    launch::log_file,
-    simulated::script::{ScriptCall, ScriptRunner},
+use crate::{
+    disk::Disk,
+    host::{
+        Launch, Line, Output, Running,
+        launch::log_file,
+        simulated::script::{ScriptCall, ScriptRunner},
+    },
 };
 use cap_std::fs::Dir;
 use futures::future::join;
@@ -35,6 +38,8 @@ pub(in crate::host::simulated) struct Computer {
     pub(in crate::host::simulated) os_version: String,
     /// Its name.
     pub(in crate::host::simulated) name: String,
+    /// Its disk.
+    pub(in crate::host::simulated) disk: Disk,
 }
 
 /// Starts to install a package, given as an open file and the path by which the Mac knows it, on a thread of its own. Needs a runtime.
@@ -53,9 +58,10 @@ pub(in crate::host::simulated) fn launch(
         Output::LogFile(path) => Sink::File(log_file(&computer.root, &path)?),
     };
     let (stop, stopping) = watch::channel(false);
-    let mut around = FromOutside { scripts, runtime: Handle::current(), sink, stopping };
+    let disk = computer.disk.clone();
+    let mut around = FromOutside { scripts, runtime: Handle::current(), sink, stopping, disk };
     let installation = tokio::task::spawn_blocking(move || {
-        let Computer { root, arch, os_version, name } = &computer;
+        let Computer { root, arch, os_version, name, disk: _ } = &computer;
         let mac = Mac { root, arch: *arch, os_version, name };
         install(file, &path, mac, &wish, &mut around)
     });
@@ -91,6 +97,7 @@ struct FromOutside {
     runtime: Handle,
     sink: Sink,
     stopping: watch::Receiver<bool>,
+    disk: Disk,
 }
 
 enum Sink {
@@ -135,5 +142,9 @@ impl Surroundings for FromOutside {
 
     fn is_stopped(&self) -> bool {
         *self.stopping.borrow()
+    }
+
+    fn disk(&self) -> Disk {
+        self.disk.clone()
     }
 }

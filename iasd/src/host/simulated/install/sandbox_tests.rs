@@ -56,6 +56,7 @@ fn start(mac: &SimulatedHost, package: &Path, timeout: Option<Duration>) -> (Run
         arch: mac.scenario.arch,
         os_version: mac.scenario.os_version.clone(),
         name: mac.scenario.computer.name.clone(),
+        disk: mac.disk(),
     };
     let launch = Launch { timeout, output: Output::Lines(lines) };
     let path = MacPath::new("/Library/Outer.pkg").unwrap();
