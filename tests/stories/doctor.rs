@@ -1,4 +1,5 @@
 //! A repository of titles looked over before Macs look at it, through the real `iasctl doctor`.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::{fs, path::Path, process::Command};
@@ -33,7 +34,7 @@ fn doctor(repository: &Path, more: &[&str]) -> (Option<i32>, String, String) {
 fn what_macs_would_fail_over_is_named_by_catalog_title_and_version() {
     let folder = tempfile::tempdir().unwrap();
     let (good, bad) = (item("Good", &"a".repeat(64), ""), item("Bad", "N/A", ""));
-    write(folder.path(), "production", &[good.clone()]);
+    write(folder.path(), "production", std::slice::from_ref(&good));
     write(folder.path(), "testing", &[good.clone(), bad.clone()]);
     write(folder.path(), "all", &[good, bad]);
     let (status, text, _) = doctor(folder.path(), &[]);
