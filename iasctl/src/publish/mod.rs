@@ -9,6 +9,7 @@ mod lint;
 mod place;
 mod property_list;
 mod repository;
+mod trust;
 
 use std::process::ExitCode;
 
@@ -25,6 +26,8 @@ enum Verb {
     Catalogs(catalogs::Arguments),
     /// Everything that would go wrong on Macs, by file and key
     Lint(lint::Arguments),
+    /// Verifies the trust information of AutoPkg overrides, as autopkg verify-trust-info does
+    Trust(trust::Arguments),
 }
 
 /// Carries it out.
@@ -32,5 +35,6 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     match &arguments.verb {
         Verb::Catalogs(arguments) => catalogs::run(arguments),
         Verb::Lint(arguments) => lint::run(arguments),
+        Verb::Trust(arguments) => trust::run(arguments),
     }
 }
