@@ -5,6 +5,7 @@ use super::{
     item::{split, text},
 };
 use plist::{Dictionary, Value};
+use shared::title::order::trimmed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What each item may bring with it, by their places in the list.
@@ -57,17 +58,6 @@ fn meant(wanted: &str, items: &[(&str, &Dictionary)]) -> Vec<usize> {
         }
         _ => whole,
     }
-}
-
-/// A version without the zeros at its end that do not count (T26).
-fn trimmed(version: &str) -> &str {
-    let mut version = version;
-    while version.matches('.').count() > 1
-        && let Some(shorter) = version.strip_suffix(".0")
-    {
-        version = shorter;
-    }
-    version
 }
 
 /// What `requires` lists; a lone string counts as a list of one.
