@@ -20,6 +20,7 @@ mod resolve;
 mod sign;
 mod simulate;
 mod stdout;
+mod web;
 
 /// Check, rehearse and inspect a Mac's enrolment, on a Mac or on Linux.
 #[derive(Debug, Parser)]

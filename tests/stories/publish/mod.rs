@@ -1,6 +1,7 @@
 //! A publisher's days: a repository of titles, through the real `iasctl publish`.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod gate;
 mod repository;
 mod trust;
 

@@ -10,7 +10,7 @@ fn recipe(entries: &str) -> String {
 }
 
 /// An override in `overrides`, of a recipe in `recipes` with a parent and two processors that are no part of AutoPkg, trusted as they are.
-fn with_override() -> Publisher {
+pub(super) fn with_override() -> Publisher {
     let publisher = Publisher::new();
     publisher.write("recipes/A/A.download.recipe", recipe("<key>Identifier</key><string>com.x.download</string><key>Input</key><dict/><key>Process</key><array><dict><key>Processor</key><string>URLDownloader</string></dict><dict><key>Processor</key><string>Own</string></dict></array>"));
     publisher.write("recipes/A/Own.py", "print('own')");

@@ -120,6 +120,13 @@ impl Reply {
         Self { status, ..Self::ok(format!("status {status}\n")) }
     }
 
+    /// The same answer with another status.
+    #[must_use]
+    pub fn with_status(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     /// A redirect.
     #[must_use]
     pub fn redirect(to: &str) -> Self {

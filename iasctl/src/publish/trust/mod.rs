@@ -11,6 +11,11 @@ pub(super) use verify::{Verdict, verify};
 use crate::stdout;
 use std::{path::PathBuf, process::ExitCode};
 
+/// What an override sets.
+pub(super) fn input(file: &std::path::Path) -> Option<plist::Dictionary> {
+    recipe::read(file).ok()?.get("Input")?.as_dictionary().cloned()
+}
+
 /// What `publish trust` is asked.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {

@@ -1,0 +1,281 @@
+//! One title through the gate (T87): everything is known before anything in the repository changes.
+
+use super::{
+    candidate::{Candidate, News},
+    property_list,
+    publisher::{Exception, Publisher, Title},
+    signature,
+    step::{Step, Taken, Verdict},
+    trust,
+    virustotal::{Asked, Gate as VirusTotalGate, Means, Said},
+};
+use crate::{
+    chain::chain,
+    web::{self, Follow, Request, Web},
+};
+use shared::{digest::Digest, flat_package::signature::TrustRoots};
+use std::{
+    fs::File,
+    io::{self, Write as _},
+    path::{Path, PathBuf},
+};
+use tempfile::TempDir;
+use url::Url;
+
+/// The largest file that is downloaded.
+const LARGEST: u64 = 64 << 30;
+
+/// What all titles of a run share.
+pub(super) struct Gate<'a> {
+    pub(super) publisher: &'a Publisher,
+    pub(super) web: &'a Web,
+    pub(super) roots: &'a TrustRoots,
+    pub(super) exceptions: &'a [Exception],
+}
+
+/// How far a title has come.
+#[derive(Debug, Default)]
+pub(super) struct Passage {
+    pub(super) taken: Vec<Taken>,
+    pub(super) sha256: Option<String>,
+    pub(super) candidate: Option<Candidate>,
+}
+
+impl Passage {
+    /// The step at which it was stopped.
+    pub(super) fn halted(&self) -> Option<&Taken> {
+        self.taken.iter().find(|taken| taken.halts())
+    }
+
+    fn take(&mut self, step: Step, done: Result<String, String>) -> bool {
+        let (verdict, detail) = match done {
+            Ok(detail) => (Verdict::Passed, detail),
+            Err(detail) => (Verdict::Failed, detail),
+        };
+        self.taken.push(Taken::new(step, verdict, detail));
+        verdict == Verdict::Passed
+    }
+
+    /// Whether the title's file leaves the step out; a reason is needed.
+    fn skips(&mut self, step: Step, title: &Title) -> bool {
+        let reason =
+            title.skip.get(step.name()).map(|reason| reason.trim()).filter(|reason| !reason.is_empty());
+        if let Some(reason) = reason {
+            self.taken.push(Taken::new(step, Verdict::Skipped, reason));
+        }
+        reason.is_some()
+    }
+}
+
+impl Gate<'_> {
+    /// Takes steps 1 to 7: the file lies in `scratch`, the candidate is ready, nothing is published.
+    pub(super) fn pass(&self, name: &str, title: &Title, scratch: &TempDir) -> Passage {
+        let mut passage = Passage::default();
+        if let Some(stranger) = stranger(title) {
+            passage.take(Step::Trust, Err(stranger));
+            return passage;
+        }
+        // The first that stops it is the last.
+        let _ =
+            self.trusted(title, &mut passage) && self.downloaded(name, title, scratch.path(), &mut passage);
+        passage
+    }
+
+    fn trusted(&self, title: &Title, passage: &mut Passage) -> bool {
+        if let Some(why) = signature::switched_off(None) {
+            return passage.take(Step::Trust, Err(why));
+        }
+        passage.skips(Step::Trust, title) || passage.take(Step::Trust, self.trust(title))
+    }
+
+    /// The verdict about the override of a title.
+    pub(super) fn trust(&self, title: &Title) -> Result<String, String> {
+        let named = title.r#override.as_deref().ok_or("the title names no override")?;
+        let settings = &self.publisher.settings;
+        let folders =
+            |folders: &[PathBuf]| folders.iter().map(|folder| self.publisher.path(folder)).collect();
+        let folders = trust::Folders {
+            overrides: folders(&settings.override_dirs),
+            search: folders(&settings.search_dirs),
+            repos: folders(&settings.recipe_repos),
+        };
+        let below = self.publisher.path(named);
+        let asked = if below.is_file() { below.display().to_string() } else { named.to_owned() };
+        let verdict = trust::verify(&asked, &folders);
+        if !verdict.trusted {
+            return Err(verdict.reasons.join("; "));
+        }
+        let input = verdict.file.as_ref().and_then(|file| trust::input(Path::new(file)));
+        match signature::switched_off(input.as_ref()) {
+            Some(why) => Err(why),
+            None => Ok(format!("{named}: parents and processors are as they were read")),
+        }
+    }
+
+    fn downloaded(&self, name: &str, title: &Title, scratch: &Path, passage: &mut Passage) -> bool {
+        let file = match self.download(title, scratch) {
+            Ok((file, digest, detail)) => {
+                passage.sha256 = Some(digest.to_string());
+                passage.take(Step::Download, vendor(title, digest).map(|()| detail));
+                file
+            }
+            Err(why) => return passage.take(Step::Download, Err(why)),
+        };
+        if passage.halted().is_some() {
+            return false;
+        }
+        let signed = || signature::verify(&file, title, self.roots);
+        if !passage.skips(Step::Signature, title) && !passage.take(Step::Signature, signed()) {
+            return false;
+        }
+        if !passage.skips(Step::Notarisation, title) {
+            let told = "not looked at: it needs macOS";
+            passage.taken.push(Taken::new(Step::Notarisation, Verdict::Warning, told));
+        }
+        self.judged(name, title, &file, passage)
+    }
+
+    /// The file of a title, with its digest.
+    fn download(&self, title: &Title, scratch: &Path) -> Result<(PathBuf, Digest, String), String> {
+        match (&title.url, &title.file) {
+            (Some(_), Some(_)) | (None, None) => Err("the title must name either url or file".to_owned()),
+            (None, Some(file)) => {
+                let file = self.publisher.path(file);
+                let digest = digest(&file).map_err(|error| format!("{}: {error}", file.display()))?;
+                // What is checked is what is published: nobody changes a copy.
+                let copy = scratch.join(file.file_name().ok_or("the title's file has no name")?);
+                std::fs::copy(&file, &copy).map_err(|error| format!("{}: {error}", file.display()))?;
+                let same = super::gate::digest(&copy).is_ok_and(|copied| copied == digest);
+                if !same {
+                    return Err(format!("{}: changes while it is read", file.display()));
+                }
+                Ok((copy, digest, format!("{} was there", file.display())))
+            }
+            (Some(url), None) => self.fetch(url, scratch),
+        }
+    }
+
+    fn fetch(&self, url: &str, scratch: &Path) -> Result<(PathBuf, Digest, String), String> {
+        let url = Url::parse(url).map_err(|error| format!("{url}: {error}"))?;
+        if url.scheme() != "https" && !web::is_this_computer(&url) {
+            return Err(format!("{}: only https is used", web::shown(&url)));
+        }
+        let part = scratch.join("download");
+        let failed = |error: io::Error| format!("{}: {error}", part.display());
+        let mut file = File::create(&part).map_err(failed)?;
+        let request = Request { follow: Follow::Redirects, limit: LARGEST, ..Request::default() };
+        let answer = self.web.fetch(&url, &request, &mut file).map_err(|error| chain(&error))?;
+        file.flush().map_err(failed)?;
+        if answer.status != 200 {
+            return Err(format!("{}: status {}", web::shown(&answer.url), answer.status));
+        }
+        if let Some(length) = answer.header("content-length").and_then(|length| length.parse::<u64>().ok())
+            && length != answer.bytes
+        {
+            return Err(format!("{}: {} bytes came of {length}", web::shown(&answer.url), answer.bytes));
+        }
+        let name = answer.url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+        let name = if name.is_empty() || name == "download" { "file" } else { name };
+        let whole = scratch.join(name);
+        std::fs::rename(&part, &whole).map_err(failed)?;
+        let digest = digest(&whole).map_err(|error| format!("{}: {error}", whole.display()))?;
+        Ok((whole, digest, format!("{} bytes from {}", answer.bytes, web::shown(&answer.url))))
+    }
+
+    /// Steps 5 to 7.
+    fn judged(&self, name: &str, title: &Title, file: &Path, passage: &mut Passage) -> bool {
+        let Some(sha256) = passage.sha256.clone() else { return false };
+        let path = self.publisher.path(&title.pkginfo);
+        let read = std::fs::read(&path)
+            .map_err(|error| error.to_string())
+            .and_then(|bytes| property_list::read(&bytes).map_err(|error| error.to_string()))
+            .and_then(|value| value.into_dictionary().ok_or_else(|| "no dictionary".to_owned()));
+        let pkginfo = read.map_err(|why| format!("{}: {why}", path.display()));
+        let candidate = pkginfo.and_then(|pkginfo| Candidate::new(name, title, pkginfo, file, &sha256));
+        let mut candidate = match candidate {
+            Ok(candidate) => candidate,
+            Err(why) => return passage.take(Step::Digest, Err(why)),
+        };
+        passage.take(Step::Digest, Ok(sha256.clone()));
+        if !passage.skips(Step::Virustotal, title) {
+            let taken = self.virustotal(
+                name,
+                title,
+                &sha256,
+                if title.private { Means::Analysing } else { Means::HandingOver(file) },
+            );
+            let halts = taken.halts();
+            passage.taken.push(taken);
+            if halts {
+                return false;
+            }
+        }
+        let repository = self.publisher.path(&self.publisher.settings.repository);
+        let ready = super::repository::Repository::open(&repository)
+            .and_then(|repository| candidate.place(&repository));
+        let detail = ready.map(|()| match candidate.news {
+            News::Unchanged => "this file is published already".to_owned(),
+            News::New => format!("{} {}", candidate.name, candidate.version),
+        });
+        let passed = passage.take(Step::Pkginfo, detail);
+        passage.candidate = Some(candidate);
+        passed
+    }
+
+    /// What VirusTotal thinks of a file, and of the vendor's one.
+    pub(super) fn virustotal(&self, name: &str, title: &Title, sha256: &str, means: Means<'_>) -> Taken {
+        let settings = &self.publisher.settings.virustotal;
+        let key = settings.vt_key_file.as_ref().map(|file| self.publisher.path(file));
+        let gate = match VirusTotalGate::new(self.web, settings, self.exceptions, key.as_deref()) {
+            Ok(gate) => gate,
+            Err(why) => return Taken::new(Step::Virustotal, Verdict::Held, why),
+        };
+        let mut told = Vec::new();
+        // Nobody has the vendor's file here.
+        let own = |means: Means<'_>| {
+            if matches!(means, Means::Looking) { Means::Looking } else { Means::Analysing }
+        };
+        let vendor =
+            title.vendor_sha256.as_deref().map(|sha256| Asked { sha256, title: name, means: own(means) });
+        for asked in [Asked { sha256, title: name, means }].into_iter().chain(vendor) {
+            match gate.ask(&asked) {
+                Said::Passed(why) => told.push(why),
+                Said::Held(why) => return Taken::new(Step::Virustotal, Verdict::Held, why),
+                Said::Refused(why) => return Taken::new(Step::Virustotal, Verdict::Failed, why),
+            }
+        }
+        Taken::new(Step::Virustotal, Verdict::Passed, told.join("; vendor's file: "))
+    }
+}
+
+/// A step in `skip` that cannot be skipped, or that has no reason.
+fn stranger(title: &Title) -> Option<String> {
+    title.skip.iter().find_map(|(step, reason)| {
+        let known = Step::SKIPPABLE.iter().any(|known| known.name() == step);
+        match (known, reason.trim().is_empty()) {
+            (false, _) => Some(format!("skip: {step} is no step that can be left out")),
+            (true, true) => Some(format!("skip: {step} is left out without a reason")),
+            (true, false) => None,
+        }
+    })
+}
+
+/// Whether the file is what its vendor says.
+fn vendor(title: &Title, digest: Digest) -> Result<(), String> {
+    let Some(expected) = &title.sha256 else { return Ok(()) };
+    let expected: Digest = expected.parse().map_err(|error| format!("sha256: {error}"))?;
+    if expected == digest { Ok(()) } else { Err(format!("its digest is {digest}, the vendor's {expected}")) }
+}
+
+/// The digest of a file.
+pub(super) fn digest(path: &Path) -> io::Result<Digest> {
+    let (mut file, mut digester) = (File::open(path)?, shared::digest::Digester::default());
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let count = io::Read::read(&mut file, &mut buffer)?;
+        if count == 0 {
+            return Ok(digester.finish());
+        }
+        digester.update(buffer.get(..count).unwrap_or_default());
+    }
+}

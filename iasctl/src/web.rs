@@ -1,0 +1,341 @@
+//! HTTP for the admin's tool: one request at a time, with the system's trust, honest about what went wrong.
+//!
+//! What may be secret is sent to the asked origin only, and over https only, unless that is this computer.
+
+use reqwest::{
+    Method,
+    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    redirect,
+};
+use rustls::{ClientConfig, crypto::ring, pki_types::CertificateDer, version::TLS12, version::TLS13};
+use rustls_platform_verifier::Verifier;
+use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
+use tokio::runtime::Runtime;
+use url::Url;
+
+/// More than this leads nowhere.
+const MOST_REDIRECTS: usize = 5;
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum WebError {
+    /// It cannot be asked at all.
+    #[error("{url}: this cannot be requested: {why}")]
+    Request {
+        /// What was asked, without user and query.
+        url: String,
+        /// Why not.
+        why: String,
+    },
+    /// No connection, or no trust in who answered.
+    #[error("{url}: no connection: {why}")]
+    Connect {
+        /// What was asked.
+        url: String,
+        /// The causes.
+        why: String,
+    },
+    /// Nothing came for too long.
+    #[error("{url}: nothing came for {seconds} s")]
+    Silence {
+        /// What was asked.
+        url: String,
+        /// How long it was waited for.
+        seconds: u64,
+    },
+    /// The connection, or the answer, broke.
+    #[error("{url}: the answer broke off: {why}")]
+    Broken {
+        /// What was asked.
+        url: String,
+        /// The causes.
+        why: String,
+    },
+    /// The answer is longer than allowed.
+    #[error("{url}: the answer is longer than {limit} bytes")]
+    TooLong {
+        /// What was asked.
+        url: String,
+        /// The limit.
+        limit: u64,
+    },
+    /// What came could not be kept.
+    #[error("{url}: what came cannot be written")]
+    Keep {
+        /// What was asked.
+        url: String,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The tool itself cannot use the network.
+    #[error("the network cannot be used: {0}")]
+    Unusable(String),
+}
+
+/// What to do when an answer says where else to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Follow {
+    /// The redirect is the answer.
+    #[default]
+    Never,
+    /// Up to five times, never from https to http; headers stay with the first origin.
+    Redirects,
+}
+
+/// One request.
+#[derive(Debug, Default)]
+pub(crate) struct Request {
+    /// Names and values; they are treated as secrets.
+    pub(crate) headers: Vec<(&'static str, String)>,
+    /// What to send, and what it is; without it the request is a GET, unless `post` says otherwise.
+    pub(crate) body: Option<(String, Vec<u8>)>,
+    /// POST, also without a body.
+    pub(crate) post: bool,
+    /// What to do with redirects.
+    pub(crate) follow: Follow,
+    /// The longest answer that is taken, in bytes.
+    pub(crate) limit: u64,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    /// The status, whatever it is: 404 is an answer, no error.
+    pub(crate) status: u16,
+    /// Where it came from in the end.
+    pub(crate) url: Url,
+    /// Everything said about it.
+    pub(crate) headers: HeaderMap,
+    /// The length of the body.
+    pub(crate) bytes: u64,
+}
+
+impl Answer {
+    /// A header that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+}
+
+/// Asks.
+pub(crate) struct Web {
+    runtime: Runtime,
+    client: reqwest::Client,
+    patience: Duration,
+}
+
+impl Web {
+    /// With the roots of this system, and `extra_roots` in DER.
+    ///
+    /// # Errors
+    /// This system has no usable roots, or no threads left.
+    pub(crate) fn new(
+        extra_roots: Vec<CertificateDer<'static>>,
+        patience: Duration,
+    ) -> Result<Self, WebError> {
+        let unusable = |why: &dyn std::fmt::Display| WebError::Unusable(why.to_string());
+        let provider = Arc::new(ring::default_provider());
+        let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider));
+        let tls = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(|error| unusable(&error))?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier.map_err(|error| unusable(&error))?))
+            .with_no_client_auth();
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .http1_only()
+            .connect_timeout(patience)
+            .read_timeout(patience)
+            .redirect(redirect::Policy::none())
+            .referer(false)
+            .user_agent(concat!("iasctl/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map_err(|error| unusable(&error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        Ok(Self { runtime: runtime.map_err(|error| unusable(&error))?, client, patience })
+    }
+
+    /// Asks, and keeps the answer in memory.
+    ///
+    /// # Errors
+    /// [`WebError`]; no status is one.
+    pub(crate) fn ask(&self, url: &Url, request: &Request) -> Result<(Answer, Vec<u8>), WebError> {
+        let mut body = Vec::new();
+        let answer = self.fetch(url, request, &mut body)?;
+        Ok((answer, body))
+    }
+
+    /// Asks, and writes the body to `sink` as it comes.
+    ///
+    /// # Errors
+    /// [`WebError`]; no status is one.
+    pub(crate) fn fetch(
+        &self,
+        url: &Url,
+        request: &Request,
+        sink: &mut dyn Write,
+    ) -> Result<Answer, WebError> {
+        self.runtime.block_on(async {
+            let (mut here, mut private) = (url.clone(), true);
+            for _ in 0..=MOST_REDIRECTS {
+                let response = self.send(&here, request, private).await?;
+                let location = response.headers().get("location").and_then(|value| value.to_str().ok());
+                let moved = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+                match location.filter(|_| moved && request.follow == Follow::Redirects) {
+                    Some(location) => {
+                        let next = next(&here, location)?;
+                        private = private && here.origin() == next.origin();
+                        here = next;
+                    }
+                    None => return self.keep(here, response, request.limit, sink).await,
+                }
+            }
+            Err(refused(&here, format!("more than {MOST_REDIRECTS} redirects")))
+        })
+    }
+
+    async fn send(&self, url: &Url, request: &Request, private: bool) -> Result<reqwest::Response, WebError> {
+        let method = if request.post || request.body.is_some() { Method::POST } else { Method::GET };
+        let mut asked = self.client.request(method, url.clone());
+        if private && !request.headers.is_empty() {
+            if url.scheme() != "https" && !is_this_computer(url) {
+                return Err(refused(url, "what may be secret is sent over https only".to_owned()));
+            }
+            asked = asked.headers(headers(url, &request.headers)?);
+        }
+        if let Some((kind, body)) = &request.body {
+            asked = asked.header("content-type", kind).body(body.clone());
+        }
+        asked.send().await.map_err(|error| self.failed(url, &error))
+    }
+
+    async fn keep(
+        &self,
+        url: Url,
+        mut response: reqwest::Response,
+        limit: u64,
+        sink: &mut dyn Write,
+    ) -> Result<Answer, WebError> {
+        let (status, headers) = (response.status().as_u16(), response.headers().clone());
+        let mut bytes = 0;
+        while let Some(piece) = response.chunk().await.map_err(|error| self.failed(&url, &error))? {
+            bytes += piece.len() as u64;
+            if bytes > limit {
+                return Err(WebError::TooLong { url: shown(&url), limit });
+            }
+            sink.write_all(&piece).map_err(|source| WebError::Keep { url: shown(&url), source })?;
+        }
+        Ok(Answer { status, url, headers, bytes })
+    }
+
+    fn failed(&self, url: &Url, error: &reqwest::Error) -> WebError {
+        let (url, why) = (shown(url), causes(error));
+        if error.is_timeout() {
+            WebError::Silence { url, seconds: self.patience.as_secs() }
+        } else if error.is_builder() {
+            WebError::Request { url, why }
+        } else if error.is_connect() {
+            WebError::Connect { url, why }
+        } else {
+            WebError::Broken { url, why }
+        }
+    }
+}
+
+/// Whether nobody but this computer hears what is said.
+pub(crate) fn is_this_computer(url: &Url) -> bool {
+    match url.host() {
+        Some(url::Host::Domain(name)) => name == "localhost",
+        Some(url::Host::Ipv4(address)) => IpAddr::V4(address).is_loopback(),
+        Some(url::Host::Ipv6(address)) => IpAddr::V6(address).is_loopback(),
+        None => false,
+    }
+}
+
+/// A URL as it may be shown: without user and query.
+pub(crate) fn shown(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    format!("{}://{host}{port}{}", url.scheme(), url.path())
+}
+
+fn refused(url: &Url, why: String) -> WebError {
+    WebError::Request { url: shown(url), why }
+}
+
+fn next(here: &Url, location: &str) -> Result<Url, WebError> {
+    let next = here.join(location).map_err(|error| refused(here, format!("its redirect: {error}")))?;
+    if here.scheme() == "https" && next.scheme() != "https" {
+        return Err(refused(here, format!("it redirects from https to {}", shown(&next))));
+    }
+    Ok(next)
+}
+
+fn headers(url: &Url, wanted: &[(&'static str, String)]) -> Result<HeaderMap, WebError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in wanted {
+        let unusable =
+            || refused(url, format!("the value of header {name} has characters HTTP does not allow"));
+        let mut value = HeaderValue::from_str(value).map_err(|_| unusable())?;
+        value.set_sensitive(true);
+        let name = if *name == "authorization" { AUTHORIZATION } else { HeaderName::from_static(name) };
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The causes of an error, outermost first, without the engine's own wrapping, which would repeat the URL.
+fn causes(error: &reqwest::Error) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    let mut next = std::error::Error::source(error);
+    while let Some(cause) = next {
+        let text = cause.to_string();
+        if causes.last() != Some(&text) && !text.starts_with("client error (") {
+            causes.push(text);
+        }
+        next = cause.source();
+    }
+    if causes.is_empty() { "the request could not be sent".to_owned() } else { causes.join(": ") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn secrets_go_over_https_or_stay_on_this_computer() {
+        let web = Web::new(Vec::new(), Duration::from_secs(5)).unwrap();
+        let request = Request { headers: vec![("x-apikey", "secret".to_owned())], ..Request::default() };
+        let refused = web.ask(&url("http://example.com/?key=1"), &request).unwrap_err().to_string();
+        assert_eq!(
+            refused,
+            "http://example.com/: this cannot be requested: what may be secret is sent over https only"
+        );
+        assert!(is_this_computer(&url("http://127.0.0.1:1/")) && is_this_computer(&url("http://[::1]/")));
+        assert!(!is_this_computer(&url("http://127.0.0.1.example.com/")));
+    }
+
+    #[test]
+    fn a_redirect_never_leads_from_https_to_http() {
+        assert!(next(&url("https://a.example/x"), "http://a.example/x").is_err());
+        assert_eq!(next(&url("https://a.example/x/y"), "../z").unwrap().as_str(), "https://a.example/z");
+    }
+
+    #[test]
+    fn what_nobody_serves_is_told_without_user_and_query() {
+        let web = Web::new(Vec::new(), Duration::from_secs(5)).unwrap();
+        let error =
+            web.ask(&url("http://user:secret@127.0.0.1:9/x?token=1"), &Request::default()).unwrap_err();
+        assert!(matches!(error, WebError::Connect { .. }), "{error}");
+        let told = error.to_string();
+        assert!(
+            told.starts_with("http://127.0.0.1:9/x: no connection: ") && !told.contains("secret"),
+            "{told}"
+        );
+    }
+}

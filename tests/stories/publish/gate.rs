@@ -1,0 +1,351 @@
+//! Titles through the gate, against a stand-in of VirusTotal's API, version 3.
+
+use super::{Publisher, Told, trust::with_override, words};
+use plist::Value;
+use serde_json::json;
+use shared::digest::Digest;
+use std::{
+    fs,
+    sync::OnceLock,
+    time::{SystemTime, UNIX_EPOCH},
+};
+use support::{
+    server::{Reply, Server},
+    signed,
+};
+
+const KEY: &str = "0123456789-the-api-key";
+
+/// Made once: it takes a while.
+fn package() -> &'static [u8] {
+    static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
+    PACKAGE.get_or_init(signed::package)
+}
+
+fn digest() -> String {
+    Digest::of(package()).to_string()
+}
+
+fn now() -> i64 {
+    i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
+}
+
+/// What VirusTotal knows of the package.
+fn report(malicious: u64, days: i64) -> Reply {
+    let attributes = json!({
+        "last_analysis_date": now() - days * 86_400,
+        "last_analysis_stats": {"malicious": malicious, "undetected": 60},
+        "last_analysis_results": {"Acme": {"category": if malicious > 0 { "malicious" } else { "undetected" }, "result": "PUA"}},
+    });
+    Reply::ok(json!({"data": {"type": "file", "id": digest(), "attributes": attributes}}).to_string())
+}
+
+fn refusal(status: u16, code: &str) -> Reply {
+    let body = json!({"error": {"code": code, "message": "as the stand-in says"}}).to_string();
+    Reply::ok(body).with_status(status)
+}
+
+/// A publisher with one trusted title, whose package is on a server, and VirusTotal beside it.
+struct Gate {
+    publisher: Publisher,
+    server: Server,
+}
+
+impl Gate {
+    fn new() -> Self {
+        let (publisher, server) = (with_override(), Server::start().unwrap());
+        server.serve("/ias-0.1.0.pkg", [Reply::ok(package())]);
+        let gate = Self { publisher, server };
+        gate.settings(json!({}));
+        gate.publisher.write("vt.key", format!("{KEY}\n"));
+        gate.source("A", "1.0");
+        gate.title("A", json!({}));
+        gate
+    }
+
+    fn settings(&self, virustotal: serde_json::Value) {
+        let mut all = json!({"vt_api": self.server.url("/api/v3"), "vt_key_file": "vt.key", "vt_requests_per_minute": 60_000});
+        all.as_object_mut().unwrap().extend(virustotal.as_object().unwrap().clone());
+        let settings = json!({
+            "repository": "repo", "override_dirs": ["overrides"], "search_dirs": ["recipes"],
+            "trust_roots": [signed::ROOT], "virustotal": all,
+        });
+        self.publisher.write("publish.json", settings.to_string());
+    }
+
+    /// The pkginfo that a title is made with.
+    fn source(&self, name: &str, version: &str) {
+        let keys = [
+            ("name", Value::from(name)),
+            ("version", Value::from(version)),
+            ("catalogs", words(&["production"])),
+            ("OnDemand", true.into()),
+        ];
+        self.publisher.pkginfo(&format!("../../sources/{name}.plist"), &keys);
+    }
+
+    fn title(&self, name: &str, changes: serde_json::Value) {
+        let mut title = json!({
+            "override": "local.munki.A", "url": self.server.url("/ias-0.1.0.pkg"),
+            "pkginfo": format!("sources/{name}.plist"), "folder": "apps", "team_id": signed::TEAM,
+        });
+        for (key, value) in changes.as_object().unwrap() {
+            title[key] = value.clone();
+        }
+        self.publisher.write(&format!("titles/{name}.json"), title.to_string());
+    }
+
+    fn virustotal(&self, place: &str, replies: impl IntoIterator<Item = Reply>) {
+        self.server.serve(&format!("/api/v3/{place}"), replies);
+    }
+
+    fn knows(&self, report: Reply) {
+        self.virustotal(&format!("files/{}", digest()), [report]);
+    }
+
+    fn run(&self) -> Told {
+        let told = self.publisher.publish(&["run", "--json"]);
+        assert!(!told.out.contains(KEY) && !told.err.contains(KEY), "the key is nobody's business");
+        told
+    }
+
+    fn incidents(&self) -> Vec<serde_json::Value> {
+        let text = fs::read_to_string(self.publisher.path("incidents.ndjson")).unwrap_or_default();
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// The title is stopped at `step` and nothing is published.
+    fn stops(&self, step: &str, verdict: &str, detail: &str) {
+        let told = self.run();
+        assert_eq!(told.code, 1, "{step}: {}", told.out);
+        let incident = self.incidents().pop().unwrap();
+        assert_eq!((&incident["step"], &incident["verdict"]), (&json!(step), &json!(verdict)), "{incident}");
+        assert!(incident["detail"].as_str().unwrap().contains(detail), "{incident}");
+        assert!(incident["time"].is_string() && incident["run"].is_string() && incident["title"] == "A");
+        for kind in ["pkgs", "pkgsinfo", "catalogs"] {
+            let left = fs::read_dir(self.publisher.path("repo").join(kind)).unwrap().count();
+            assert_eq!(left, 0, "{step}: {kind}");
+        }
+    }
+}
+
+#[test]
+fn t87_a_title_that_passes_every_step_is_published_to_testing_and_then_promoted() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    gate.publisher.write("art/A.png", "icon");
+    gate.title("A", json!({"icon": "art/A.png", "sha256": digest()}));
+    let told = gate.run();
+    assert_eq!(told.code, 0, "{} {}", told.out, told.err);
+    let steps = told.json()["titles"][0]["steps"].clone();
+    let steps: Vec<_> =
+        steps.as_array().unwrap().iter().map(|taken| taken["step"].as_str().unwrap()).collect();
+    let order = [
+        "trust",
+        "download",
+        "signature",
+        "notarisation",
+        "digest",
+        "virustotal",
+        "pkginfo",
+        "pkgs",
+        "pkgsinfo",
+        "icons",
+        "catalogs",
+    ];
+    assert_eq!(steps, order);
+    assert_eq!(fs::read(gate.publisher.path("repo/pkgs/apps/A-1.0.pkg")).unwrap(), package());
+    let pkginfo = gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist");
+    assert!(pkginfo.contains(&digest()) && pkginfo.contains("<string>testing</string>"), "{pkginfo}");
+    assert!(!pkginfo.contains("production"), "only promotion leads there (T93)");
+    assert!(gate.publisher.read("repo/catalogs/testing").contains("apps/A-1.0.pkg"));
+    assert!(gate.publisher.read("repo/icons/_icon_hashes.plist").contains("A.png"));
+    let seen = gate.server.seen_at(&format!("/api/v3/files/{}", digest()));
+    assert_eq!(seen[0].header("x-apikey"), Some(KEY));
+
+    let again = gate.run().json();
+    assert_eq!(again["titles"][0]["outcome"], "unchanged", "no change is a success (T94): {again}");
+    assert!(!gate.publisher.path("repo/pkgs/apps/A-1.0__1.pkg").exists());
+
+    let told = gate.publisher.publish(&["promote", "A", "1.0", "production", "--out-of", "testing"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert_eq!(gate.publisher.publish(&["check"]).code, 1, "the catalogs are not current");
+    assert_eq!(gate.publisher.publish(&["catalogs", "repo"]).code, 0);
+    assert!(!gate.publisher.path("repo/catalogs/testing").exists());
+    let told = gate.publisher.publish(&["check"]);
+    assert_eq!((told.code, told.out.as_str()), (0, "1 published, 0 that the gate would stop\n"));
+}
+
+#[test]
+fn t87_what_is_not_trusted_not_signed_or_not_the_vendors_goes_no_further() {
+    let gate = Gate::new();
+    gate.title("A", json!({"team_id": "STRANGER01"}));
+    gate.stops("signature", "failed", "signed by ACME012345, not by STRANGER01");
+    gate.title("A", json!({"team_id": null}));
+    gate.stops("signature", "failed", "neither team_id nor expected_authority_names");
+    gate.title("A", json!({"sha256": Digest::of(b"other").to_string()}));
+    gate.stops("download", "failed", "the vendor's");
+    gate.title("A", json!({"url": "http://example.com/a.pkg"}));
+    gate.stops("download", "failed", "only https is used");
+    gate.title("A", json!({"url": gate.server.url("/missing.pkg")}));
+    gate.stops("download", "failed", "status 404");
+    gate.title("A", json!({"skip": {"download": "why not"}}));
+    gate.stops("trust", "failed", "download is no step that can be left out");
+    gate.title("A", json!({"skip": {"trust": " "}}));
+    gate.stops("trust", "failed", "left out without a reason");
+    gate.title("A", json!({}));
+    gate.publisher.write("recipes/A/Own.py", "print('changed')");
+    gate.stops("trust", "failed", "processor Own is not what was trusted");
+    assert_eq!(gate.server.seen_at(&format!("/api/v3/files/{}", digest())).len(), 0);
+}
+
+#[test]
+fn t79_a_publisher_with_verification_switched_off_publishes_nothing() {
+    let gate = Gate::new();
+    let mut command = std::process::Command::new(support::program("iasctl"));
+    command.current_dir(gate.publisher.path("")).env("AUTOPKG_DISABLE_CODE_SIGNATURE_VERIFICATION", "1");
+    let output = command.args(["publish", "run"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("the environment sets AUTOPKG_DISABLE_CODE"));
+}
+
+#[test]
+fn t85_virustotal_stops_what_it_dislikes_does_not_know_or_does_not_answer_for() {
+    let gate = Gate::new();
+    gate.knows(report(1, 1));
+    gate.stops("virustotal", "failed", "1 malicious, 0 suspicious of 61 engines (Acme: PUA)");
+    gate.knows(refusal(404, "NotFoundError"));
+    gate.stops("virustotal", "held", "has never seen it, and vt_unknown = hold");
+    for (status, code) in
+        [(401, "WrongCredentialsError"), (429, "QuotaExceededError"), (503, "TransientError")]
+    {
+        gate.knows(refusal(status, code));
+        gate.stops("virustotal", "failed", code);
+    }
+    gate.knows(Reply::ok("<html>"));
+    gate.stops("virustotal", "failed", "cannot be understood");
+    gate.settings(json!({"vt_key_file": null}));
+    gate.stops("virustotal", "held", "no vt_key_file");
+}
+
+#[test]
+fn t85_an_old_analysis_is_made_anew_and_waited_for() {
+    let gate = Gate::new();
+    let file = format!("files/{}", digest());
+    gate.virustotal(&file, [report(0, 31), report(0, 0)]);
+    let analysis = |status: &str| {
+        Reply::ok(
+            json!({"data": {"type": "analysis", "id": "a1", "attributes": {"status": status}}}).to_string(),
+        )
+    };
+    gate.virustotal(&format!("{file}/analyse"), [analysis("queued")]);
+    gate.virustotal("analyses/a1", [analysis("queued"), analysis("in-progress"), analysis("completed")]);
+    let told = gate.run();
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert_eq!(gate.server.seen_at(&format!("/api/v3/{file}/analyse"))[0].method, "POST");
+    assert_eq!(gate.server.seen_at("/api/v3/analyses/a1").len(), 3);
+}
+
+#[test]
+fn t82_a_file_is_handed_over_only_where_the_publisher_says_so_and_never_a_private_one() {
+    let gate = Gate::new();
+    gate.settings(json!({"vt_unknown": "submit"}));
+    gate.title("A", json!({"private": true}));
+    gate.knows(refusal(404, "NotFoundError"));
+    gate.stops("virustotal", "held", "it is not handed over");
+    assert_eq!(gate.server.seen_at("/api/v3/files").len(), 0);
+
+    gate.title("A", json!({}));
+    gate.virustotal(&format!("files/{}", digest()), [refusal(404, "NotFoundError"), report(0, 0)]);
+    gate.virustotal("files", [Reply::ok(json!({"data": {"type": "analysis", "id": "a1"}}).to_string())]);
+    let done = json!({"data": {"type": "analysis", "id": "a1", "attributes": {"status": "completed"}}});
+    gate.virustotal("analyses/a1", [Reply::ok(done.to_string())]);
+    let told = gate.run();
+    assert_eq!(told.code, 0, "{}", told.out);
+    let sent = gate.server.seen_at("/api/v3/files").remove(0);
+    assert!(sent.header("content-type").unwrap().starts_with("multipart/form-data; boundary="));
+    assert!(sent.body.windows(package().len()).any(|window| window == package()), "the file as it is");
+}
+
+#[test]
+fn t88_a_title_that_is_stopped_stops_no_other_and_an_older_version_is_refused() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    gate.source("B", "1.0");
+    gate.title("B", json!({"team_id": "STRANGER01"}));
+    let told = gate.run();
+    assert_eq!(told.code, 1);
+    let outcomes = told.json();
+    assert_eq!(
+        (&outcomes["titles"][0]["outcome"], &outcomes["titles"][1]["outcome"]),
+        (&json!("published"), &json!("halted"))
+    );
+    let incidents = gate.incidents();
+    assert_eq!((incidents.len(), &incidents[0]["title"]), (1, &json!("B")));
+    assert!(gate.publisher.path("repo/catalogs/testing").exists());
+
+    fs::remove_file(gate.publisher.path("titles/B.json")).unwrap();
+    gate.source("A", "0.9");
+    assert_eq!(gate.run().code, 1);
+    let told = gate.incidents().pop().unwrap();
+    assert_eq!(told["step"], "pkginfo");
+    assert_eq!(told["detail"], "version: 0.9 is not newer than the published 1.0");
+    assert!(!gate.publisher.path("repo/pkgs/apps/A-0.9.pkg").exists(), "the published version stays alone");
+}
+
+#[test]
+fn t93_without_a_gate_record_of_this_file_nothing_is_promoted() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    assert_eq!(gate.run().code, 0);
+    let promote = || gate.publisher.publish(&["promote", "A", "1.0", "production"]);
+    let record = gate.publisher.read("records/A-1.0.json");
+    let mut old: serde_json::Value = serde_json::from_str(&record).unwrap();
+    old["time"] = json!(now() - 31 * 86_400);
+    gate.publisher.write("records/A-1.0.json", old.to_string());
+    assert!(promote().err.contains("its gate record is 31 days old"));
+    fs::remove_file(gate.publisher.path("records/A-1.0.json")).unwrap();
+    let told = promote();
+    assert!(told.code == 1 && told.err.contains("it has no gate record"), "{}", told.err);
+    assert!(!gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("production"));
+    gate.publisher.write("records/A-1.0.json", record);
+    assert_eq!(promote().code, 0);
+    assert!(gate.publisher.publish(&["promote", "A", "2.0", "production"]).err.contains("no such pkginfo"));
+}
+
+#[test]
+fn check_finds_a_published_file_that_was_changed_and_changes_nothing() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    assert_eq!(gate.run().code, 0);
+    assert_eq!(gate.publisher.publish(&["check"]).code, 0);
+    gate.knows(report(2, 1));
+    let told = gate.publisher.publish(&["check"]);
+    assert!(told.code == 1 && told.out.contains("error: A 1.0: virustotal: 2 malicious"), "{}", told.out);
+    gate.publisher.write("repo/pkgs/apps/A-1.0.pkg", "forged");
+    let told = gate.publisher.publish(&["check", "--offline"]);
+    assert!(told.code == 1 && told.out.contains("it was changed"), "{}", told.out);
+    assert!(told.out.contains("error: A 1.0: signature: "), "{}", told.out);
+    assert_eq!(gate.incidents().len(), 0);
+}
+
+#[test]
+fn t90_what_no_catalog_has_named_for_14_days_is_pruned() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    assert_eq!(gate.run().code, 0);
+    gate.publisher.write("repo/pkgs/orphan.pkg", "nobody's");
+    let told = gate.publisher.publish(&["prune"]);
+    assert_eq!(
+        (told.code, told.out.as_str()),
+        (0, "pkgs/orphan.pkg: in no catalog, stays for another 14 days\n")
+    );
+    let long_ago =
+        json!({"pkgs/orphan.pkg": now() - 15 * 86_400, "pkgs/apps/A-1.0.pkg": now() - 15 * 86_400});
+    gate.publisher.write("unnamed.json", long_ago.to_string());
+    let told = gate.publisher.publish(&["prune", "--dry-run"]);
+    assert_eq!(told.out, "pkgs/orphan.pkg: would be removed\n", "what a catalog names stays");
+    assert_eq!(gate.publisher.publish(&["prune", "--json"]).json()["removed"], json!(["pkgs/orphan.pkg"]));
+    assert!(!gate.publisher.path("repo/pkgs/orphan.pkg").exists());
+    assert!(gate.publisher.path("repo/pkgs/apps/A-1.0.pkg").exists());
+}
