@@ -1,6 +1,7 @@
 //! Disk images: those of the corpus, those written here, and hostile ones.
 
 mod corpus;
+mod crafted;
 mod written;
 
 use super::{DiskImage, FileSystemKind};
