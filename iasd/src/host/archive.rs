@@ -19,6 +19,9 @@ pub(super) enum Kind {
     Tar,
 }
 
+/// What to say of a download that is none of these.
+pub(super) const NONE: &str = "it is no disk image, zip or tar archive";
+
 /// The last block of a disk image of today begins so.
 const TRAILER: (&[u8], u64) = (b"koly", 512);
 /// Where a tar archive says that it is one, and how.

@@ -16,6 +16,8 @@ use tokio::sync::{mpsc, watch};
 
 mod archive;
 mod as_user;
+#[cfg(test)]
+mod checked;
 mod connectivity;
 mod installer;
 mod landing;

@@ -185,8 +185,15 @@ pub(super) struct Image {
 }
 
 impl Image {
+    /// Where its application `app` is on the Mac.
+    pub(super) fn application(&self, app: &str) -> Result<PathBuf, HostError> {
+        archive::application(&self.dir, app)
+            .map(|path| self.mount.at.join(path))
+            .map_err(self.failed("copy from"))
+    }
+
     /// Where in it something is, and where that is on the Mac.
-    pub(super) fn place(&self, path: &str) -> Result<PathBuf, HostError> {
+    fn place(&self, path: &str) -> Result<PathBuf, HostError> {
         archive::inside(&self.dir, path)
             .map(|path| self.mount.at.join(path))
             .map_err(self.failed("copy from"))

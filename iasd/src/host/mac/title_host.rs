@@ -123,7 +123,7 @@ impl MacHost {
                 let site = self.site();
                 self.mounts.clear(&site).await;
                 let image = site.attach(&archive, path.as_str()).await?;
-                let app = image.place(order.app)?;
+                let app = image.application(order.app)?;
                 self.check_signer(&app, order.team_ids).await?;
                 let copied = site.put(From::Elsewhere(&app), &order.item()).await;
                 // What came of the copy matters more.
@@ -132,7 +132,7 @@ impl MacHost {
             }
             Some(Kind::Zip) => self.tools.work(&ditto::unpack(&archive, &unpacked)).await?,
             Some(Kind::Tar) => self.tools.work(&tar::unpack(&archive, &unpacked)).await?,
-            None => return Err(failed("it is no disk image, zip or tar archive".to_owned())),
+            None => return Err(failed(archive::NONE.to_owned())),
         }
         let dir = folder.open().map_err(|error| failed(error.to_string()))?;
         let app = unpacked.join(archive::application(&dir, order.app).map_err(failed)?);

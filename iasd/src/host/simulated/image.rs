@@ -4,12 +4,16 @@
 use super::{
     copying::Copying,
     install::{self, Computer, Wish},
+    layout::lay_out,
     mode::Change,
     owners::{Owners, Record},
     runner::Runner,
 };
 use crate::host::{
-    Attached, HostError, Launch, Running, archive, landing::Landing, package_environment::environment,
+    Attached, HostError, Launch, Running,
+    archive::{self, Kind},
+    landing::Landing,
+    package_environment::environment,
     private::Private,
 };
 use futures::future::BoxFuture;
@@ -18,6 +22,7 @@ use shared::{
     title::{CopyItem, PackageOptions},
 };
 use std::{
+    fs::File,
     io,
     path::{Path, PathBuf},
     sync::{
@@ -43,6 +48,13 @@ impl Site {
     /// What `options` say of a package (T35).
     pub(super) fn wish(&self, options: &PackageOptions) -> Result<Wish, String> {
         Wish::of(options, environment(options, self.person.as_ref()))
+    }
+
+    /// Lays out what is in `file`, which is a `kind`.
+    pub(super) async fn lay_out(&self, file: File, kind: Kind) -> Result<Private, String> {
+        let root = self.computer.root.clone();
+        let laid = tokio::task::spawn_blocking(move || lay_out(file, kind, &root));
+        laid.await.map_err(|error| error.to_string())?
     }
 
     /// Makes a copy of `path` in `from` and puts it in the place of `item`.
@@ -93,7 +105,6 @@ pub(super) struct Image {
 
 impl Image {
     /// The image called `name`, with its content.
-    #[allow(dead_code, reason = "the readers of images and archives come next")]
     pub(super) fn of(site: Site, name: String, content: Private) -> Self {
         Self { site, name, content: Arc::new(content) }
     }

@@ -12,6 +12,7 @@ mod image;
 mod inside;
 mod install;
 mod launchd;
+mod layout;
 mod mode;
 mod outages;
 mod owners;
@@ -27,6 +28,8 @@ pub(crate) mod shim;
 #[cfg(test)]
 mod tests;
 mod title_host;
+#[cfg(test)]
+mod title_tests;
 
 use self::{
     faults::Faults,
@@ -40,7 +43,7 @@ use self::{
     session::LoginWindow,
     shape::ShapeError,
 };
-use super::notices::Notices;
+use super::{notices::Notices, private};
 use cap_std::fs::Dir;
 use shared::{
     facts::ConsoleUser,
@@ -192,6 +195,7 @@ impl SimulatedHost {
     pub(crate) fn boot(&self, has_agent: bool) {
         let processes = self.processes.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
         if let Some((login, launchd, outages)) = processes {
+            private::sweep(&self.dir);
             tokio::spawn(Arc::clone(&self.faults).happen());
             tokio::spawn(outages.happen());
             tokio::spawn(login.open());

@@ -21,8 +21,8 @@ fn iasd() -> Option<PathBuf> {
 }
 
 /// A simulated Mac in a temporary folder.
-struct Rehearsal {
-    host: SimulatedHost,
+pub(super) struct Rehearsal {
+    pub(super) host: SimulatedHost,
     notices: mpsc::UnboundedReceiver<String>,
     _folder: tempfile::TempDir,
     _agent: Option<tempfile::TempDir>,
@@ -30,7 +30,7 @@ struct Rehearsal {
 
 impl Rehearsal {
     /// `None`, with a line that says so, where it cannot be.
-    fn new(scenario: &str) -> Option<Self> {
+    pub(super) fn new(scenario: &str) -> Option<Self> {
         let folder = tempfile::tempdir().unwrap();
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let scenario = serde_json::from_str(scenario).unwrap();
@@ -173,7 +173,7 @@ impl Rehearsal {
         Some(Self { _agent: Some(folder), ..mac })
     }
 
-    async fn logged_in(&self) {
+    pub(super) async fn logged_in(&self) {
         let mut users = self.host.users.clone();
         users.wait_for(Option::is_some).await.unwrap();
     }

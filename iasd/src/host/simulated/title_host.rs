@@ -2,7 +2,7 @@
 
 use super::{
     SimulatedHost, accounts,
-    image::Site,
+    image::{Image, Site},
     install::{self, Computer},
     owners::Record,
     receipt,
@@ -10,7 +10,10 @@ use super::{
 use crate::{
     download::VerifiedArtifact,
     host::{
-        AppCopy, Attached, Hear, HostError, Launch, Running, TitleHost, launch, pkginfo_script, probe::probe,
+        AppCopy, Attached, Hear, HostError, Launch, Running, TitleHost,
+        archive::{self, Kind},
+        launch, pkginfo_script,
+        probe::probe,
     },
 };
 use futures::future::BoxFuture;
@@ -19,7 +22,7 @@ use shared::{
     facts::ConsoleUser,
     title::{Found, PackageOptions, Trace},
 };
-use std::{collections::BTreeMap, path::Path, sync::Arc};
+use std::{collections::BTreeMap, io, path::Path, sync::Arc};
 
 impl TitleHost for SimulatedHost {
     fn probe<'a>(&'a self, traces: &'a [Trace]) -> BoxFuture<'a, BTreeMap<Trace, Found>> {
@@ -79,15 +82,30 @@ impl TitleHost for SimulatedHost {
         image: &'a VerifiedArtifact,
     ) -> BoxFuture<'a, Result<Box<dyn Attached>, HostError>> {
         Box::pin(async move {
-            let what = format!("attach {}", image.path());
-            Err(HostError { what, why: "a rehearsal cannot read disk images".to_owned() })
+            let failed = HostError::failed(format!("attach {}", image.path()));
+            let file = image.file().try_clone().map_err(|error| failed(error.to_string()))?;
+            let site = self.site();
+            let content = site.lay_out(file, Kind::Image).await.map_err(failed)?;
+            let image = Image::of(site, image.path().to_string(), content);
+            Ok(Box::new(image) as Box<dyn Attached>)
         })
     }
 
     fn copy_app<'a>(&'a self, order: AppCopy<'a>) -> BoxFuture<'a, Result<(), HostError>> {
         Box::pin(async move {
-            let what = format!("take {} out of {}", order.app, order.archive.path());
-            Err(HostError { what, why: "a rehearsal cannot read archives".to_owned() })
+            let failed = HostError::failed(format!("take {} out of {}", order.app, order.archive.path()));
+            if !order.team_ids.is_empty() {
+                return Err(failed(NO_SIGNATURES.to_owned()));
+            }
+            let io = |error: io::Error| failed(error.to_string());
+            let kind = Kind::of(order.archive.file(), order.archive.path().file_name()).map_err(io)?;
+            let kind = kind.ok_or_else(|| failed(archive::NONE.to_owned()))?;
+            let file = order.archive.file().try_clone().map_err(io)?;
+            let site = self.site();
+            let content = site.lay_out(file, kind).await.map_err(&failed)?;
+            let dir = content.open().map_err(io)?;
+            let app = archive::application(&dir, order.app).map_err(&failed)?;
+            site.put(&content, app, &order.item()).await
         })
     }
 
@@ -95,6 +113,10 @@ impl TitleHost for SimulatedHost {
         launch::free_kib(&self.dir)
     }
 }
+
+/// Why a rehearsal cannot carry out an item that names who must have signed its application.
+const NO_SIGNATURES: &str = "only a Mac can check the signature of an application (team_ids): leave the item out of this \
+    rehearsal, or its team_ids";
 
 impl SimulatedHost {
     /// Starts to install a checked package.

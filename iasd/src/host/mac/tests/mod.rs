@@ -6,18 +6,10 @@ mod user;
 
 use super::*;
 use crate::{
-    download::{Downloader, Http, Network, Store, VerifiedArtifact},
-    engine::recorder::{Message, Recorder},
-    host::{Connectivity, Host as _, HostError, Launch, Line, Output},
+    download::VerifiedArtifact,
+    host::{Host as _, HostError, Launch, Line, Output, checked::verified},
 };
-use shared::{
-    exit::Ended,
-    facts::Arch,
-    item::{FailPolicy, HashCheckPolicy, Item, ItemId, ItemKind, Phase, RetryKeys},
-    layout::MacPath,
-    settings::Settings,
-    sys::packing::build_component,
-};
+use shared::{exit::Ended, facts::Arch, item::ItemKind, layout::MacPath, sys::packing::build_component};
 use std::{fs, os::unix::fs::PermissionsExt as _};
 
 const PACKAGE: &str = "/Library/ias/tools.pkg";
@@ -74,24 +66,7 @@ impl Bench {
     }
 
     async fn verified(&self, kind: ItemKind, path: &str) -> VerifiedArtifact {
-        let settings = Settings { hash_check: HashCheckPolicy::Ignore, ..Settings::default() };
-        let owner = rustix::process::geteuid().as_raw();
-        let store = Store::new(self.root.path().to_owned(), &settings.install_path, owner);
-        let downloader = Downloader::new(
-            Arc::new(Http::new(Network::default())),
-            store,
-            Connectivity::new(watch::channel(true).1),
-            &settings,
-        );
-        let (recorder, mut messages) = Recorder::new();
-        tokio::spawn(async move {
-            while let Some(message) = messages.recv().await {
-                if let Message::Fact(_, kept) = message {
-                    let _ = kept.send(());
-                }
-            }
-        });
-        downloader.local(&item(kind, path), &recorder).await.unwrap()
+        verified(self.root.path(), kind, path).await
     }
 
     /// Runs an effect to its end.
@@ -120,29 +95,6 @@ impl Bench {
         self.put("/Library/ias/script", script.as_bytes(), 0o755);
         let script = self.verified(ItemKind::RootScript, "/Library/ias/script").await;
         self.follow(async |launch| self.host.run_script(&script, launch).await).await
-    }
-}
-
-fn item(kind: ItemKind, path: &str) -> Item {
-    Item {
-        id: ItemId::new(Phase::SetupAssistant, 0),
-        name: "Acme Tools".into(),
-        kind,
-        file: MacPath::new(path).unwrap(),
-        source: None,
-        hash: None,
-        receipt: None,
-        mirrors: Vec::new(),
-        team_ids: Vec::new(),
-        always_install: false,
-        skip_if: Vec::new(),
-        retry: RetryKeys::default(),
-        donotwait: false,
-        fail_policy: FailPolicy::default(),
-        group: None,
-        timeout: None,
-        app: None,
-        wish: None,
     }
 }
 

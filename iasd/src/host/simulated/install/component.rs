@@ -94,11 +94,7 @@ impl Session<'_> {
     }
 
     fn free_bytes(&self) -> u64 {
-        // Where the system does not say, the disk will.
-        let volume = rustix::fs::fstatvfs(self.mac.root).ok();
-        let free = volume.map_or(u64::MAX, |volume| volume.f_bavail.saturating_mul(volume.f_frsize));
-        let free = if self.around.disk().takes_more().is_ok() { free } else { 0 };
-        free.saturating_sub(RESERVE)
+        if self.around.disk().takes_more().is_ok() { free_bytes(self.mac.root) } else { 0 }
     }
 
     fn unpack_scripts<R: Read + Seek>(
@@ -226,6 +222,14 @@ impl Session<'_> {
         self.installed.push(receipt.id);
         Ok(())
     }
+}
+
+/// Bytes that may still be written on the Mac whose `/` is `root`.
+pub(in crate::host::simulated) fn free_bytes(root: &Dir) -> u64 {
+    // Where the system does not say, the disk will.
+    let volume = rustix::fs::fstatvfs(root).ok();
+    let free = volume.map_or(u64::MAX, |volume| volume.f_bavail.saturating_mul(volume.f_frsize));
+    free.saturating_sub(RESERVE)
 }
 
 /// The folder the payload goes to, as the Mac writes it.

@@ -22,6 +22,7 @@ mod sandbox_tests;
 mod tests;
 mod wish;
 
+pub(super) use component::free_bytes;
 pub(super) use inside::FromInside;
 pub(super) use outside::{Computer, launch};
 pub(super) use wish::Wish;

@@ -9,6 +9,7 @@ use shared::{
         write_product,
     },
     sys::packing::build_component,
+    title::PackageOptions,
 };
 use std::{
     collections::BTreeMap,
@@ -289,6 +290,38 @@ fn p57_a_product_installs_the_choices_that_are_selected_by_default() {
         "{history}"
     );
     assert_eq!(trial.lines()[0], "installer: Package name is Two tools");
+}
+
+#[test]
+fn t35_a_title_chooses_otherwise() {
+    let mut trial = Trial::new();
+    let package = product(&trial, None, &[Arch::Arm64]);
+    let choice = |id: &str, attribute: &str, setting: &str| {
+        format!(
+            "<dict><key>choiceIdentifier</key><string>{id}</string><key>choiceAttribute</key>\
+             <string>{attribute}</string><key>attributeSetting</key>{setting}</dict>"
+        )
+    };
+    let ids: Vec<String> = FlatPackage::open(File::open(&package).unwrap())
+        .unwrap()
+        .selections
+        .iter()
+        .filter_map(|selection| selection.choice.clone())
+        .collect();
+    let choices = format!(
+        "<plist version=\"1.0\"><array>{}{}{}</array></plist>",
+        choice(&ids[0], "selected", "<false/>"),
+        choice(&ids[1], "selected", "<integer>1</integer>"),
+        choice(&ids[0], "visible", "<integer>1</integer>"),
+    );
+    let options = PackageOptions { choices: Some(choices), ..PackageOptions::default() };
+    trial.wish = Wish::of(&options, Vec::new()).unwrap();
+    assert_eq!(trial.install(&package), Ended::Exited(0));
+    assert_eq!(receipt::ids(&trial.dir).unwrap(), ["com.example.two"]);
+    for bad in ["", "<plist version=\"1.0\"><dict/></plist>"] {
+        let options = PackageOptions { choices: Some(bad.into()), ..PackageOptions::default() };
+        assert!(Wish::of(&options, Vec::new()).unwrap_err().contains("installer_choices_xml"));
+    }
 }
 
 #[test]
