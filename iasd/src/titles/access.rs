@@ -3,7 +3,7 @@
 
 use super::{Titles, TitlesUnavailable, exchange::NoGrant};
 use shared::{
-    event::{Category, Level},
+    event::Level,
     item::{FetchOptions, FollowRedirects, Secret, Source},
     settings::TitleAccess,
     title::{address::Repo, grant::Grant},
@@ -83,7 +83,7 @@ impl Titles {
             State::Held(access, _) if !access.is_in(refused) => return Ok(Arc::clone(access)),
             State::Held(access, _) if !access.is_lent() => {
                 let reason = format!("{} does not accept TitleRepoAuth", access.repo.origin());
-                return Err(TitlesUnavailable { reason, transient: false });
+                return Err(TitlesUnavailable::for_good(reason));
             }
             State::Nothing | State::Held(..) => {}
         }
@@ -91,36 +91,34 @@ impl Titles {
     }
 
     async fn renew(&self, state: &mut State) -> Result<Arc<Access>, TitlesUnavailable> {
-        let configured = self.settings.access();
         let configured =
-            configured.map_err(|why| TitlesUnavailable { reason: why.to_string(), transient: false })?;
-        match configured {
+            self.settings.access().map_err(|why| TitlesUnavailable::for_good(why.to_string()))?;
+        let (access, until) = match configured {
             TitleAccess::Known(url, auth) => {
-                let repo = Repo::new(url.as_str());
                 let repo =
-                    repo.map_err(|why| TitlesUnavailable { reason: why.to_string(), transient: false })?;
-                let access = Arc::new(Access { repo, auth: auth.cloned(), grant: None });
-                *state = State::Held(Arc::clone(&access), None);
-                Ok(access)
+                    Repo::new(url.as_str()).map_err(|why| TitlesUnavailable::for_good(why.to_string()))?;
+                (Access { repo, auth: auth.cloned(), grant: None }, None)
             }
             TitleAccess::Service(service) => match self.exchange(service).await {
                 Ok(grant) => {
                     let until = Instant::now() + grant.lifetime();
                     let (repo, auth) = (grant.repo().clone(), Some(grant.authorization().clone()));
-                    let access = Arc::new(Access { repo, auth, grant: Some(grant) });
-                    *state = State::Held(Arc::clone(&access), Some(until));
-                    Ok(access)
+                    (Access { repo, auth, grant: Some(grant) }, Some(until))
                 }
-                Err(NoGrant::Unreachable(why)) => Err(why),
+                Err(NoGrant::Unreachable(why)) => return Err(why),
                 Err(NoGrant::Refused(reason)) => {
-                    let text = format!("titles: {reason}; no title is installed in this run");
-                    self.recorder.notice(Level::Error, Category::Main, None, text).await;
-                    let why = TitlesUnavailable { reason, transient: false };
+                    let text = format!("{reason}; no title is installed in this run");
+                    self.tell(Level::Error, text).await;
+                    let why = TitlesUnavailable::for_good(reason);
                     // Whatever was held is not used any more, either.
                     *state = State::Aborted(why.clone());
-                    Err(why)
+                    return Err(why);
                 }
             },
-        }
+        };
+        self.opened(access.repo.host());
+        let access = Arc::new(access);
+        *state = State::Held(Arc::clone(&access), until);
+        Ok(access)
     }
 }

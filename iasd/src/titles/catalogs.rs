@@ -11,12 +11,12 @@ use shared::{
     layout::MacPath,
     minisign::{LONGEST as LONGEST_SIGNATURE, PublicKey, Signature},
     plan::retry::AttemptFailure,
-    title::address::BadAddress,
+    title::{address::BadAddress, catalog::MAX_BYTES},
 };
 use url::Url;
 
-/// The longest catalog: 64 MiB.
-const LONGEST: u64 = 64 * 1024 * 1024;
+/// The longest catalog.
+const LONGEST: u64 = MAX_BYTES as u64;
 /// The longest ETag that is kept, in bytes.
 const LONGEST_ETAG: usize = 1024;
 
@@ -121,7 +121,7 @@ enum NoCatalog {
 
 impl NoCatalog {
     fn told(self, name: &str) -> TitlesUnavailable {
-        let refused = |reason| TitlesUnavailable { reason, transient: false };
+        let refused = TitlesUnavailable::for_good;
         match self {
             Self::NotEntitled => refused(format!("not entitled to the catalog {}", name.escape_debug())),
             Self::Nowhere(why) => refused(why.to_string()),

@@ -20,7 +20,10 @@ use crate::{download::Downloader, engine::recorder::Recorder, host::Host};
 use access::State;
 use futures::future::BoxFuture;
 use shared::{digest::Digest, item::Source, settings::TitleSettings, title::Place};
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, PoisonError},
+};
 use tokio::sync::Mutex;
 
 /// Something of the titles could not be had: why, without any secret, and whether waiting may help.
@@ -31,6 +34,13 @@ pub(crate) struct TitlesUnavailable {
     pub(crate) reason: String,
     /// Network or server may recover by themselves.
     pub(crate) transient: bool,
+}
+
+impl TitlesUnavailable {
+    /// Something that does not pass by itself.
+    pub(crate) fn for_good(reason: String) -> Self {
+        Self { reason, transient: false }
+    }
 }
 
 /// A catalog as it was fetched.
@@ -56,6 +66,9 @@ pub(crate) trait TitleSource: Send + Sync {
     /// itself whether it was.
     fn open<'a>(&'a self, catalogs: &'a [String]) -> BoxFuture<'a, Result<Catalogs, TitlesUnavailable>>;
 
+    /// The host of the repository, once it was opened: files may be there, and on those that `TitleHosts` names (T16).
+    fn host(&self) -> Option<String>;
+
     /// Where a package is and how to ask for it, with a credential that is valid now (T16, T65).
     ///
     /// `refused` is what this gave before, when the server answered 401 or 403 to it: then there is one more grant. Whoever
@@ -75,6 +88,8 @@ pub(crate) struct Titles {
     recorder: Recorder,
     /// One caller at a time asks for a grant; the others wait for it.
     state: Mutex<State>,
+    /// The host of the repository that was read last.
+    of_repository: std::sync::Mutex<Option<String>>,
 }
 
 impl Titles {
@@ -85,13 +100,23 @@ impl Titles {
         settings: TitleSettings,
         recorder: Recorder,
     ) -> Self {
-        Self { downloader, host, settings, recorder, state: Mutex::new(State::Nothing) }
+        let (state, of_repository) = (Mutex::new(State::Nothing), std::sync::Mutex::default());
+        Self { downloader, host, settings, recorder, state, of_repository }
+    }
+
+    /// A repository may be read.
+    fn opened(&self, host: &str) {
+        *self.of_repository.lock().unwrap_or_else(PoisonError::into_inner) = Some(host.to_owned());
     }
 }
 
 impl TitleSource for Titles {
     fn open<'a>(&'a self, catalogs: &'a [String]) -> BoxFuture<'a, Result<Catalogs, TitlesUnavailable>> {
         Box::pin(self.fetch(catalogs))
+    }
+
+    fn host(&self) -> Option<String> {
+        self.of_repository.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn package<'a>(
@@ -104,10 +129,8 @@ impl TitleSource for Titles {
                 None => self.access().await?,
                 Some(refused) => self.access_again(refused).await?,
             };
-            let url = access
-                .repo
-                .package(place, &self.settings.hosts)
-                .map_err(|why| TitlesUnavailable { reason: format!("refused: {why}"), transient: false })?;
+            let url = access.repo.package(place, &self.settings.hosts);
+            let url = url.map_err(|why| TitlesUnavailable::for_good(format!("refused: {why}")))?;
             Ok(access.source(url))
         })
     }

@@ -437,7 +437,7 @@ pub static KEYS: &[Key] = &[
         name: "TitleHosts",
         kind: Kind::Hosts(|to, hosts| to.settings.titles.hosts = hosts),
         option: "title-hosts",
-        doc: "The hosts from which packages of titles may come; `*` means all. Without it: the repository's host.",
+        doc: "Further hosts from which packages of titles may come, beside the repository's own; `*` means all.",
         ..PLAIN
     },
     Key {

@@ -18,6 +18,8 @@ mod xml;
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod depnotify_tests;
+#[cfg(test)]
 mod document_tests;
 #[cfg(test)]
 mod property_tests;

@@ -329,18 +329,3 @@ fn r38_hosts_outside_ascii_are_refused_in_any_case() {
     }
     assert_eq!(one("<key>HTTPAuthHosts</key><string>B\u{fc}cher.example</string>").findings.len(), 1);
 }
-
-#[test]
-fn r101_the_app_to_open_and_its_arguments_come_from_the_depnotify_words() {
-    let app = |words: &[&str]| {
-        let arguments = words.iter().map(|word| (*word).to_owned()).collect();
-        let file = MacPath::new("/var/tmp/depnotify.log").unwrap();
-        super::DepNotifySettings { enable: true, file, determinate: true, arguments }.app()
-    };
-    let path = MacPath::new("/Applications/Utilities/DEPNotify.app").unwrap();
-    let words =
-        ["DEPNotifyPath: /Applications/Utilities/DEPNotify.app", "DEPNotifyArguments: -munki -fullScreen"];
-    assert_eq!(app(&words), Some((path, vec!["-munki".to_owned(), "-fullScreen".to_owned()])));
-    assert_eq!(app(&["Command: WindowTitle: Hello"]), None);
-    assert_eq!(app(&["DEPNotifyPath: relative.app"]), None);
-}

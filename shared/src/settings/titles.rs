@@ -24,7 +24,7 @@ pub struct TitleSettings {
     pub repo_auth: Option<Secret>,
     /// `TitleCatalogs`: where titles are searched that name no catalog.
     pub catalogs: Vec<String>,
-    /// `TitleHosts`: where packages may be; empty means the repository's host (T16).
+    /// `TitleHosts`: where packages may be beside the repository's own host (T16).
     pub hosts: Vec<String>,
     /// `TitleClockLeeway` (T61).
     pub clock_leeway: Duration,

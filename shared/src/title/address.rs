@@ -67,8 +67,8 @@ impl Repo {
         self.file("icons", name)
     }
 
-    /// The address of a package. A host must be among `hosts` (`TitleHosts`), where `*` means all; an empty list means
-    /// the repository's own (T16).
+    /// The address of a package. It is on the repository's host or on one of `hosts` (`TitleHosts`), where `*` means all
+    /// (T16).
     ///
     /// # Errors
     /// When its name leads out of the folder, or the address must not be asked.
@@ -89,17 +89,21 @@ impl Repo {
         self.url.origin() == url.origin()
     }
 
-    /// Which file of this repository, as its address, for logs: scheme, host and port.
+    /// Its host.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.url.host_str().unwrap_or_default()
+    }
+
+    /// What may be shown of its address: scheme, host and port.
     #[must_use]
     pub fn origin(&self) -> String {
         self.url.origin().ascii_serialization()
     }
 
     fn is_allowed(&self, host: &str, hosts: &[String]) -> bool {
-        if hosts.is_empty() {
-            return self.url.host_str() == Some(host);
-        }
-        hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host))
+        self.host() == host
+            || hosts.iter().any(|allowed| allowed == "*" || allowed.eq_ignore_ascii_case(host))
     }
 
     /// A file in a folder of the repository, by putting texts together: a base may end in `?` (T15).
@@ -254,8 +258,7 @@ mod tests {
                 assert!(!repo.may_see_credential(&package));
             }
         }
-        let elsewhere = repo.package(&at("x.pkg"), &["b.example".into()]);
-        assert!(elsewhere.is_err(), "the list counts for the repository, too");
+        assert!(repo.package(&at("x.pkg"), &["b.example".into()]).is_ok(), "its own host needs no name");
         let own = repo.package(&complete("https://a.example:443/z"), &[]).unwrap();
         assert!(repo.may_see_credential(&own));
         for other in ["https://a.example:8443/z", "http://a.example/z", "https://a.example.evil/z"] {

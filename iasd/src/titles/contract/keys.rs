@@ -34,20 +34,15 @@ async fn t67_keys_of_a_file_count_and_come_first() {
 
 #[tokio::test]
 async fn t67_a_file_of_keys_that_is_not_roots_alone_is_not_used_and_nothing_is_asked() {
-    let cases: [(&str, Option<(&str, u32)>, &str); 5] = [
-        (
-            "readable by all",
-            Some((&plist("k1", 1), 0o644)),
-            "its mode is 0644, so others may read it; chmod 600",
-        ),
-        ("readable by a group", Some((&plist("k1", 1), 0o640)), "its mode is 0640"),
-        ("writable by all", Some((&plist("k1", 1), 0o622)), "writable"),
-        ("missing", None, "there is no such file"),
-        ("no keys", Some(("<plist><dict/></plist>", 0o600)), "only key is TitleKeys"),
-    ];
-    for (case, file, word) in cases {
+    for (case, content, mode, word) in [
+        ("readable by all", &*plist("k1", 1), 0o644, "its mode is 0644, so others may read it; chmod 600"),
+        ("readable by a group", &plist("k1", 1), 0o640, "its mode is 0640"),
+        ("writable by all", &plist("k1", 1), 0o622, "writable"),
+        ("missing", "", 0, "there is no such file"),
+        ("no keys", "<plist><dict/></plist>", 0o600, "only key is TitleKeys"),
+    ] {
         let site = with_file();
-        if let Some((content, mode)) = file {
+        if mode != 0 {
             site.put(FILE, content.as_bytes(), mode);
         }
         let error = site.open().await.unwrap_err();

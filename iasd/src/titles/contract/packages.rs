@@ -17,12 +17,14 @@ fn credential(source: &Source) -> Option<&str> {
 #[tokio::test]
 async fn t16_the_credential_goes_to_the_repositorys_origin_only() {
     let mut site = Site::new();
-    site.settings.hosts = vec!["127.0.0.1".into(), "cdn.example".into()];
+    site.settings.hosts = vec!["cdn.example".into()];
     let titles = site.titles();
+    assert_eq!(titles.host(), None);
     let own = titles.package(&below("apps/A 1.pkg"), None).await.unwrap();
     assert_eq!(own.url.as_str(), site.repository.url("/repo/pkgs/apps/A%201.pkg"));
     assert_eq!(credential(&own), Some(LENT));
     assert_eq!(own.options.follow_redirects, Some(FollowRedirects::None), "T18");
+    assert_eq!(titles.host().as_deref(), Some("127.0.0.1"));
     let elsewhere = Place::At("https://cdn.example/A.pkg".into());
     assert_eq!(credential(&titles.package(&elsewhere, None).await.unwrap()), None);
     let other_port = Place::At(site.service.url("/A.pkg"));
