@@ -179,7 +179,10 @@ pub(crate) fn disk_image() -> Vec<Vec<u8>> {
     let packed =
         [Coding::Zlib, Coding::Bzip2, Coding::Lzfse, Coding::Lzma].map(|coding| behind(0, &image(coding)));
     let raw = behind(1, &image(Coding::Raw));
-    [&packed[..], &[raw]].concat()
+    // Made by what tests `shared/src/disk_image/apfs`.
+    let mut container = Vec::new();
+    ZlibDecoder::new(&include_bytes!("apfs_container.zz")[..]).read_to_end(&mut container).unwrap();
+    [&packed[..], &[raw, behind(2, &container)]].concat()
 }
 
 pub(crate) fn signature() -> Vec<Vec<u8>> {
