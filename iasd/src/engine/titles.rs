@@ -81,7 +81,7 @@ impl Engine {
         if wanted.is_empty() {
             return Ok(Resolution::default());
         }
-        let terms = Terms {
+        let mut terms = Terms {
             catalogs: self.settings.titles.catalogs.clone(),
             hosts: self.settings.titles.hosts.clone(),
             allow_untrusted: self.settings.titles.allow_untrusted,
@@ -94,6 +94,8 @@ impl Engine {
             // No title of the run is carried out, whatever catalog it is in (T64).
             Err(why) => names.into_iter().map(|name| (name, Err(why.clone()))).collect(),
         };
+        // Known once it was opened.
+        terms.hosts.extend(self.repository.host());
         let (titles, missing) = read_and_resolve(fetched, wishes, mac, terms).await?;
         self.pause_for(&wanted, &missing)?;
         let listed = control.clone().with_titles(&titles);
