@@ -2,6 +2,7 @@
 //!
 //! What may be secret is sent to the asked origin only, and over https only, unless that is this computer.
 
+use bytes::Bytes;
 use reqwest::{
     Method,
     header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
@@ -88,7 +89,7 @@ pub(crate) struct Request {
     /// Names and values; they are treated as secrets.
     pub(crate) headers: Vec<(&'static str, String)>,
     /// What to send, and what it is; without it the request is a GET, unless `post` says otherwise.
-    pub(crate) body: Option<(String, Vec<u8>)>,
+    pub(crate) body: Option<(String, Bytes)>,
     /// POST, also without a body.
     pub(crate) post: bool,
     /// What to do with redirects.

@@ -13,6 +13,7 @@ use crate::{
     chain::chain,
     web::{self, Follow, Request, Web},
 };
+use plist::Dictionary;
 use shared::{digest::Digest, flat_package::signature::TrustRoots};
 use std::{
     fs::File,
@@ -38,6 +39,8 @@ pub(super) struct Gate<'a> {
 pub(super) struct Passage {
     pub(super) taken: Vec<Taken>,
     pub(super) sha256: Option<String>,
+    /// As its pkginfo says.
+    pub(super) version: Option<String>,
     pub(super) candidate: Option<Candidate>,
 }
 
@@ -70,7 +73,9 @@ impl Passage {
 impl Gate<'_> {
     /// Takes steps 1 to 7: the file lies in `scratch`, the candidate is ready, nothing is published.
     pub(super) fn pass(&self, name: &str, title: &Title, scratch: &TempDir) -> Passage {
-        let mut passage = Passage::default();
+        let version = self.source(title).ok();
+        let version = version.and_then(|pkginfo| pkginfo.get("version")?.as_string().map(str::to_owned));
+        let mut passage = Passage { version, ..Passage::default() };
         if let Some(stranger) = stranger(title) {
             passage.take(Step::Trust, Err(stranger));
             return passage;
@@ -141,14 +146,11 @@ impl Gate<'_> {
             (Some(_), Some(_)) | (None, None) => Err("the title must name either url or file".to_owned()),
             (None, Some(file)) => {
                 let file = self.publisher.path(file);
-                let digest = digest(&file).map_err(|error| format!("{}: {error}", file.display()))?;
                 // What is checked is what is published: nobody changes a copy.
                 let copy = scratch.join(file.file_name().ok_or("the title's file has no name")?);
-                std::fs::copy(&file, &copy).map_err(|error| format!("{}: {error}", file.display()))?;
-                let same = super::gate::digest(&copy).is_ok_and(|copied| copied == digest);
-                if !same {
-                    return Err(format!("{}: changes while it is read", file.display()));
-                }
+                let failed = |error: io::Error| format!("{}: {error}", file.display());
+                std::fs::copy(&file, &copy).map_err(failed)?;
+                let digest = digest(&copy).map_err(failed)?;
                 Ok((copy, digest, format!("{} was there", file.display())))
             }
             (Some(url), None) => self.fetch(url, scratch),
@@ -176,21 +178,29 @@ impl Gate<'_> {
         }
         let name = answer.url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
         let name = if name.is_empty() || name == "download" { "file" } else { name };
-        let whole = scratch.join(name);
+        let mut whole = scratch.join(name);
+        if whole.extension().is_none() && is_package(&part).map_err(failed)? {
+            whole.set_extension("pkg");
+        }
         std::fs::rename(&part, &whole).map_err(failed)?;
         let digest = digest(&whole).map_err(|error| format!("{}: {error}", whole.display()))?;
         Ok((whole, digest, format!("{} bytes from {}", answer.bytes, web::shown(&answer.url))))
     }
 
-    /// Steps 5 to 7.
-    fn judged(&self, name: &str, title: &Title, file: &Path, passage: &mut Passage) -> bool {
-        let Some(sha256) = passage.sha256.clone() else { return false };
+    /// The pkginfo a title is made with.
+    fn source(&self, title: &Title) -> Result<Dictionary, String> {
         let path = self.publisher.path(&title.pkginfo);
         let read = std::fs::read(&path)
             .map_err(|error| error.to_string())
             .and_then(|bytes| property_list::read(&bytes).map_err(|error| error.to_string()))
             .and_then(|value| value.into_dictionary().ok_or_else(|| "no dictionary".to_owned()));
-        let pkginfo = read.map_err(|why| format!("{}: {why}", path.display()));
+        read.map_err(|why| format!("{}: {why}", path.display()))
+    }
+
+    /// Steps 5 to 7.
+    fn judged(&self, name: &str, title: &Title, file: &Path, passage: &mut Passage) -> bool {
+        let Some(sha256) = passage.sha256.clone() else { return false };
+        let pkginfo = self.source(title);
         let candidate = pkginfo.and_then(|pkginfo| Candidate::new(name, title, pkginfo, file, &sha256));
         let mut candidate = match candidate {
             Ok(candidate) => candidate,
@@ -265,6 +275,13 @@ fn vendor(title: &Title, digest: Digest) -> Result<(), String> {
     let Some(expected) = &title.sha256 else { return Ok(()) };
     let expected: Digest = expected.parse().map_err(|error| format!("sha256: {error}"))?;
     if expected == digest { Ok(()) } else { Err(format!("its digest is {digest}, the vendor's {expected}")) }
+}
+
+/// Whether a file that nobody has named so begins as a flat package does.
+fn is_package(path: &Path) -> io::Result<bool> {
+    let mut first = Vec::new();
+    io::Read::read_to_end(&mut io::Read::take(File::open(path)?, 4), &mut first)?;
+    Ok(first == b"xar!")
 }
 
 /// The digest of a file.

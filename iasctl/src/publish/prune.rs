@@ -1,7 +1,8 @@
 //! `iasctl publish prune`: what no catalog has named for 14 days leaves the repository (T90).
 
 use super::{
-    property_list,
+    build::Leniency,
+    catalogs, property_list,
     publisher::{self, Publisher},
     repository::{Pkginfo, Repository},
 };
@@ -91,13 +92,26 @@ fn prune(arguments: &Arguments) -> Result<Report, String> {
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let unnamed = unnamed(&repository)?;
     let Pruned { gone, since } = decide(&unnamed, &known, now);
+    let (pkgsinfo, files): (Vec<String>, Vec<String>) =
+        gone.into_iter().partition(|place| place.starts_with("pkgsinfo/"));
     let (mut removed, mut errors) = (Vec::new(), Vec::new());
-    for place in gone {
-        // A pkginfo stands before its file: what is half removed is found again as a file without one.
-        match if arguments.dry_run { Ok(()) } else { repository.remove(&place) } {
-            Ok(()) => removed.push(place),
-            Err(error) => errors.push(format!("{place}: {error}")),
+    // Pkginfos, then `all` without them, then the files: nothing ever leads to a file that is gone.
+    let mut remove = |places: Vec<String>, errors: &mut Vec<String>| {
+        for place in places {
+            match if arguments.dry_run { Ok(()) } else { repository.remove(&place) } {
+                Ok(()) => removed.push(place),
+                Err(error) => errors.push(format!("{place}: {error}")),
+            }
         }
+    };
+    let catalogs_change = !pkgsinfo.is_empty() && !arguments.dry_run;
+    remove(pkgsinfo, &mut errors);
+    if catalogs_change {
+        let sorted = publisher.settings.sorted;
+        errors.extend(catalogs::make(&repository, Leniency::default(), sorted, false).errors);
+    }
+    if errors.is_empty() {
+        remove(files, &mut errors);
     }
     if !arguments.dry_run {
         publisher.replace(MEMORY, &since)?;

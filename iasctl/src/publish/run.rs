@@ -150,7 +150,7 @@ impl Run<'_> {
             (None, Some(candidate)) if candidate.news == News::Unchanged => "unchanged",
             (None, _) => "published",
         };
-        let version = candidate.map(|candidate| candidate.version);
+        let version = passage.version;
         let title = name.to_owned();
         let published = Published { title, version, outcome, sha256: passage.sha256, steps: passage.taken };
         if let Some(halted) = published.steps.iter().find(|taken| taken.halts()) {

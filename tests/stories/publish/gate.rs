@@ -5,6 +5,7 @@ use plist::Value;
 use serde_json::json;
 use shared::digest::Digest;
 use std::{
+    collections::BTreeMap,
     fs,
     sync::OnceLock,
     time::{SystemTime, UNIX_EPOCH},
@@ -122,6 +123,7 @@ impl Gate {
         assert_eq!((&incident["step"], &incident["verdict"]), (&json!(step), &json!(verdict)), "{incident}");
         assert!(incident["detail"].as_str().unwrap().contains(detail), "{incident}");
         assert!(incident["time"].is_string() && incident["run"].is_string() && incident["title"] == "A");
+        assert_eq!(incident["version"], "1.0");
         for kind in ["pkgs", "pkgsinfo", "catalogs"] {
             let left = fs::read_dir(self.publisher.path("repo").join(kind)).unwrap().count();
             assert_eq!(left, 0, "{step}: {kind}");
@@ -348,4 +350,18 @@ fn t90_what_no_catalog_has_named_for_14_days_is_pruned() {
     assert_eq!(gate.publisher.publish(&["prune", "--json"]).json()["removed"], json!(["pkgs/orphan.pkg"]));
     assert!(!gate.publisher.path("repo/pkgs/orphan.pkg").exists());
     assert!(gate.publisher.path("repo/pkgs/apps/A-1.0.pkg").exists());
+
+    let old =
+        [("name", "Old".into()), ("version", "1".into()), ("installer_item_location", "old.pkg".into())];
+    gate.publisher.pkginfo("old.plist", &[&old[..], &[("catalogs", words(&[]))]].concat());
+    gate.publisher.write("repo/pkgs/old.pkg", "old");
+    assert_eq!(gate.publisher.publish(&["catalogs", "repo"]).code, 0);
+    let places = ["pkgsinfo/old.plist", "pkgs/old.pkg"];
+    gate.publisher.write(
+        "unnamed.json",
+        json!(places.map(|place| (place, 0)).into_iter().collect::<BTreeMap<_, _>>()).to_string(),
+    );
+    assert_eq!(gate.publisher.publish(&["prune", "--json"]).json()["removed"], json!(places));
+    let all = gate.publisher.read("repo/catalogs/all");
+    assert!(!all.contains("old.pkg") && all.contains("A-1.0.pkg"), "no catalog leads to what is gone");
 }

@@ -7,6 +7,7 @@ use crate::{
     chain::chain,
     web::{Request, Web},
 };
+use bytes::Bytes;
 use judge::{Judgement, Report, judge};
 use serde::Deserialize;
 use std::{
@@ -266,7 +267,7 @@ fn parsed(url: &str) -> Result<Url, String> {
 }
 
 /// A file as the one field of a form.
-fn form(content: &[u8]) -> (String, Vec<u8>) {
+fn form(content: &[u8]) -> (String, Bytes) {
     // Occurs in no file but by chance of 2^-256.
     let boundary = shared::digest::Digest::of(content).to_string();
     let mut body = format!(
@@ -275,5 +276,5 @@ fn form(content: &[u8]) -> (String, Vec<u8>) {
     .into_bytes();
     body.extend_from_slice(content);
     body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body)
+    (format!("multipart/form-data; boundary={boundary}"), body.into())
 }
