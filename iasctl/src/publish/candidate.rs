@@ -136,14 +136,24 @@ impl Candidate {
                 let number = if number == 0 { String::new() } else { format!("__{number}") };
                 format!("{folder}{stem}{number}{extension}")
             };
-            (0..1000).map(numbered).find(|name| !repository.path(&format!("{kind}/{name}")).exists())
+            (0..1000).map(numbered).find(|name| {
+                let path = repository.path(&format!("{kind}/{name}"));
+                // What a run that was cut off has left is as good as new.
+                !path.exists() || (kind == "pkgs" && self.is_in(&path))
+            })
         };
         let taken = || format!("{stem}: a thousand files have this name already");
-        self.location = free("pkgs", &extension).ok_or_else(taken)?;
-        self.pkginfo_file = format!("pkgsinfo/{}", free("pkgsinfo", ".plist").ok_or_else(taken)?);
+        let location = free("pkgs", &extension).ok_or_else(taken)?;
+        let pkginfo = free("pkgsinfo", ".plist").ok_or_else(taken)?;
+        (self.location, self.pkginfo_file) = (location, format!("pkgsinfo/{pkginfo}"));
         place::check(&self.location).map_err(|why| format!("{:?} {why}", self.location))?;
         self.pkginfo.insert("installer_item_location".to_owned(), self.location.clone().into());
         Ok(())
+    }
+
+    /// Whether this very file is there.
+    fn is_in(&self, path: &Path) -> bool {
+        gate::digest(path).is_ok_and(|digest| digest.to_string() == self.sha256)
     }
 
     /// Step 8: the file, by a temporary name and without replacing anything.
@@ -154,6 +164,9 @@ impl Candidate {
         let place = format!("pkgs/{}", self.location);
         let target = repository.path(&place);
         let failed = |error: std::io::Error| format!("{place}: {error}");
+        if self.is_in(&target) {
+            return Ok(format!("{place}, which was there already"));
+        }
         let folder = target.parent().ok_or("pkgs is no folder")?;
         fs::create_dir_all(folder).map_err(failed)?;
         let mut beside = tempfile::NamedTempFile::with_prefix_in(".publish-", folder).map_err(failed)?;

@@ -296,6 +296,19 @@ fn t88_a_title_that_is_stopped_stops_no_other_and_an_older_version_is_refused() 
 }
 
 #[test]
+fn t90_a_file_that_is_there_is_never_replaced_and_what_a_run_cut_off_has_left_is_used() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    gate.publisher.write("repo/pkgs/apps/A-1.0.pkg", "somebody else's");
+    gate.publisher.write("repo/pkgs/apps/A-1.0__1.pkg", package());
+    let told = gate.run();
+    assert_eq!(told.code, 0, "{}", told.out);
+    assert_eq!(gate.publisher.read("repo/pkgs/apps/A-1.0.pkg"), "somebody else's");
+    assert!(gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("apps/A-1.0__1.pkg"));
+    assert!(!gate.publisher.path("repo/pkgs/apps/A-1.0__2.pkg").exists());
+}
+
+#[test]
 fn t93_without_a_gate_record_of_this_file_nothing_is_promoted() {
     let gate = Gate::new();
     gate.knows(report(0, 1));
