@@ -4,16 +4,24 @@ use super::tools::Request;
 use shared::sys::tools::CODESIGN;
 use std::path::Path;
 
+/// Stands for Apple itself among the teams.
+const APPLE: &str = "Apple";
+
 /// Asks whether `app` is intact and signed by one of `teams`, with a certificate that leads to Apple; `None` when one of
 /// them is no Team ID.
 pub(super) fn verify(app: &Path, teams: &[String]) -> Option<Request> {
-    let is_id = |team: &String| team.len() == 10 && team.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    if teams.is_empty() || !teams.iter().all(is_id) {
+    let requirement = |team: &String| {
+        let is_id = team.len() == 10 && team.bytes().all(|byte| byte.is_ascii_alphanumeric());
+        match team.as_str() {
+            APPLE => Some("anchor apple".to_owned()),
+            id => is_id.then(|| format!("anchor apple generic and certificate leaf[subject.OU] = \"{id}\"")),
+        }
+    };
+    let any: Vec<String> = teams.iter().map(requirement).collect::<Option<_>>()?;
+    if any.is_empty() {
         return None;
     }
-    let any: Vec<String> =
-        teams.iter().map(|team| format!("certificate leaf[subject.OU] = \"{team}\"")).collect();
-    let requirement = format!("=anchor apple generic and ({})", any.join(" or "));
+    let requirement = format!("={}", any.join(" or "));
     let [verify, deep, strict, test] =
         ["--verify", "--deep", "--strict", "--test-requirement"].map(Path::new);
     Some(Request::new(CODESIGN, [verify, deep, strict, test, Path::new(&requirement), app]))
@@ -36,7 +44,7 @@ mod tests {
 
     #[test]
     fn p62_the_exact_calls() {
-        let teams = ["ABCDE12345".to_owned(), "EQHXZ8M8AV".to_owned()];
+        let teams = ["ABCDE12345".to_owned(), "Apple".to_owned()];
         let request = verify(Path::new("/p/Acme.app"), &teams).unwrap();
         assert_eq!(request.tool, "/usr/bin/codesign");
         assert_eq!(
@@ -46,8 +54,7 @@ mod tests {
                 "--deep",
                 "--strict",
                 "--test-requirement",
-                "=anchor apple generic and (certificate leaf[subject.OU] = \"ABCDE12345\" or \
-                 certificate leaf[subject.OU] = \"EQHXZ8M8AV\")",
+                "=anchor apple generic and certificate leaf[subject.OU] = \"ABCDE12345\" or anchor apple",
                 "/p/Acme.app",
             ]
         );

@@ -17,7 +17,6 @@ use shared::{
     title::{CopyItem, Found, PackageOptions, Trace},
 };
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
@@ -213,25 +212,15 @@ async fn what_cannot_be_read_is_no_disk_image() {
     assert!(mac.nothing_is_left());
 }
 
-/// The application in each kind of download.
-fn downloads(folder: &Path) -> BTreeMap<&'static str, Box<dyn Fn(&Path)>> {
-    let packed = |folder: &Path| list(folder, 1_600_000_000).unwrap();
-    let here = || folder.to_owned();
-    let (zip, tar, image) = (here(), here(), here());
-    let written = |write: Box<dyn Fn(Source<'_>, &mut File)>, folder: PathBuf| -> Box<dyn Fn(&Path)> {
-        Box::new(move |out: &Path| {
-            let packed = packed(&folder);
-            write(Source { tree: &packed.tree, contents: &packed.contents }, &mut File::create(out).unwrap());
-        })
-    };
-    BTreeMap::from([
-        ("zip", written(Box::new(|source, out| write_zip(source, out).unwrap()), zip)),
-        ("tar", written(Box::new(|source, out| write_tar(source, Compression::Gzip, out).unwrap()), tar)),
-        (
-            "image",
-            Box::new(move |out: &Path| build_image(&image, "Acme", out).unwrap()) as Box<dyn Fn(&Path)>,
-        ),
-    ])
+/// Writes what is in `folder` to `out`, as a download of this kind.
+fn download(kind: &str, folder: &Path, out: &Path) {
+    let packed = list(folder, 1_600_000_000).unwrap();
+    let source = Source { tree: &packed.tree, contents: &packed.contents };
+    match kind {
+        "zip" => write_zip(source, &mut File::create(out).unwrap()).unwrap(),
+        "tar" => write_tar(source, Compression::Gzip, &mut File::create(out).unwrap()).unwrap(),
+        _ => build_image(folder, "Acme", out).unwrap(),
+    }
 }
 
 #[tokio::test]
@@ -239,8 +228,9 @@ async fn an_application_is_taken_out_of_archives_and_images() {
     let Some(mac) = Rehearsal::new("{}") else { return };
     fs::create_dir_all(mac.at("/Library/ias")).unwrap();
     let into = MacPath::new("/Applications").unwrap();
-    for (kind, write) in downloads(folder_with_app("1.0").path()) {
-        write(&mac.at(ARCHIVE));
+    let folder = folder_with_app("1.0");
+    for kind in ["zip", "tar", "image"] {
+        download(kind, folder.path(), &mac.at(ARCHIVE));
         let archive = verified(&mac.host.root, ItemKind::App, ARCHIVE).await;
         let order = AppCopy { archive: &archive, app: "Acme.app", into: &into, team_ids: &[] };
         mac.host.copy_app(order).await.unwrap_or_else(|error| panic!("{kind}: {error}"));
