@@ -15,7 +15,10 @@ use crate::{
     host::{Connectivity, Host},
     journal::{self, Journal, Trouble},
     lock::{LockError, MacLock, RunLock},
-    report::{Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status},
+    report::{
+        Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, notifier::Notifier,
+        status::Status,
+    },
     settings::{self, Loaded, Mac},
     titles::Titles,
     wiring::world::World,
@@ -37,6 +40,7 @@ use tokio::sync::{Mutex, mpsc, watch};
 
 mod began;
 mod fate;
+mod notified;
 #[cfg(feature = "simulated")]
 mod simulated;
 mod stop;
@@ -135,7 +139,12 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
     let lock = of_the_mac.and(&settings.install_path.under(host.root())).map_err(locked)?;
 
-    let reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
+    let mut reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
+    if let Some(program) = settings.titles.notifier.clone().filter(|_| !settings.dry_run) {
+        let (notifier, notices) = Notifier::new();
+        reporters.push(Box::new(notifier));
+        tokio::spawn(notified::show(Arc::clone(&host), program, notices));
+    }
     let refused = |error| Refused::new(ExitCode::Configuration, error);
     let mut found = journal::open(&records, host.trusted_owner(), settings.dry_run).map_err(refused)?;
     let remarks = std::mem::take(&mut found.remarks);

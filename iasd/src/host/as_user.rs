@@ -34,6 +34,13 @@ pub(crate) enum UserWork<'a> {
         /// Where it belongs.
         path: &'a MacPath,
     },
+    /// Run a program that lies on the Mac (T102).
+    Program {
+        /// Where it lies.
+        path: &'a MacPath,
+        /// Its arguments.
+        arguments: &'a [String],
+    },
     /// Open an application (R101).
     App {
         /// Where it lies.
@@ -49,6 +56,7 @@ impl UserWork<'_> {
         match self {
             Self::Script(script) => format!("run {}", script.path()),
             Self::File { path, .. } => format!("place {path}"),
+            Self::Program { path, .. } => format!("run {path}"),
             Self::App { path, .. } => format!("open {path}"),
         }
     }
@@ -67,6 +75,10 @@ impl UserWork<'_> {
     ) -> io::Result<(Program, Option<Lent>)> {
         Ok(match self {
             Self::Script(artifact) => (checked_script(artifact, dir, root)?, None),
+            Self::Program { path, arguments } => {
+                let arguments = arguments.iter().map(Into::into).collect();
+                (Program { arguments, ..Program::new(&path.under(root)) }, None)
+            }
             Self::App { path, arguments } => (open_app(path, arguments), None),
             Self::File { content, path } => {
                 let lent = Lent::make(dir, content.file(), owner)?;

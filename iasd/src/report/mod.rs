@@ -6,6 +6,7 @@ mod lines;
 pub(crate) mod log;
 pub(crate) mod mask;
 pub(crate) mod ndjson;
+pub(crate) mod notifier;
 #[cfg(test)]
 mod sample;
 pub(crate) mod status;

@@ -127,7 +127,7 @@ impl Host for SimulatedHost {
             };
             let hang = match work {
                 UserWork::Script(script) => self.faults.hang(script.path()),
-                UserWork::File { .. } | UserWork::App { .. } => None,
+                UserWork::Program { .. } | UserWork::File { .. } | UserWork::App { .. } => None,
             };
             let runner = self.runner.hanging(hang);
             Ok(runner.launch(&self.dir, program, launch).await.holding(lent))

@@ -2,7 +2,8 @@
 
 use super::tests::Rehearsal;
 use crate::host::{
-    AppCopy, Attached, Hear, HostError, Launch, Line, Output, Running, TitleHost as _, checked::verified,
+    AppCopy, Attached, Hear, Host as _, HostError, Launch, Line, Output, Running, TitleHost as _, UserWork,
+    checked::verified,
 };
 use shared::{
     archive::write::{write_tar, write_zip},
@@ -248,4 +249,23 @@ async fn an_application_is_taken_out_of_archives_and_images() {
         assert!(mac.nothing_is_left() && !mac.at("/Applications/Acme.app").exists(), "{kind}");
         fs::remove_file(mac.at(ARCHIVE)).unwrap();
     }
+}
+
+#[tokio::test]
+async fn t102_a_program_of_the_admins_runs_as_the_user_with_its_arguments_as_they_are() {
+    let Some(mac) = Rehearsal::new(r#"{"user": {"login_after": 0}}"#) else { return };
+    mac.host.boot(false);
+    mac.logged_in().await;
+    let path = MacPath::new("/usr/local/bin/notifier").unwrap();
+    let text = "#!/bin/sh\nid -u; printf '%s|' \"$@\"; echo\n";
+    fs::write(mac.at(path.as_str()), text).unwrap();
+    fs::set_permissions(mac.at(path.as_str()), fs::Permissions::from_mode(0o755)).unwrap();
+    let arguments = ["--title", "Acme; $(id) 'x'"].map(str::to_owned);
+    let user = mac.host.console_user().borrow().clone().unwrap();
+    let work = UserWork::Program { path: &path, arguments: &arguments };
+    let (ended, lines) = mac.follow(async |launch| mac.host.run_as(&user, work, launch).await).await;
+    assert_eq!(
+        (ended, lines),
+        (Ended::Exited(0), vec!["501".to_owned(), "--title|Acme; $(id) 'x'|".to_owned()])
+    );
 }
