@@ -1,5 +1,6 @@
 //! The real Mac with stand-ins for its tools: what is really executed, in which order, and what becomes of it.
 
+mod apps;
 mod jobs;
 mod titles;
 mod user;

@@ -1,10 +1,10 @@
 //! What titles need of a real Mac, with stand-ins for its tools.
 
 use super::*;
-use crate::host::{AppCopy, Hear, TitleHost as _};
+use crate::host::{Hear, TitleHost as _};
 use shared::title::{CopyItem, PackageOptions};
 
-const IMAGE: &str = "/Library/ias/Acme.dmg";
+pub(super) const IMAGE: &str = "/Library/ias/Acme.dmg";
 
 /// Attaches what is in the folder `image`, below the folder it is told; its standard input is kept.
 const HDIUTIL: &str = r#"
@@ -24,7 +24,7 @@ esac"#;
 const DITTO: &str = r#"case $1 in -V) cp -R "$3" "$4";; *) cp -R "$root/archive/." "$5";; esac"#;
 
 /// A Mac with tools that do on Linux what is asked of them.
-struct Titles(Bench);
+pub(super) struct Titles(Bench);
 
 impl std::ops::Deref for Titles {
     type Target = Bench;
@@ -35,7 +35,7 @@ impl std::ops::Deref for Titles {
 }
 
 impl Titles {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let bench = Bench::new();
         bench.tool("/usr/bin/hdiutil", HDIUTIL);
         bench.tool("/usr/bin/ditto", DITTO);
@@ -54,7 +54,7 @@ impl Titles {
     }
 
     /// The calls, with the names of private folders shortened.
-    fn told(&self) -> Vec<String> {
+    pub(super) fn told(&self) -> Vec<String> {
         let private = "/private/var/run/ias/private/";
         let shortened = |call: String| {
             let mut parts = call.split(private);
@@ -68,11 +68,11 @@ impl Titles {
         self.calls().into_iter().map(shortened).collect()
     }
 
-    fn read(&self, path: &str) -> Option<String> {
+    pub(super) fn read(&self, path: &str) -> Option<String> {
         fs::read_to_string(self.at(path)).ok()
     }
 
-    fn is_empty(&self, path: &str) -> bool {
+    pub(super) fn is_empty(&self, path: &str) -> bool {
         fs::read_dir(self.at(path)).is_ok_and(|mut entries| entries.next().is_none())
     }
 
@@ -320,82 +320,4 @@ async fn t40_t45_receipts_and_processes_are_asked_for_each_time() {
         "ps -axww -o comm=: ps: bad (exit status 1)"
     );
     assert!(mac.host.free_kib().unwrap() > 0);
-}
-
-/// An archive of this content, holding an application in a folder.
-async fn archived(mac: &Titles, content: &[u8]) -> VerifiedArtifact {
-    mac.put("/archive/Acme 2/Acme.app/Contents/file", b"new", 0o644);
-    mac.put("/Library/ias/acme.bin", content, 0o644);
-    mac.verified(ItemKind::App, "/Library/ias/acme.bin").await
-}
-
-const ZIP: &[u8] = b"PK\x03\x04";
-
-#[tokio::test]
-async fn an_application_is_taken_out_of_an_archive_whatever_it_is_called() {
-    for (content, unpacked) in [
-        (ZIP, "ditto -x -k --noqtn /Library/ias/acme.bin /PRIVATE/"),
-        (b"BZh91AY&SY", "tar -x --no-same-owner -f /Library/ias/acme.bin -C /PRIVATE/"),
-    ] {
-        let mac = Titles::new();
-        let archive = archived(&mac, content).await;
-        let into = MacPath::new("/Applications").unwrap();
-        let order = AppCopy { archive: &archive, app: "Acme.app", into: &into, team_ids: &[] };
-        mac.host.copy_app(order).await.unwrap();
-        let owned = ["chown -R root:admin /PRIVATE/new/Acme.app", "chmod -R o-w,go+rX /PRIVATE/new/Acme.app"];
-        assert_eq!(mac.told(), [unpacked, owned[0], owned[1]]);
-        assert_eq!(mac.read("/Applications/Acme.app/Contents/file").unwrap(), "new");
-        assert!(mac.is_empty("/private/var/run/ias/private"));
-    }
-}
-
-#[tokio::test]
-async fn an_application_is_taken_out_of_a_disk_image() {
-    let mac = Titles::new();
-    mac.put(IMAGE, b"image", 0o644);
-    let archive = mac.verified(ItemKind::App, IMAGE).await;
-    let into = MacPath::new("/Applications/Tools").unwrap();
-    mac.host
-        .copy_app(AppCopy { archive: &archive, app: "Acme.app", into: &into, team_ids: &[] })
-        .await
-        .unwrap();
-    assert_eq!(mac.read("/Applications/Tools/Acme.app/Contents/file").unwrap(), "new");
-    assert!(mac.is_empty("/private/var/run/ias/mounts"));
-}
-
-#[tokio::test]
-async fn p62_an_application_of_another_team_is_not_put_in_its_place() {
-    let mac = Titles::new();
-    let archive = archived(&mac, ZIP).await;
-    let (into, team_ids) = (MacPath::new("/Applications").unwrap(), ["ABCDE12345".to_owned()]);
-    let order = AppCopy { archive: &archive, app: "Acme.app", into: &into, team_ids: &team_ids };
-    mac.tool(
-        "/usr/bin/codesign",
-        "case $1 in --display) echo 'TeamIdentifier=EQHXZ8M8AV' >&2;; *) echo 'Acme.app: failed to satisfy' >&2; exit 3;; esac",
-    );
-    let error = mac.host.copy_app(order).await.unwrap_err().to_string();
-    assert_eq!(
-        error,
-        "check who signed Acme.app: its signature names team EQHXZ8M8AV, ABCDE12345 wanted: \
-         Acme.app: failed to satisfy (exit status 3)"
-    );
-    assert!(!mac.at("/Applications/Acme.app").exists() && mac.is_empty("/private/var/run/ias/private"));
-    mac.tool("/usr/bin/codesign", "");
-    mac.host.copy_app(order).await.unwrap();
-    assert!(mac.at("/Applications/Acme.app").exists());
-    let verified = mac.told().iter().position(|call| call.contains("--test-requirement"));
-    assert!(verified < mac.told().iter().position(|call| call.starts_with("chown")));
-}
-
-#[tokio::test]
-async fn what_is_no_archive_or_holds_no_such_application_says_so() {
-    let mac = Titles::new();
-    let into = MacPath::new("/Applications").unwrap();
-    let page = archived(&mac, b"<html>").await;
-    let order = AppCopy { archive: &page, app: "Acme.app", into: &into, team_ids: &[] };
-    let error = mac.host.copy_app(order).await.unwrap_err().to_string();
-    assert_eq!(error, "take Acme.app out of /Library/ias/acme.bin: it is no disk image, zip or tar archive");
-    let order = AppCopy { archive: &archived(&mac, ZIP).await, app: "Other.app", into: &into, team_ids: &[] };
-    let error = mac.host.copy_app(order).await.unwrap_err().to_string();
-    assert!(error.contains("there is no `Other.app` in it"), "{error}");
 }
