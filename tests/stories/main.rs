@@ -15,6 +15,7 @@ mod faults;
 mod hostile_control_files;
 mod impostors;
 mod intruders;
+mod lent;
 mod network;
 mod once;
 mod policies;

@@ -1,6 +1,9 @@
 //! A repository of titles, as Munki reads them, for a [`World`].
 
-use crate::world::{HOST, World, component};
+use crate::{
+    server::{Reply, Server},
+    world::{HOST, World, component},
+};
 use plist::{Dictionary, Value};
 use shared::digest::Digest;
 
@@ -55,6 +58,19 @@ impl Repository {
         let keys = own.into_iter().chain(keys.iter().cloned()).map(|(key, value)| (key.to_owned(), value));
         self.catalog.push(Value::Dictionary(keys.collect()));
         self
+    }
+
+    /// Serves it below `/repo` of a server.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    pub fn on(self, server: &Server) {
+        let mut catalog = Vec::new();
+        Value::Array(self.catalog).to_writer_xml(&mut catalog).expect("a catalog");
+        server.serve("/repo/catalogs/production", [Reply::ok(catalog)]);
+        for (location, content) in self.files {
+            server.serve(&format!("/repo/pkgs/{location}"), [Reply::ok(content)]);
+        }
     }
 
     /// Puts it on the host of a world, whose settings name it.
