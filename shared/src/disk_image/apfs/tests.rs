@@ -35,7 +35,7 @@ impl Container {
     fn name(&mut self, folder: u64, name: &str, id: u64) {
         // The hash is not looked at; this one keeps names in order.
         let hash = u32::from(name.as_bytes()[0]) << 14 | u32::from(*name.as_bytes().last().unwrap()) << 10;
-        let key = [&(hash | name.len() as u32 + 1).to_le_bytes()[..], name.as_bytes(), b"\0"].concat();
+        let key = [&(hash | (name.len() as u32 + 1)).to_le_bytes()[..], name.as_bytes(), b"\0"].concat();
         self.add(folder, 9, &key, [&id.to_le_bytes()[..], &[0; 10]].concat());
     }
 
@@ -111,7 +111,7 @@ impl Container {
                 let at = if is_root { root } else { self.fresh() };
                 let number = if is_root { id } else { next };
                 let key = group.first().map(|record| record.0.clone()).unwrap_or_default();
-                self.node(at, number, height, is_root, fixed, &group);
+                self.node((at, number), height, is_root, fixed, &group);
                 placed.push((number, at as u64));
                 // Maps name blocks, other trees numbers.
                 let child = if fixed { at as u64 } else { number };
@@ -125,7 +125,7 @@ impl Container {
         }
     }
 
-    fn node(&mut self, at: usize, id: u64, level: u16, is_root: bool, fixed: bool, records: &[Record]) {
+    fn node(&mut self, (at, id): (usize, u64), level: u16, is_root: bool, fixed: bool, records: &[Record]) {
         let flags = u16::from(is_root) | u16::from(level == 0) << 1 | u16::from(fixed) << 2;
         let (mut table, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
         for (key, value) in records {
