@@ -160,6 +160,8 @@ pub enum EventKind {
     },
     /// Catalogs were asked what the titles of the control file are today; used to the end of the run (T13).
     TitlesResolved {
+        /// The control file that wishes for them.
+        control: Digest,
         /// What is done for each.
         titles: Resolution,
         /// What comes with the titles that the control file lists.

@@ -122,7 +122,7 @@ pub struct RunState {
     pub control: Option<Digest>,
     /// What the titles of the control file are, once catalogs said so (T13).
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub titles: Option<Resolution>,
+    pub titles: Option<KnownTitles>,
     /// The phase that runs, or ran last.
     pub phase: Option<Phase>,
     /// Every item, in file order.
@@ -138,6 +138,15 @@ pub struct RunState {
     pub end: Option<RunEnd>,
     /// How far cleanup is.
     pub cleanup: Cleanup,
+}
+
+/// What catalogs said of the titles of one control file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownTitles {
+    /// The control file.
+    pub control: Digest,
+    /// What they said.
+    pub titles: Resolution,
 }
 
 /// How far cleanup is (R81).
@@ -178,8 +187,8 @@ impl RunState {
                 self.dry_run = *dry_run;
             }
             EventKind::ControlFileLoaded { digest, items, over, .. } => self.list(*digest, items, over),
-            EventKind::TitlesResolved { titles, items } => {
-                self.titles = Some(titles.clone());
+            EventKind::TitlesResolved { control, titles, items } => {
+                self.titles = Some(KnownTitles { control: *control, titles: titles.clone() });
                 self.add(items);
             }
             EventKind::PhaseStarted { phase } => self.phase = Some(*phase),
@@ -292,8 +301,9 @@ impl RunState {
         if self.control.replace(control) != Some(control) {
             // It was taken for another control file.
             self.preflight_passed = None;
-            self.titles = None;
         }
+        // In a repair they are known before the control file is told.
+        self.titles.take_if(|known| known.control != control);
         let mut before = std::mem::take(&mut self.items);
         let new = items.iter().map(|listed| {
             let earlier = before.remove(&listed.id).filter(|earlier| {

@@ -144,3 +144,101 @@ fn t64_without_a_repository_titles_fail_and_everything_else_goes_on() {
     let end = outcome.end("Editor").to_string();
     assert!(end.contains("TitleRepoURL"), "{end}");
 }
+
+/// Titles whose scripts count how often they ran.
+fn counted() -> World {
+    let counting = |name: &str| {
+        [
+            ("preinstall_script", Value::from(format!("#!/bin/sh\necho pre >> /Library/{name}.log"))),
+            ("postinstall_script", Value::from(format!("#!/bin/sh\necho post >> /Library/{name}.log"))),
+        ]
+    };
+    let [pre, post] = counting("editor");
+    let repository = Repository::new()
+        .package("Runtime", "2", &counting("runtime"))
+        .package("Editor", "1", &[pre, post, ("requires", texts(&["Runtime"]))])
+        .package("Suite", "1", &[("requires", texts(&["Runtime"]))]);
+    repository.in_world(World::new()).item("setupassistant", title("Editor")).item("userland", title("Suite"))
+}
+
+fn lines(outcome: &Outcome, log: &str) -> Vec<String> {
+    outcome.read(log).unwrap_or_default().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn r79_a_run_of_titles_that_is_cut_off_goes_on_with_what_was_resolved() {
+    let whole = counted().run(&[]);
+    whole.exits(0);
+    assert_eq!(carried_out(&whole), [1, 0, 0], "Runtime is shared by both\n{}", whole.diagnostics);
+    let (first, second) = ("setupassistant[0]", "setupassistant[0].1");
+    let instants = [
+        "after titles_resolved".to_owned(),
+        format!("after item_running {second}"),
+        format!("torn item_finished {second}"),
+        format!("after item_finished {second}"),
+        format!("after item_running {first}"),
+        format!("torn item_finished {first}"),
+        "after phase_finished".to_owned(),
+        "after item_started userland[0]".to_owned(),
+        "after item_running userland[0]".to_owned(),
+    ];
+    for instant in instants {
+        let outcome = counted().run(&["--power-cut", &instant, "--no-compare"]);
+        outcome.exits(0);
+        assert_eq!(outcome.state.launch, 2, "{instant}\n{}", outcome.diagnostics);
+        let expected = ["Editor.plist", "Runtime.plist", "Suite.plist"];
+        assert_eq!(installed(&outcome), expected, "{instant}\n{}", outcome.diagnostics);
+        let asked =
+            outcome.events.iter().filter(|event| matches!(event.kind, EventKind::TitlesResolved { .. }));
+        assert!(asked.count() <= 1, "T13: {instant}\n{}", outcome.diagnostics);
+        for log in ["/Library/runtime.log", "/Library/editor.log"] {
+            let lines = lines(&outcome, log);
+            let once = lines == ["pre", "post"];
+            // In flight it is done again; what stands behind it never goes missing.
+            let again = lines.last().is_some_and(|last| last == "post") && lines.len() <= 4;
+            let in_flight = instant.contains("item_running") || instant.contains("torn");
+            assert!(once || in_flight && again, "{instant}: {log}: {lines:?}\n{}", outcome.diagnostics);
+        }
+    }
+}
+
+#[test]
+fn t31_no_policy_takes_another_file_than_the_catalog_names() {
+    for policy in ["Ignore", "WarningAcceptFirst"] {
+        let world = editor().in_world(World::new()).item("setupassistant", title("Runtime"));
+        let world = world.hosted("repo/pkgs/apps/Runtime-11.0.2.pkg", b"something else");
+        let outcome = world.setting("HashCheckPolicy", policy).run(&[]);
+        outcome.exits(1);
+        assert_eq!(installed(&outcome), [""; 0], "{policy}");
+    }
+}
+
+#[test]
+fn r74_a_dry_run_runs_no_script_of_a_title() {
+    let scripts = [
+        ("installer_type", Value::from("nopkg")),
+        ("installcheck_script", Value::from("#!/bin/sh\ntouch /Library/asked")),
+        ("postinstall_script", Value::from("#!/bin/sh\ntouch /Library/done")),
+    ];
+    let world = Repository::new().title("Flag", "1", &scripts).in_world(World::new());
+    let outcome = world.item("setupassistant", title("Flag")).setting("DryRun", true).run(&[]);
+    outcome.exits(0);
+    assert_eq!(*outcome.end("Flag"), ItemEnd::Skipped(SkipReason::DryRun), "{}", outcome.diagnostics);
+    assert!(!outcome.exists("/Library/asked") && !outcome.exists("/Library/done"));
+}
+
+#[test]
+fn a_repair_looks_at_titles_and_installs_what_is_missing() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("Editor"));
+    let first = world.again(&[]);
+    first.exits(0);
+    let nothing = world.again(&[]);
+    nothing.exits(0);
+    assert_eq!(carried_out(&nothing), [0; 0], "{}", nothing.diagnostics);
+    for gone in ["Editor.plist", "Editor.bom"] {
+        std::fs::remove_file(first.on_disk(&format!("/private/var/db/receipts/{gone}"))).unwrap();
+    }
+    let repaired = world.again(&[]);
+    repaired.exits(0);
+    assert_eq!(carried_out(&repaired), [0], "only what is missing\n{}", repaired.diagnostics);
+}

@@ -57,7 +57,7 @@ impl Downloader {
             Existing::Absent => return Err(Cause::Missing),
         };
         let content = self.digest(opened.clone()).await?;
-        match (judge_local(self.policy.hash_check, item.hash, content), item.hash) {
+        match (judge_local(self.hash_check(item), item.hash, content), item.hash) {
             (Verdict::Accepted(accepted), _) => {
                 let dry_run = self.policy.dry_run;
                 let artifact = self.on_disk(move |store| {
@@ -86,7 +86,7 @@ impl Downloader {
     /// judged when the file is placed, because an earlier item may mend it.
     pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
         let target = self.place_for(item, &key(item, source)).path;
-        let compared = self.policy.hash_check != HashCheckPolicy::Ignore && item.hash.is_some();
+        let compared = self.hash_check(item) != HashCheckPolicy::Ignore && item.hash.is_some();
         let useful = compared || self.earlier(item).is_some();
         let final_place = (item.kind == ItemKind::RootFile).then(|| item.file.clone());
         let found = self.on_disk(move |store| {
@@ -121,7 +121,7 @@ impl Downloader {
     /// A file that is there, if it is what the item wants.
     async fn serve(&self, item: &Item, opened: Opened) -> Result<Option<VerifiedArtifact>, StoreError> {
         let content = self.digest(opened.clone()).await?;
-        let Some(accepted) = judge_existing(self.policy.hash_check, item.hash, content, self.earlier(item))
+        let Some(accepted) = judge_existing(self.hash_check(item), item.hash, content, self.earlier(item))
         else {
             return Ok(None);
         };

@@ -62,7 +62,7 @@ use crate::host::Connectivity;
 use shared::{
     digest::Digest,
     flat_package::signature::TrustRoots,
-    item::{Fingerprint, HashCheckPolicy, Secret},
+    item::{Fingerprint, HashCheckPolicy, Item, ItemKind, Secret},
     layout::MacPath,
     minisign::PublicKey,
     plan::{retry::PORTAL_PATIENCE, room::LONGEST_UNANNOUNCED},
@@ -145,6 +145,12 @@ impl Downloader {
             package_roots: TrustRoots::apple(),
             brought: Arc::default(),
         }
+    }
+
+    /// How the content of `item` is compared. Of a title only the very file that its catalog names is taken, whatever the
+    /// setting says (T31).
+    fn hash_check(&self, item: &Item) -> HashCheckPolicy {
+        if item.kind == ItemKind::Title { HashCheckPolicy::Strict } else { self.policy.hash_check }
     }
 
     /// The files that were put in place; complete once nothing is [`busy`](Busy) any more.

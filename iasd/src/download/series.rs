@@ -77,6 +77,7 @@ impl Downloader {
         let schedule = RetrySchedule::new(item.retry, policy.redownloads, policy.retry_delay)
             .with_addresses(requests.len())
             .with_patience(policy.portal_patience);
+        let check = self.hash_check(item);
         let attempts = item.retry.retries.unwrap_or(policy.redownloads).saturating_add(1);
         Series {
             downloader: self,
@@ -87,12 +88,12 @@ impl Downloader {
                 kind: item.kind,
                 request: self.request(source),
                 key,
-                compared: item.hash.is_some() && policy.hash_check != HashCheckPolicy::Ignore,
+                compared: item.hash.is_some() && check != HashCheckPolicy::Ignore,
                 page: is_page(item),
             },
             schedule,
             budget: attempts.saturating_mul(u32::try_from(requests.len()).unwrap_or(u32::MAX)),
-            takes_anything: attempts == 1 && policy.hash_check == HashCheckPolicy::Warning,
+            takes_anything: attempts == 1 && check == HashCheckPolicy::Warning,
             mismatched: None,
             requests,
             left: item.retry.within_seconds.map(|seconds| Duration::from_secs(seconds.into())),
@@ -322,7 +323,7 @@ impl Series<'_> {
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
         let Received { partial, content, resumed, hint, page, .. } = received;
         let verdict =
-            judge(self.downloader.policy.hash_check, self.item.hash, content, self.previous, self.budget);
+            judge(self.downloader.hash_check(self.item), self.item.hash, content, self.previous, self.budget);
         let page = page.filter(|page| self.is_page_instead(page, verdict));
         let cause = match (verdict, page, self.item.hash) {
             // No policy takes it for the content, however lenient.

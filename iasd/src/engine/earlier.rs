@@ -98,6 +98,5 @@ fn items(control: &ControlFile) -> impl Iterator<Item = &Item> {
 
 /// The item, if it is of a kind whose file is not meant to stay (R82).
 fn brought(control: &ControlFile, id: ItemId) -> Option<&Item> {
-    let kinds = [ItemKind::Package, ItemKind::RootScript, ItemKind::UserScript, ItemKind::App];
-    items(control).find(|item| item.id == id && kinds.contains(&item.kind))
+    items(control).find(|item| item.id == id && item.kind.leaves_its_file_to_cleanup())
 }

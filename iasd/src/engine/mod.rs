@@ -19,6 +19,7 @@ pub(crate) mod recorder;
 mod step;
 mod stop;
 mod title;
+mod title_effect;
 mod titles;
 
 pub(crate) use background::Background;
@@ -93,7 +94,7 @@ impl Engine {
         if self.ran_before(read.control.digest) {
             return Ok(Ending::RanBefore);
         }
-        if self.preflight_is_over() {
+        if self.titles_come_first(&read.control) {
             read.control = self.with_titles(read.control).await?;
         }
         let plan = self.plan(&read.control).await?;
@@ -119,7 +120,7 @@ impl Engine {
         malformed(&plan).map_or(Ok(()), |why| Err(Ending::Aborted(why)))?;
         let (setup_assistant, userland) = (plan.phase(Phase::SetupAssistant), plan.phase(Phase::Userland));
         let work = setup_assistant.items().chain(userland.items()).cloned();
-        *downloads = self.to_fetch(work).await;
+        *downloads = self.to_fetch(work).await?;
         self.contents.start(downloads.clone());
 
         self.phase(setup_assistant).await?;
@@ -159,14 +160,12 @@ impl Engine {
     }
 
     fn remember(&self, item: &Item, content: &VerifiedArtifact) {
-        self.remember_as(item, item.source.is_some() && (!content.reused() || self.created_before(item)));
+        let fetched = item.source.is_some() || item.kind == ItemKind::Title;
+        self.remember_as(item, fetched && (!content.reused() || self.created_before(item)));
     }
 
     fn remember_as(&self, item: &Item, created: bool) {
-        if matches!(
-            item.kind,
-            ItemKind::Package | ItemKind::RootScript | ItemKind::UserScript | ItemKind::App
-        ) {
+        if item.kind.leaves_its_file_to_cleanup() {
             self.lock_leftovers().push(Leftover { path: item.file.clone(), failed: false, created });
         }
     }

@@ -27,6 +27,11 @@ pub(crate) struct Unavailable {
 }
 
 impl Unavailable {
+    /// Something that may pass by itself.
+    pub(crate) fn for_now(reason: String) -> Self {
+        Self { reason, transient: true, refused: false }
+    }
+
     /// Something that does not pass by itself.
     pub(crate) fn for_good(reason: String) -> Self {
         Self { reason, transient: false, refused: false }

@@ -12,14 +12,15 @@ impl Engine {
     /// Carries out setupassistant or userland.
     pub(super) async fn phase(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let phase = plan.phase;
+        // Titles of a later phase may need them, also where nothing is left of this one.
+        for settled in plan.over.iter().chain(&plan.settled) {
+            self.ends.set(settled.listed.id, &settled.end);
+        }
         if plan.settled.is_empty() && plan.is_empty() {
             let end = if plan.over.is_empty() { PhaseEnd::Skipped } else { PhaseEnd::Completed };
             return Ok(self.recorder.record(EventKind::PhaseFinished { phase, end }).await?);
         }
         self.recorder.record(EventKind::PhaseStarted { phase }).await?;
-        for settled in plan.over.iter().chain(&plan.settled) {
-            self.ends.set(settled.listed.id, &settled.end);
-        }
         self.settle(plan).await?;
         let result = self.batches(plan).await;
         let end = match &result {

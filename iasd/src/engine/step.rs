@@ -35,12 +35,12 @@ pub(super) type LastLines = VecDeque<String>;
 
 /// What an item has while it is its turn.
 #[derive(Default)]
-struct Turn {
+pub(super) struct Turn {
     /// The last lines of its output.
-    last: LastLines,
+    pub(super) last: LastLines,
     /// The lane, for a package: kept until its end is on the disk, so that whoever gets the lane next knows that nothing
     /// of this one is lost.
-    lane: Option<OwnedMutexGuard<()>>,
+    pub(super) lane: Option<OwnedMutexGuard<()>>,
 }
 
 impl Engine {
@@ -67,7 +67,7 @@ impl Engine {
 
     async fn work(&self, item: &Item, stop: &Stop, turn: &mut Turn) -> Result<ItemEnd, Ending> {
         if item.kind == ItemKind::Title {
-            return self.title(item, stop, &mut turn.last).await;
+            return self.title(item, stop, turn).await;
         }
         let content = tokio::select! {
             biased;
@@ -99,7 +99,7 @@ impl Engine {
             ItemKind::UserFile => self.user_file(item, &content, stop).await,
             ItemKind::App => self.app(item, &content).await,
             // It went its own way before.
-            ItemKind::Title => self.title(item, stop, &mut turn.last).await,
+            ItemKind::Title => self.title(item, stop, turn).await,
         }
     }
 

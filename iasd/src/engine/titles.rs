@@ -1,13 +1,16 @@
 //! What the titles of a control file are today: catalogs are asked once, and the answer holds to the end of the run (T13).
 
 use super::{Ending, Engine, needs::Unavailable, title::fetched_as};
-use crate::titles::{Catalogs as Fetched, TitlesUnavailable};
+use crate::{
+    host::Connectivity,
+    titles::{Catalogs as Fetched, TitlesUnavailable},
+};
 use shared::{
     control::{ControlFile, Entry},
     event::{EventKind, ItemEnd},
     item::{Item, ItemId, Source, Wish},
     journal::Past,
-    plan::{Consequence, verdict},
+    plan::{Consequence, retry::LONGEST_OFFLINE, verdict},
     title::{Catalog, Catalogs, Mac, Part, Refusal, Resolution, Role, Terms, resolve},
 };
 use std::{
@@ -58,25 +61,32 @@ impl Engine {
         Ok(control.with_titles(&self.titles()))
     }
 
-    /// Whether preflight was decided before this start, or will not be asked: then titles may be resolved at once.
-    pub(super) fn preflight_is_over(&self) -> bool {
+    /// Whether titles are resolved before preflight is looked at: they are known already, or preflight is decided, or is not
+    /// asked because an earlier run came to its end.
+    pub(super) fn titles_come_first(&self, control: &ControlFile) -> bool {
         match &self.past {
             Past::Nothing => false,
-            Past::Interrupted { state, .. } => state.preflight_passed.is_some(),
+            Past::Interrupted { state, .. } => {
+                state.control == Some(control.digest)
+                    && (state.preflight_passed.is_some() || self.resolved_before(control).is_some())
+            }
             Past::Finished(_) => true,
         }
     }
 
     fn resolved_before(&self, control: &ControlFile) -> Option<Resolution> {
         let Past::Interrupted { state, .. } = &self.past else { return None };
-        state.titles.clone().filter(|_| state.control == Some(control.digest))
+        let known = state.titles.as_ref().filter(|known| known.control == control.digest)?;
+        Some(known.titles.clone())
     }
 
     async fn resolve(&self, control: &ControlFile) -> Result<Resolution, Ending> {
         let facts = self.host.facts(&[]).await.map_err(|error| Ending::Temporary(error.to_string()))?;
         let wanted: Vec<(&Item, &Wish)> = control
             .titles()
-            .filter(|(item, _)| item.skip_if.iter().all(|word| word.0 != facts.arch))
+            .filter(|(item, _)| {
+                item.skip_if.iter().all(|word| word.0 != facts.arch) && self.is_asked_for(item)
+            })
             .collect();
         if wanted.is_empty() {
             return Ok(Resolution::default());
@@ -89,6 +99,11 @@ impl Engine {
         let mac = Mac { arch: facts.arch, os_version: facts.os_version };
         let wishes: Vec<_> = wanted.iter().map(|(item, wish)| (item.id, (*wish).clone())).collect();
         let names = names(&wishes, &terms);
+        // Without a network nothing is asked in vain: titles whose failure is tolerated would be lost for the whole run.
+        let network = Connectivity::new(self.host.online());
+        if network.is_down() {
+            self.deadline.bound(network.restored(LONGEST_OFFLINE)).await?;
+        }
         let fetched = match self.deadline.bound(self.repository.open(&names)).await? {
             Ok(fetched) => fetched,
             // No title of the run is carried out, whatever catalog it is in (T64).
@@ -101,27 +116,44 @@ impl Engine {
         let listed = control.clone().with_titles(&titles);
         let new = listed.entries().filter(|entry| !entry.id().is_listed());
         let items = new.map(Entry::listed).collect();
-        self.recorder.record(EventKind::TitlesResolved { titles: titles.clone(), items }).await?;
+        self.recorder
+            .record(EventKind::TitlesResolved { control: control.digest, titles: titles.clone(), items })
+            .await?;
         Ok(titles)
     }
 
+    /// Whether a repair is asked for it, if it is for some items only: nothing is asked of the repository for the others.
+    fn is_asked_for(&self, item: &Item) -> bool {
+        let asked = self.past.repair().and_then(|repair| repair.asked.as_ref());
+        asked.is_none_or(|asked| asked.wants(&item.name))
+    }
+
     /// The items as the download stage fetches them: titles by what their catalog says of them.
-    pub(super) async fn to_fetch(&self, items: impl Iterator<Item = Item>) -> Vec<Item> {
+    ///
+    /// # Errors
+    /// When the run has to pause meanwhile.
+    pub(super) async fn to_fetch(&self, items: impl Iterator<Item = Item>) -> Result<Vec<Item>, Ending> {
         let titles = self.titles();
-        let mut fetched = Vec::new();
+        let (mut fetched, mut unreachable) = (Vec::new(), None);
         for item in items {
             let Some(step) = titles.step(&item) else {
                 fetched.push(item);
                 continue;
             };
             let Some(download) = &step.download else { continue };
-            let source = self.repository.package(&download.place, None).await;
-            if let Ok(source) = &source {
-                fetched.push(fetched_as(&item, step, source.clone()));
+            let source = match &unreachable {
+                // One wait is enough for all of them; each asks again when its turn comes.
+                Some(why) => Err(TitlesUnavailable::clone(why)),
+                None => self.deadline.bound(self.repository.package(&download.place, None)).await?,
+            };
+            match &source {
+                Ok(source) => fetched.push(fetched_as(&item, step, Some(source.clone()))),
+                Err(why) if why.transient => unreachable = Some(why.clone()),
+                Err(_) => {}
             }
             self.sources.set(item.id, source);
         }
-        fetched
+        Ok(fetched)
     }
 
     /// What passes by itself never ends a run for good: where the policy of a title would, the run pauses (R47).

@@ -40,7 +40,7 @@ impl Reporter for Notifier {
 
 /// The title with this id, if it is one.
 fn step(id: ItemId, state: &RunState) -> Option<&Step> {
-    let part = state.titles.as_ref()?.parts.iter().find(|part| part.id == id)?;
+    let part = state.titles.as_ref()?.titles.parts.iter().find(|part| part.id == id)?;
     part.outcome.as_ref().ok()
 }
 
@@ -55,7 +55,11 @@ fn arguments(step: &Step) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::title::{Method, Part, Presence, Refusal, Resolution, Restart, Role};
+    use shared::{
+        digest::Digest,
+        state::KnownTitles,
+        title::{Method, Part, Presence, Refusal, Resolution, Restart, Role},
+    };
 
     fn part(id: ItemId, outcome: Result<Step, Refusal>) -> Part {
         Part { id, title: "Acme".into(), role: Role::Asked, needs: Vec::new(), outcome }
@@ -83,7 +87,8 @@ mod tests {
         let installed = [ItemId::new(Phase::Userland, 1), ItemId::new(Phase::SetupAssistant, 1)];
         let mut parts: Vec<Part> = installed.map(|id| part(id, Ok(acme()))).into();
         parts.push(part(ItemId::new(Phase::Userland, 2), Err(Refusal::NothingFits(Vec::new()))));
-        let titles = Some(Resolution { parts, ..Resolution::default() });
+        let titles = Resolution { parts, ..Resolution::default() };
+        let titles = Some(KnownTitles { control: Digest::of(b""), titles });
         let state = RunState { titles, ..RunState::default() };
         let (mut notifier, mut told) = Notifier::new();
         let kind = EventKind::ItemFinished { id, end, ms: 1, last_lines: Vec::new() };

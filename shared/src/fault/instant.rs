@@ -141,19 +141,23 @@ fn item(text: &str) -> Result<ItemId, String> {
     item_id(text).map_err(|error| format!("{error} (expected {WANTED})"))
 }
 
-/// `userland[2]`, as it is displayed.
+/// `userland[2]`, or `userland[2].1` for what comes with a title, as it is displayed.
 ///
 /// # Errors
 /// When it is none, with the nearest phase.
 pub fn item_id(text: &str) -> Result<ItemId, String> {
     let wrong = || format!("`{text}` names no item: PHASE[INDEX] does, such as `userland[0]`");
-    let (phase, index) = text.strip_suffix(']').and_then(|text| text.split_once('[')).ok_or_else(wrong)?;
+    let (whole, part) = match text.rsplit_once("].") {
+        Some((whole, part)) => (whole, part.parse().map_err(|_| wrong())?),
+        None => (text.strip_suffix(']').ok_or_else(wrong)?, 0),
+    };
+    let (phase, index) = whole.split_once('[').ok_or_else(wrong)?;
     let Some(phase) = Phase::ALL.into_iter().find(|known| known.key() == phase) else {
         let keys = Phase::ALL.map(Phase::key);
         let hint = nearest(phase, keys).map(|key| format!(": did you mean `{key}`?")).unwrap_or_default();
         return Err(format!("there is no phase `{phase}`{hint}"));
     };
-    Ok(ItemId::new(phase, index.parse().map_err(|_| wrong())?))
+    Ok(ItemId { part, ..ItemId::new(phase, index.parse().map_err(|_| wrong())?) })
 }
 
 impl fmt::Display for Instant {

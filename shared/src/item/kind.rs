@@ -58,6 +58,12 @@ impl ItemKind {
         self == other || is_script(self) && is_script(other)
     }
 
+    /// Whether its file is there only to be used, so that cleanup removes it (R82).
+    #[must_use]
+    pub fn leaves_its_file_to_cleanup(self) -> bool {
+        !matches!(self, Self::RootFile | Self::UserFile)
+    }
+
     /// Whether the agent carries it out.
     #[must_use]
     pub fn needs_agent(self) -> bool {

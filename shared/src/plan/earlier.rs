@@ -17,6 +17,10 @@ use std::cmp::Ordering;
 /// How an entry of an interrupted run ended; `None` when it is to be carried out, or carried out again (R79).
 pub(super) fn ended(id: ItemId, entry: &Entry, state: &RunState) -> Option<ItemEnd> {
     let status = state.items.get(&id)?;
+    // What comes with a title may be something else today.
+    if !id.is_listed() && status.listed.fingerprint != entry.listed().fingerprint {
+        return None;
+    }
     match &status.state {
         ItemState::Ended(ItemEnd::NotStarted) | ItemState::Pending | ItemState::Started => None,
         // Nobody saw a package end that was begun: half of it may be there.

@@ -7,6 +7,7 @@ use crate::{
     facts::Facts,
     item::{HashCheckPolicy, Item, ItemKind, Phase, any_of},
     journal::{Past, Repair, unknown_names},
+    state::ItemState,
     title::Resolution,
     version,
 };
@@ -189,9 +190,17 @@ impl Situation<'_> {
 
     /// The item as it is to be carried out.
     fn wanted<'i>(&self, item: &'i Item) -> Cow<'i, Item> {
-        match self.forced && !item.always_install {
-            true => Cow::Owned(Item { always_install: true, ..item.clone() }),
-            false => Cow::Borrowed(item),
+        if self.forced && !item.always_install {
+            return Cow::Owned(Item { always_install: true, ..item.clone() });
+        }
+        // What a finished run has reinstalled is only looked at.
+        let done = |repair: &Repair| repair.done.contains_key(&item.fingerprint());
+        let is_title = item.kind == ItemKind::Title && item.always_install && !self.forced;
+        match (is_title, self.past) {
+            (true, Past::Finished(repair)) if done(repair) => {
+                Cow::Owned(Item { always_install: false, ..item.clone() })
+            }
+            _ => Cow::Borrowed(item),
         }
     }
 
@@ -203,7 +212,8 @@ impl Situation<'_> {
         }
         let installed = item.receipt.as_ref().and_then(|receipt| facts.receipts.get(&receipt.package_id));
         let reason = satisfied(item, installed.map(String::as_str));
-        if let Some(reason) = reason.or_else(|| presence::present(item, self.titles, facts)) {
+        let present = || presence::present(item, self.titles, facts).filter(|_| !self.was_cut_off(item));
+        if let Some(reason) = reason.or_else(present) {
             return Some(ItemEnd::Skipped(reason));
         }
         if self.hash_check == HashCheckPolicy::Strict && item.source.is_some() && item.hash.is_none() {
@@ -211,6 +221,13 @@ impl Situation<'_> {
             return Some(ItemEnd::DownloadFailed(why.to_owned()));
         }
         None
+    }
+
+    /// Whether a title or an application was under way when an earlier start was cut off: half of it may be there, and its
+    /// scripts may not have run, whatever is found of it (R79).
+    fn was_cut_off(&self, item: &Item) -> bool {
+        let Past::Interrupted { state, .. } = self.past else { return false };
+        state.items.get(&item.id).is_some_and(|before| before.state == ItemState::Running)
     }
 
     /// The name under which a repair is asked for the item: what comes with a title goes with it.
