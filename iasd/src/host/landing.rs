@@ -203,7 +203,7 @@ fn made(parent: &Dir, name: &Path) -> io::Result<Dir> {
         Ok(()) | Err(Errno::PERM | Errno::INVAL) => {}
         Err(error) => return Err(error.into()),
     }
-    #[expect(clippy::useless_conversion, reason = "the type of modes differs by system")]
+    #[allow(clippy::useless_conversion, reason = "the type of modes differs by system")]
     let mode = u32::from(like.st_mode) & 0o7777;
     parent.set_permissions(name, Permissions::from_mode(mode))?;
     Ok(folder)
