@@ -98,6 +98,7 @@ impl Landing {
     }
 
     /// The folder in which it is to be made, and its name there.
+    #[cfg(feature = "simulated")]
     pub(super) fn workshop(&self) -> io::Result<(Dir, &str)> {
         Ok((self.private.open()?.open_dir(NEW)?, &self.name))
     }
