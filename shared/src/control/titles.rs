@@ -10,8 +10,11 @@ impl ControlFile {
     /// Puts what each title requires before it, and its updates after it.
     #[must_use]
     pub fn with_titles(self, titles: &Resolution) -> Self {
-        let expand =
-            |entries: Vec<Entry>| entries.into_iter().flat_map(|entry| expanded(entry, titles)).collect();
+        // What stands there already comes anew: the same titles make the same file of it again.
+        let expand = |entries: Vec<Entry>| {
+            let listed = entries.into_iter().filter(|entry| entry.id().is_listed());
+            listed.flat_map(|entry| expanded(entry, titles)).collect()
+        };
         Self {
             digest: self.digest,
             preflight: self.preflight,
@@ -69,5 +72,41 @@ fn as_item(part: &Part, title: &Item) -> Item {
         fail_policy: FailPolicy::Failable,
         wish,
         ..title.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        control::{Context, read},
+        item::{HashCheckPolicy, ItemId, Phase},
+        layout::MacPath,
+        title::Refusal,
+    };
+
+    #[test]
+    fn what_comes_with_a_title_stands_beside_it_once() {
+        let install_path = MacPath::new("/Library/ias").unwrap();
+        let context = Context { install_path, hash_check: HashCheckPolicy::Strict };
+        let text = r#"{"userland": [{"type": "title", "title": "A"}, {"type": "title", "title": "B"}]}"#;
+        let control = read(text.as_bytes(), "x", &context).control.unwrap();
+        let part = |part, title: &str, role| Part {
+            id: ItemId { part, ..ItemId::new(Phase::Userland, 0) },
+            title: title.to_owned(),
+            role,
+            needs: Vec::new(),
+            outcome: Err(Refusal::Refused("no".to_owned())),
+        };
+        let parts = vec![part(1, "R", Role::Required), part(0, "A", Role::Asked), part(2, "U", Role::Update)];
+        let titles = Resolution { parts, ..Resolution::default() };
+        let names = |control: &ControlFile| -> Vec<String> {
+            control.entries().map(|entry| entry.listed().name).collect()
+        };
+        let once = control.with_titles(&titles);
+        assert_eq!(names(&once), ["R (required by A)", "A", "U (update for A)", "B"]);
+        assert_eq!(once.titles().count(), 2, "the ones the control file lists");
+        let twice = once.clone().with_titles(&titles);
+        assert_eq!(names(&twice), names(&once));
     }
 }
