@@ -33,7 +33,7 @@ use std::path::Path;
 pub use udif::{Coding, Table};
 use walker::VolumeWalk;
 
-/// The largest disk whose checksums are computed: zeros take no room in the file, but time.
+/// The most of a disk that is read for checksums: zeros take no room in the file, but time, and parts may overlap.
 const LARGEST_CHECKED: u64 = 64 << 30;
 
 /// A disk image.
@@ -167,19 +167,22 @@ impl<R: Read + Seek> DiskImage<R> {
     /// Reads every part that has a checksum; what does not match or cannot be read, one sentence each.
     ///
     /// # Errors
-    /// The disk is too large to be read.
+    /// That is too much to be read.
     pub fn verify(&mut self) -> Result<Vec<String>, WalkError> {
         let mut wrong = Vec::new();
-        if self.size() > LARGEST_CHECKED {
-            return Err(WalkError::damage(format!(
-                "a disk of {} bytes is too large to be checked",
-                self.size()
-            )));
+        let checked = |table: &&Table| table.crc.is_some();
+        let runs = |disk: &Blocks<R>, table: &Table| {
+            disk.checked_runs(table.start, table.start.saturating_add(table.length))
+        };
+        let all = self.tables.iter().flatten().filter(checked).flat_map(|table| runs(&self.disk, table));
+        let all = all.fold(0u64, |all, (_, length)| all.saturating_add(length));
+        if all > LARGEST_CHECKED {
+            return Err(WalkError::damage(format!("parts of {all} bytes are too large to be checked")));
         }
         let mut buffer = vec![0; 1 << 20];
         for table in self.tables.iter().flatten() {
             let Some(expected) = table.crc else { continue };
-            let runs = self.disk.checked_runs(table.start, table.start.saturating_add(table.length));
+            let runs = runs(&self.disk, table);
             match crc(&mut self.disk, &runs, &mut buffer) {
                 Ok(crc) if crc == expected => {}
                 Ok(_) => wrong

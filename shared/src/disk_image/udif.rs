@@ -14,6 +14,9 @@ pub(super) const SECTOR: u64 = 512;
 /// The largest property list that is read; one with a million chunks has a tenth of that for each.
 const LARGEST_LIST: u64 = 64 << 20;
 
+/// Disk images have a handful of parts.
+const MOST_TABLES: usize = 128;
+
 const TRAILER: usize = 512;
 const TABLE_HEAD: usize = 204;
 const CHUNK: usize = 40;
@@ -112,6 +115,12 @@ fn parts(list: &Value, data_at: u64) -> Result<Udif, WalkError> {
     let resources = resources.ok_or_else(|| WalkError::damage("its property list has no resource-fork"))?;
     let found = resources.get("blkx").and_then(Value::as_array);
     let found = found.ok_or_else(|| WalkError::damage("its property list has no blkx"))?;
+    if found.len() > MOST_TABLES {
+        return Err(WalkError::damage(format!(
+            "its property list has {} parts, more than {MOST_TABLES}",
+            found.len()
+        )));
+    }
     let mut udif = Udif { tables: Vec::new(), chunks: Vec::new(), licence: resources.contains_key("LPic") };
     for part in found {
         let part = part.as_dictionary();

@@ -11,6 +11,9 @@ use std::sync::Arc;
 /// No tree is deeper.
 const DEEPEST: u16 = 12;
 
+/// Nodes that are read for one walk; a disk may claim to be of any size.
+const MOST_NODES: u64 = 1 << 22;
+
 /// Nodes that are kept.
 const KEPT: usize = 64;
 
@@ -94,7 +97,8 @@ impl Tree {
         disk: &mut dyn Disk,
         order: impl Fn(&[u8]) -> Result<Ordering, WalkError>,
     ) -> Result<Place, WalkError> {
-        let nodes_left = disk.size() / u64::from(nodes.block_size) + u64::from(DEEPEST);
+        let blocks = disk.size() / u64::from(nodes.block_size);
+        let nodes_left = blocks.saturating_add(u64::from(DEEPEST)).min(MOST_NODES);
         let mut place = Place { way: Vec::new(), nodes_left };
         let (mut number, mut level) = (nodes.look_up(disk, self.map, self.root, self.state)?, None);
         loop {

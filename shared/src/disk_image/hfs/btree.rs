@@ -10,6 +10,9 @@ use std::sync::Arc;
 /// No tree of this format is deeper.
 const DEEPEST: u32 = 16;
 
+/// No tree has more nodes. Its header says how many there are, and nothing else holds it to that.
+const MOST_NODES: u64 = 1 << 22;
+
 /// Nodes that are kept.
 const KEPT: usize = 32;
 
@@ -33,8 +36,28 @@ pub(super) struct BTree {
 pub(in crate::disk_image) struct Position {
     node: u32,
     record: u16,
-    /// Leaves that may still be walked, so that a ring of them ends.
-    leaves_left: u64,
+    /// Leaves that have been walked, and one of them: whoever comes back to it goes round in a ring. It is a later one
+    /// each time their number has doubled, so that a ring is found before it was walked three times.
+    walked: u64,
+    mark: u32,
+}
+
+impl Position {
+    fn at(node: u32, record: u16) -> Self {
+        Self { node, record, walked: 0, mark: node }
+    }
+
+    /// Moves on to the leaf `next`; `false`: it is one of those walked already.
+    #[must_use]
+    fn step(&mut self, next: u32) -> bool {
+        let is_new = next != self.mark && self.walked < MOST_NODES;
+        self.walked += 1;
+        if self.walked.is_power_of_two() {
+            self.mark = next;
+        }
+        (self.node, self.record) = (next, 0);
+        is_new
+    }
 }
 
 struct Node {
@@ -74,7 +97,7 @@ impl BTree {
         if !node_size.is_power_of_two() || node_size < 512 {
             return Err(WalkError::damage(format!("{what} has nodes of {node_size} bytes")));
         }
-        let nodes = fork.size / u64::from(node_size);
+        let nodes = (fork.size / u64::from(node_size)).min(MOST_NODES);
         let (root, binary) = (head.be32(14 + 2)?, head.slice(14 + 37, 1)? == [0xbc]);
         Ok(Self { what, fork, node_size, nodes, root, binary, kept: VecDeque::new() })
     }
@@ -88,7 +111,7 @@ impl BTree {
         let mut number = self.root;
         if number == 0 {
             // Nothing is in it.
-            return Ok(Position { node: 0, record: 0, leaves_left: 0 });
+            return Ok(Position::at(0, 0));
         }
         for _ in 0..DEEPEST {
             let node = self.node(disk, number)?;
@@ -103,7 +126,7 @@ impl BTree {
                 }
             }
             match node.kind {
-                LEAF => return Ok(Position { node: number, record: low, leaves_left: self.nodes }),
+                LEAF => return Ok(Position::at(number, low)),
                 INDEX => {
                     // An index key is the first of its node, so what is looked for may begin in the node before.
                     let exact = low < node.records && order(node.record(low)?.0)? == Ordering::Equal;
@@ -139,9 +162,12 @@ impl BTree {
             if node.next == 0 {
                 return Ok(None);
             }
-            let left = position.leaves_left.checked_sub(1);
-            let leaves_left = left.ok_or_else(|| self.damage("its leaves form a ring"))?;
-            *position = Position { node: node.next, record: 0, leaves_left };
+            if node.records == 0 {
+                return Err(self.damage(&format!("leaf {} holds nothing", position.node)));
+            }
+            if !position.step(node.next) {
+                return Err(self.damage("its leaves form a ring"));
+            }
         }
     }
 

@@ -20,6 +20,8 @@ pub(in crate::disk_image) struct Record {
     pub(super) special: u32,
     /// Whether its content is in its attributes or its resource fork, compressed.
     pub(super) compressed: bool,
+    /// Whether it is one of several hard links, which are chained.
+    pub(super) chained: bool,
     /// Type and creator as the Finder knows them.
     pub(super) finder: (u32, u32),
     pub(super) data: RawFork,
@@ -84,6 +86,7 @@ pub(super) fn record(data: &[u8]) -> Result<Option<Record>, WalkError> {
         mtime: u64::from(bytes.be32(16)?).saturating_sub(EPOCH),
         uid: bytes.be32(32)?,
         gid: bytes.be32(36)?,
+        chained: bytes.be16(2)? & 0x20 != 0,
         compressed: bytes.slice(41, 1)?.first().is_some_and(|flags| flags & 0x20 != 0),
         mode: bytes.be16(42)?,
         special: bytes.be32(44)?,

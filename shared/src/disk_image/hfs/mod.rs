@@ -18,6 +18,11 @@ const ROOT: u32 = 2;
 
 /// Where the files behind hard links are kept, in the root.
 const LINKED_FILES: &str = "\0\0\0\0HFS+ Private Data";
+/// Type and creator of what is another name of a file.
+const FILE_LINK: (u32, u32) = (u32::from_be_bytes(*b"hlnk"), u32::from_be_bytes(*b"hfs+"));
+/// Those of what is another name of a folder, as Time Machine made them; in no chain it is an alias, an ordinary file.
+const FOLDER_LINK: (u32, u32) = (u32::from_be_bytes(*b"fdrp"), u32::from_be_bytes(*b"MACS"));
+
 /// Names in the root that macOS shows to nobody.
 const HIDDEN: [&str; 4] = [LINKED_FILES, ".HFS+ Private Directory Data\r", ".journal", ".journal_info_block"];
 
@@ -224,7 +229,13 @@ impl FileSystem for Hfs {
         let Some((name, record)) = found else { return Ok(None) };
         let name = shown_name(&name)?;
         let (record, links) = match record.finder {
-            finder if finder == (u32::from_be_bytes(*b"hlnk"), u32::from_be_bytes(*b"hfs+")) => {
+            FOLDER_LINK if record.chained && !record.folder => {
+                return Err(WalkError::damage(format!(
+                    "{} is a hard link of a folder, which this program does not read",
+                    name.display()
+                )));
+            }
+            FILE_LINK => {
                 let file = self.behind_link(disk, record.special)?;
                 let links = file.special.max(2);
                 (file, links)

@@ -216,6 +216,20 @@ fn a_folder_that_is_in_itself_is_refused() {
 }
 
 #[test]
+fn a_hard_link_of_a_folder_is_refused_and_an_alias_of_one_is_a_file() {
+    for (flags, refused) in [(0x22, true), (0x02, false)] {
+        let mut volume = Volume::new(&small(), &["outer", "outer/inner"]);
+        let top = volume.record(2, "top");
+        volume.set(top + 2, &[0, flags]);
+        volume.set(top + 48, b"fdrpMACS");
+        let listing = volume.listing();
+        let error = listing.err().map(|error| error.to_string());
+        assert_eq!(error.is_some(), refused, "{error:?}");
+        assert!(error.is_none_or(|error| error.contains("top is a hard link of a folder")));
+    }
+}
+
+#[test]
 fn a_size_that_is_not_true_takes_no_memory_and_no_time() {
     let mut volume = Volume::new(&small(), &["outer", "outer/inner"]);
     let top = volume.record(2, "top");

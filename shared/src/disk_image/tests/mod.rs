@@ -2,6 +2,7 @@
 
 mod corpus;
 mod crafted;
+mod endless;
 mod written;
 
 use super::{DiskImage, FileSystemKind};
