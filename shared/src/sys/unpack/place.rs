@@ -24,6 +24,10 @@ use std::{
 
 const SPECIAL_BITS: u32 = 0o7000;
 
+/// Bytes of the names that are kept in case another name of their file follows. Some formats do not say of which file
+/// one will, and a file without content takes little room in an archive.
+const MOST_NAMES: usize = 128 << 20;
+
 /// Unpacks entry by entry.
 pub(super) struct Placer<'a> {
     folders: Folders<'a>,
@@ -32,12 +36,14 @@ pub(super) struct Placer<'a> {
     is_root: bool,
     /// Files with several names, by the first.
     names: HashMap<PathBuf, Names>,
+    /// See [`MOST_NAMES`].
+    names_left: usize,
     temporary: u64,
 }
 
-/// The names under which one file has been unpacked.
+/// The names under which one file has been unpacked, beside the first.
 struct Names {
-    all: Vec<PathBuf>,
+    others: Vec<PathBuf>,
     /// Whether its content has come; some formats store it with the last name.
     filled: bool,
 }
@@ -50,6 +56,7 @@ impl<'a> Placer<'a> {
             bytes_left: rules.max_bytes,
             is_root: geteuid().is_root(),
             names: HashMap::new(),
+            names_left: MOST_NAMES,
             temporary: 0,
         }
     }
@@ -120,7 +127,8 @@ impl<'a> Placer<'a> {
     ) -> Result<(u64, bool), Refusal> {
         let Some(first) = &entry.link_to else {
             if entry.links > 1 {
-                let names = Names { all: vec![path.to_owned()], filled: entry.size > 0 };
+                let names = Names { others: Vec::new(), filled: entry.size > 0 };
+                self.remember(path)?;
                 self.names.insert(path.to_owned(), names);
             }
             return self.file(entry, path, body);
@@ -131,17 +139,28 @@ impl<'a> Placer<'a> {
         let done = if entry.size > 0 && !names.filled {
             names.filled = true;
             let done = self.file(entry, path, body)?;
-            names.all.iter().try_for_each(|earlier| self.name_again(path, earlier))?;
+            let mut earlier = std::iter::once(&first).chain(&names.others);
+            earlier.try_for_each(|earlier| self.name_again(path, earlier))?;
             done
         } else {
             self.name_again(&first, path)?;
             (0, true)
         };
-        names.all.push(path.to_owned());
-        if names.all.len() < entry.links as usize {
+        self.remember(path)?;
+        names.others.push(path.to_owned());
+        if names.others.len() + 1 < entry.links as usize {
             self.names.insert(first, names);
         }
         Ok(done)
+    }
+
+    /// Takes note that a name will be kept.
+    fn remember(&mut self, path: &Path) -> Result<(), Refusal> {
+        // With what keeping it takes besides.
+        let left = self.names_left.checked_sub(path.as_os_str().len() + size_of::<(PathBuf, Names)>());
+        self.names_left =
+            left.ok_or_else(|| Refusal::TooMuch(format!("{MOST_NAMES} bytes of names of files")))?;
+        Ok(())
     }
 
     /// Writes a new file beside its place and puts it there.
@@ -248,5 +267,22 @@ fn settle_owner(outcome: rustix::io::Result<()>) -> Result<bool, Refusal> {
         Ok(()) => Ok(true),
         Err(Errno::PERM | Errno::INVAL) => Ok(false),
         Err(error) => Err(system("set its owner", error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cap_std::{ambient_authority, fs::Dir};
+
+    #[test]
+    fn names_that_are_kept_take_a_bounded_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+        let rules = Rules { keep_special_bits: false, refuse_devices: true, max_bytes: 1, max_entries: 1 };
+        let mut placer = Placer::new(Place { root: &root, folder: Path::new("") }, rules);
+        let name = PathBuf::from("n".repeat(1 << 20));
+        let kept = (0..200).take_while(|_| placer.remember(&name).is_ok()).count();
+        assert_eq!(kept, (MOST_NAMES >> 20) - 1);
     }
 }
