@@ -3,10 +3,13 @@
 use super::{catalog::Catalog, letters, order, pkginfo::Pkginfo, step::Refusal};
 use crate::{facts::Arch, item::Wanted, property_list::name_of};
 use plist::Value;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, collections::BTreeSet};
 
 /// What of Munki we claim to do (T23).
 const MUNKI_LEVEL: &str = "7.0";
+
+/// Why versions do not fit; a catalog may hold any number of them.
+const MOST_REASONS: usize = 20;
 
 /// The Mac that titles are resolved for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,13 +47,13 @@ pub(super) fn choose<'a>(
     if let (Wanted::Exactly(version), true) = (wanted, reasons.is_empty()) {
         reasons.push(format!("there is no version {version}, only {}", listed(&others)));
     }
-    let mut told = Vec::new();
-    reasons.retain(|reason| {
-        !told.contains(reason) && {
-            told.push(reason.clone());
-            true
-        }
-    });
+    let mut told = BTreeSet::new();
+    reasons.retain(|reason| told.insert(reason.clone()));
+    let left_out = reasons.len().saturating_sub(MOST_REASONS);
+    if left_out > 0 {
+        reasons.truncate(MOST_REASONS);
+        reasons.push(format!("and {left_out} more"));
+    }
     Err(Refusal::NothingFits(reasons))
 }
 

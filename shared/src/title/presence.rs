@@ -12,6 +12,9 @@ use plist::{Dictionary, Value};
 /// Where the version stands unless an entry says otherwise.
 pub(super) const USUAL_KEY: &str = "CFBundleShortVersionString";
 
+/// The longest identifier of a package; each is the name of a file.
+const LONGEST_PACKAGE_ID: usize = 255;
+
 /// The test of an item.
 pub(super) fn presence(item: &Pkginfo) -> Result<Presence, String> {
     if item.flag("OnDemand")? {
@@ -96,7 +99,17 @@ fn receipt(entry: &Dictionary) -> Result<Option<ReceiptWanted>, String> {
         return Ok(None);
     }
     let text = |key| text_of(entry, key)?.map(str::to_owned).ok_or_else(|| format!("there is no {key}"));
-    Ok(Some(ReceiptWanted { package_id: text("packageid")?, version: text("version")? }))
+    let package_id = text("packageid")?;
+    if !is_package_id(&package_id) {
+        let shown: String = package_id.chars().take(LONGEST_PACKAGE_ID).collect();
+        return Err(format!("{} is no packageid", shown.escape_debug()));
+    }
+    Ok(Some(ReceiptWanted { package_id, version: text("version")? }))
+}
+
+/// Whether `pkgutil` can be asked for it: it becomes an argument of a command.
+fn is_package_id(text: &str) -> bool {
+    text.len() <= LONGEST_PACKAGE_ID && !text.starts_with('-') && !text.chars().any(char::is_control)
 }
 
 /// The applications that must not be open: those listed, else those it installs (T45).

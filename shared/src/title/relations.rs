@@ -250,10 +250,10 @@ impl Family<'_, '_> {
         let Updatable { name, version, pinned, .. } = updated;
         let texts = [name.clone(), format!("{name}-{version}"), format!("{name}--{version}")];
         let texts = texts.get(usize::from(*pinned)..).unwrap_or_default();
-        let mut names: Vec<String> = Vec::new();
+        let (mut names, mut known) = (Vec::new(), BTreeSet::new());
         for catalog in &self.searched {
             for item in texts.iter().flat_map(|text| catalog.updates_for(text)) {
-                if !names.contains(&item.name) && item.name != *name {
+                if item.name != *name && known.insert(&item.name) {
                     names.push(item.name.clone());
                 }
             }

@@ -1,5 +1,6 @@
 //! What is done for one version of one title: plain data, so that it can be journaled and used to the end of the run (T13).
 
+use super::download::file_name;
 use crate::{digest::Digest, facts::Trace, item::ItemId, layout::MacPath};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -232,10 +233,7 @@ impl Part {
     #[must_use]
     pub fn file(&self, beside: &MacPath) -> MacPath {
         let Ok(Step { download: Some(download), .. }) = &self.outcome else { return beside.clone() };
-        let place = match &download.place {
-            Place::Below(text) | Place::At(text) => text,
-        };
-        let end = match place.rsplit_once('.') {
+        let end = match file_name(&download.place).rsplit_once('.') {
             // `installer` and `hdiutil` go by it.
             Some((_, end)) if end.len() <= 5 && end.bytes().all(|byte| byte.is_ascii_alphanumeric()) => {
                 format!(".{}", end.to_ascii_lowercase())

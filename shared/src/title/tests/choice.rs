@@ -68,6 +68,15 @@ fn t22_what_fits_comes_before_what_is_newer_and_all_reasons_are_told() {
 }
 
 #[test]
+fn t22_of_many_reasons_the_first_are_told() {
+    let old = |number: u32| package("A", &format!("1.{number}"), &[("maximum_os_version", text("9"))]);
+    let told = outcome(wish("A"), &production((0..50).map(old).collect())).unwrap_err();
+    let Refusal::NothingFits(reasons) = told else { panic!("{told}") };
+    assert_eq!((reasons.len(), reasons.last().map(String::as_str)), (21, Some("and 30 more")));
+    assert!(reasons[0].starts_with("1.49 "), "{reasons:?}");
+}
+
+#[test]
 fn t24_limits_of_the_system_hold_at_their_ends_and_empty_ones_are_none() {
     let fits = |least: &str, most: &str, os: &str| {
         let item =

@@ -90,6 +90,11 @@ fn t38_a_malformed_test_fails_the_title_instead_of_counting_as_installed() {
     }
     let receipt = Value::Array(vec![dictionary(&[("version", text("1"))])]);
     assert_eq!(refused(&[("receipts", receipt)]), "refused: receipts[0]: there is no packageid");
+    for (id, shown) in [("-x", "-x"), ("a\0b", "a\\0b"), (&"a".repeat(256), &"a".repeat(255))] {
+        let receipt = Value::Array(vec![dictionary(&[("packageid", text(id)), ("version", text("1"))])]);
+        let told = refused(&[("receipts", receipt)]);
+        assert_eq!(told, format!("refused: receipts[0]: {shown} is no packageid"), "{id:?}");
+    }
     assert_eq!(
         refused(&[("receipts", text("a"))]),
         "refused: receipts is a string, not an array of dictionaries"

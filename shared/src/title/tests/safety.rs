@@ -1,6 +1,7 @@
 //! What catalogs may not make us do (T16, T17, T31, T34–T36), and what a step says of the rest (T33, T45, T46).
 
 use super::*;
+use crate::layout::MacPath;
 
 #[test]
 fn t17_a_location_stays_below_pkgs() {
@@ -18,6 +19,17 @@ fn t17_a_location_stays_below_pkgs() {
     let odd = "apps/..Foo 100%25;#?.pkg";
     let step = step_with(&[("installer_item_location", text(odd))]);
     assert_eq!(step.download.unwrap().place, Place::Below(odd.to_owned()));
+}
+
+#[test]
+fn t17_what_a_download_is_called_ends_as_the_name_of_the_file_does() {
+    let beside = MacPath::new("/Library/ias/control.json").unwrap();
+    for (url, end) in [("a.pkg?sig=x.y", ".pkg"), ("A%20b.DMG?v=1.2", ".dmg")] {
+        let step = step_with(&[("PackageCompleteURL", text(&format!("https://repo.example/{url}")))]);
+        let id = ItemId::new(Phase::Userland, 0);
+        let part = Part { id, title: "A".into(), role: Role::Asked, needs: Vec::new(), outcome: Ok(step) };
+        assert_eq!(part.file(&beside).as_str(), format!("/Library/ias/{DIGITS}{end}"));
+    }
 }
 
 #[test]
