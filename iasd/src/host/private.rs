@@ -67,16 +67,13 @@ impl Drop for Private {
     }
 }
 
-/// Removes what processes left that had no time to; for the start of the only one that uses these folders.
+/// Removes what processes left that had no time to; for the start of the only one that uses these folders, before it
+/// makes any. A name tells nothing: the number of a process may come again.
 pub(super) fn sweep(root: &Dir) {
-    let own = format!("{}-", std::process::id());
     let Ok(entries) = root.read_dir(PLACE) else { return };
     for entry in entries.flatten() {
-        let name = entry.file_name();
-        if !name.to_string_lossy().starts_with(&own) {
-            // Another start will come.
-            let _ = root.remove_dir_all(Path::new(PLACE).join(name));
-        }
+        // Another start will come.
+        let _ = root.remove_dir_all(Path::new(PLACE).join(entry.file_name()));
     }
 }
 
@@ -111,14 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn what_a_dead_process_left_is_removed_and_what_is_in_use_stays() {
+    fn what_a_dead_process_left_is_removed_also_where_it_had_our_number() {
         let folder = tempfile::tempdir().unwrap();
         let root = Arc::new(Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap());
         sweep(&root);
-        let used = Private::make(&root).unwrap();
-        let left = folder.path().join(PLACE).join("0-0/deep");
-        fs::create_dir_all(&left).unwrap();
+        let place = folder.path().join(PLACE);
+        for left in ["0-0/deep".to_owned(), format!("{}-0/deep", std::process::id())] {
+            fs::create_dir_all(place.join(left)).unwrap();
+        }
         sweep(&root);
-        assert!(!left.exists() && folder.path().join(used.relative()).exists());
+        assert_eq!(fs::read_dir(place).unwrap().count(), 0);
     }
 }

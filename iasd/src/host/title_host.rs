@@ -14,7 +14,6 @@ use std::collections::BTreeMap;
 
 /// Whether what a script writes to standard error is heard.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(dead_code, reason = "the engine's steps for titles call it")]
 pub(crate) enum Hear {
     /// All that it writes goes to the log.
     Everything,
@@ -50,7 +49,6 @@ impl AppCopy<'_> {
 }
 
 /// A computer on which titles are carried out.
-#[allow(dead_code, reason = "the engine's steps for titles call it")]
 pub(crate) trait TitleHost: Send + Sync {
     /// Looks for what installed titles leave behind (T39). What cannot be read is not there.
     fn probe<'a>(&'a self, traces: &'a [Trace]) -> BoxFuture<'a, BTreeMap<Trace, Found>>;
@@ -93,7 +91,6 @@ pub(crate) trait TitleHost: Send + Sync {
 }
 
 /// A disk image that is attached, and is detached when this is dropped.
-#[allow(dead_code, reason = "the engine's steps for titles call it")]
 pub(crate) trait Attached: Send + Sync {
     /// Installs the package at `path` in the image, or without one the only package there is (T35).
     fn install<'a>(

@@ -3,7 +3,7 @@
 use super::tools::Request;
 use plist::{Dictionary, Value};
 use shared::sys::tools::HDIUTIL;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What agrees to the licence of an image that has one; the others do not read it.
 pub(super) const AGREEMENT: &[u8] = b"Y\n";
@@ -32,9 +32,11 @@ pub(super) fn info() -> Request {
     Request::new(HDIUTIL, ["info", "-plist"])
 }
 
-/// What came of attaching an image.
+/// What came of attaching an image, or what is attached.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Entities {
+    /// Which image it is, where that is said.
+    pub(super) image: Option<PathBuf>,
     /// Where its volumes are mounted, in order.
     pub(super) mounts: Vec<String>,
     /// Its devices, such as `/dev/disk4`.
@@ -61,14 +63,15 @@ impl Entities {
         let all = |key: &str| {
             entities().filter_map(|entity| entity.get(key)?.as_string()).map(str::to_owned).collect()
         };
-        Self { mounts: all("mount-point"), devices: all("dev-entry") }
+        let path = image.get("image-path").and_then(Value::as_string);
+        Self { image: path.map(PathBuf::from), mounts: all("mount-point"), devices: all("dev-entry") }
     }
 }
 
 fn property_list(answer: &[u8]) -> Option<Value> {
-    let find = |text: &[u8]| answer.windows(text.len()).position(|window| window == text);
-    let begin = find(b"<?xml").or_else(|| find(b"<plist"))?;
-    let end = find(b"</plist>")? + b"</plist>".len();
+    // The last one: a licence may hold anything.
+    let find = |text: &[u8]| answer.windows(text.len()).rposition(|window| window == text);
+    let (begin, end) = (find(b"<plist")?, find(b"</plist>")? + b"</plist>".len());
     Value::from_reader_xml(answer.get(begin..end)?).ok()
 }
 
@@ -131,8 +134,10 @@ mod tests {
 
     #[test]
     fn t36_a_licence_before_the_answer_is_passed_over() {
-        let answer = format!("Please read this <carefully>.\n\nAgree Y/N? {}", document(APFS));
-        assert_eq!(entities(answer.as_bytes()).unwrap().mounts.len(), 1);
+        for licence in ["Please read this <carefully>.", "<?xml <plist>", "<plist/> </plist>"] {
+            let answer = format!("{licence}\n\nAgree Y/N? {}", document(APFS));
+            assert_eq!(entities(answer.as_bytes()).unwrap().mounts.len(), 1, "{licence}");
+        }
     }
 
     #[test]
@@ -152,6 +157,7 @@ mod tests {
         let found = images(info.as_bytes()).unwrap();
         assert_eq!(found.len(), 2);
         assert_eq!((found[0].mounts.len(), found[1].mounts.len()), (1, 0));
+        assert_eq!(found[1].image.as_deref(), Some(Path::new("/b.dmg")));
         assert_eq!(
             images(b"<plist version=\"1.0\"><dict><key>images</key><array/></dict></plist>"),
             Some(Vec::new())

@@ -74,13 +74,16 @@ impl Site {
         let program = Program { stdin: Some(stdin), ..self.tools.program(&hdiutil::attach(image, &folder)) };
         let answer = ask(&program, Limits { timeout: Some(PATIENCE), ..Limits::default() }).await;
         if !answer.ended.is_success() {
+            // It may have been attached all the same, above all where this took too long.
+            self.detach_image(image, &folder).await;
             return Err(failed(answer.reason()));
         }
-        let Entities { mounts, devices } = hdiutil::entities(&answer.output).unwrap_or_default();
+        let Entities { mounts, devices, .. } = hdiutil::entities(&answer.output).unwrap_or_default();
         let Some(mount) = mounts.into_iter().find(|mount| Path::new(mount).starts_with(&folder)) else {
-            if let Some(device) = devices.first() {
-                // It was attached for nothing, and the next start tries again.
-                let _ = self.tools.ask(&hdiutil::detach(device)).await;
+            // It was attached for nothing, and the next start tries again.
+            match devices.first() {
+                Some(device) => drop(self.tools.ask(&hdiutil::detach(device)).await),
+                None => self.detach_image(image, &folder).await,
             }
             return Err(failed("nothing in it can be mounted".to_owned()));
         };
@@ -88,6 +91,22 @@ impl Site {
         let dir = Dir::open_ambient_dir(&mount.at, ambient_authority())
             .map_err(|error| failed(error.to_string()))?;
         Ok(Image { name, dir, mount })
+    }
+
+    /// Detaches the image at `image`, if it is attached, except where somebody else has mounted it: elsewhere than below
+    /// `folder`.
+    async fn detach_image(&self, image: &Path, folder: &Path) {
+        let whole = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let answer = self.tools.ask(&hdiutil::info()).await;
+        for Entities { image: path, mounts, devices } in hdiutil::images(&answer.output).unwrap_or_default() {
+            let is_it = path.is_some_and(|path| whole(&path) == whole(image));
+            let is_ours = is_it && mounts.iter().all(|mount| Path::new(mount).starts_with(folder));
+            if let Some(place) = devices.first().or(mounts.first()).filter(|_| is_ours)
+                && let Err(error) = self.detach(place).await
+            {
+                self.notices.tell(format!("a disk image stays attached: {error}"));
+            }
+        }
     }
 
     /// The folder below which images are mounted: root's alone.
@@ -127,7 +146,9 @@ impl Site {
         unmarked.map_err(io::Error::other).flatten().map_err(|error| failed(error.to_string()))?;
         self.tools.work(&ownership::own(&copy, &item.user, &item.group)).await?;
         self.tools.work(&ownership::allow(&copy, &item.mode)).await?;
-        landing.land().map_err(|error| failed(error.to_string()))
+        // With what was there before a great deal may have to be removed.
+        let landed = tokio::task::spawn_blocking(move || landing.land()).await;
+        landed.map_err(|error| failed(error.to_string()))?.map_err(|error| failed(error.to_string()))
     }
 }
 

@@ -221,6 +221,38 @@ async fn p51_an_image_without_a_volume_is_an_error_and_detached() {
 }
 
 #[tokio::test]
+async fn p51_an_image_is_detached_when_attaching_fails_or_says_nothing_that_can_be_read() {
+    for end in ["echo 'who knows'", "exit 1"] {
+        let mac = Titles::new();
+        mac.put(IMAGE, b"image", 0o644);
+        let mounts = mac.at("/private/var/run/ias/mounts");
+        fs::create_dir_all(&mounts).unwrap();
+        let entity = |disk: &str, mount: &Path| {
+            let (image, mount) = (mac.at(IMAGE), mount.display());
+            format!(
+                "<dict><key>image-path</key><string>{}</string><key>system-entities</key><array><dict>\
+                 <key>dev-entry</key><string>{disk}</string><key>mount-point</key><string>{mount}</string></dict>\
+                 </array></dict>",
+                image.display()
+            )
+        };
+        let ours = entity("/dev/disk4", &mounts.canonicalize().unwrap().join("dmg.1"));
+        let theirs = entity("/dev/disk5", Path::new("/Volumes/Acme"));
+        let other = ours.replace("Acme.dmg", "Other.dmg").replace("disk4", "disk6");
+        let images = format!("{theirs}{other}{ours}");
+        let info =
+            format!("<plist version=\"1.0\"><dict><key>images</key><array>{images}</array></dict></plist>");
+        mac.tool(
+            "/usr/bin/hdiutil",
+            &format!("case $1 in attach) touch \"$root/tried\"; {end};; info) [ ! -e \"$root/tried\" ] || echo '{info}';; esac"),
+        );
+        assert!(mac.attach().await.is_err());
+        let detached: Vec<String> = mac.told().into_iter().filter(|call| call.contains(" detach ")).collect();
+        assert_eq!(detached, ["hdiutil detach /dev/disk4"], "{end}");
+    }
+}
+
+#[tokio::test]
 async fn t35_the_only_package_of_an_image_is_installed_with_its_choices_and_environment() {
     let mac = Titles::new();
     mac.put("/image/Acme.pkg", b"", 0o644);
