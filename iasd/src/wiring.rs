@@ -262,8 +262,7 @@ async fn engine(
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
     let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());
     let downloader = Arc::new(downloader);
-    let titles = settings.titles.clone();
-    let repository = Titles::new(Arc::clone(&downloader), Arc::clone(host), titles, recorder.clone());
+    let repository = Titles::new(Arc::clone(&downloader), Arc::clone(host), settings, recorder.clone());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
     let agents = agents(host, settings, &recorder, &state).await?;
     Ok(Engine {

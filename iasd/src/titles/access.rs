@@ -61,15 +61,18 @@ impl Access {
     }
 }
 
+/// Whether what is held until then may still be used.
+fn is_valid(until: Option<Instant>) -> bool {
+    until.is_none_or(|until| Instant::now() < until)
+}
+
 impl Titles {
     /// The repository, with a credential that is valid now.
     pub(super) async fn access(&self) -> Result<Arc<Access>, TitlesUnavailable> {
         let mut state = self.state.lock().await;
         match &*state {
             State::Aborted(why) => Err(why.clone()),
-            State::Held(access, until) if until.is_none_or(|until| Instant::now() < until) => {
-                Ok(Arc::clone(access))
-            }
+            State::Held(access, until) if is_valid(*until) => Ok(Arc::clone(access)),
             State::Nothing | State::Held(..) => self.renew(&mut state).await,
         }
     }
@@ -80,7 +83,9 @@ impl Titles {
         let mut state = self.state.lock().await;
         match &*state {
             State::Aborted(why) => return Err(why.clone()),
-            State::Held(access, _) if !access.is_in(refused) => return Ok(Arc::clone(access)),
+            State::Held(access, until) if !access.is_in(refused) && is_valid(*until) => {
+                return Ok(Arc::clone(access));
+            }
             State::Held(access, _) if !access.is_lent() => {
                 let reason = format!("{} does not accept TitleRepoAuth", access.repo.origin());
                 return Err(TitlesUnavailable::for_good(reason));

@@ -17,6 +17,8 @@ use url::Url;
 
 /// The longest catalog.
 const LONGEST: u64 = MAX_BYTES as u64;
+/// The most that all catalogs of a run may hold together: they are in memory at the same time.
+const MOST_TOGETHER: usize = 4 * MAX_BYTES;
 /// The longest ETag that is kept, in bytes.
 const LONGEST_ETAG: usize = 1024;
 
@@ -30,7 +32,7 @@ impl Titles {
     /// The catalogs of these names.
     pub(super) async fn fetch(&self, names: &[String]) -> Result<Catalogs, TitlesUnavailable> {
         let mut access = self.access().await?;
-        let (mut catalogs, mut renewed) = (Catalogs::new(), false);
+        let (mut catalogs, mut renewed, mut held) = (Catalogs::new(), false, 0);
         for name in names {
             if catalogs.contains_key(name) {
                 continue;
@@ -46,6 +48,10 @@ impl Titles {
                 access = self.access_again(&access.source(url)).await?;
                 found = self.catalog(&access, name).await;
             }
+            let found = found.and_then(|catalog| {
+                held = together(held, catalog.bytes.len())?;
+                Ok(catalog)
+            });
             catalogs.insert(name.clone(), found.map_err(|why| why.told(name)));
         }
         Ok(catalogs)
@@ -109,10 +115,18 @@ fn verify(file: &[u8], keys: &[PublicKey], bytes: &[u8]) -> Result<(), String> {
     signature.verify(key, bytes).map(drop).map_err(|why| why.to_string())
 }
 
+/// How long the catalogs are with one more.
+fn together(held: usize, more: usize) -> Result<usize, NoCatalog> {
+    held.checked_add(more).filter(|all| *all <= MOST_TOGETHER).ok_or(NoCatalog::TooMuch)
+}
+
 /// A catalog could not be had.
+#[derive(Debug)]
 enum NoCatalog {
     /// The grant does not name it (T54).
     NotEntitled,
+    /// The catalogs before it have used up what may be held.
+    TooMuch,
     /// It has no address.
     Nowhere(BadAddress),
     /// It could not be fetched, or nobody we know has signed it.
@@ -124,6 +138,10 @@ impl NoCatalog {
         let refused = TitlesUnavailable::for_good;
         match self {
             Self::NotEntitled => refused(format!("not entitled to the catalog {}", name.escape_debug())),
+            Self::TooMuch => {
+                let name = name.escape_debug();
+                refused(format!("with the catalog {name} the catalogs are longer than {MOST_TOGETHER} bytes"))
+            }
             Self::Nowhere(why) => refused(why.to_string()),
             Self::Failed(error) => error.into(),
         }
@@ -168,4 +186,20 @@ fn keep(
     let mut content = format!("{digest} {etag}\n").into_bytes();
     content.extend_from_slice(bytes);
     store.write(&Place::aside(place(store, url)), &content).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn t15_all_catalogs_together_have_a_longest_length() {
+        let half = MOST_TOGETHER / 2;
+        let full = together(together(0, half).unwrap(), half).unwrap();
+        assert_eq!(full, MOST_TOGETHER);
+        let error = together(full, 1).unwrap_err().told("testing");
+        assert!(error.reason.contains("with the catalog testing") && !error.transient, "{error}");
+        assert!(together(full, usize::MAX).is_err());
+        assert!(together(full, 0).is_ok());
+    }
 }

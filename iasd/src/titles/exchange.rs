@@ -40,7 +40,7 @@ struct Answer {
 impl Titles {
     /// Asks the service for a grant; a second time only where the clock of this Mac had to be set first (T62).
     pub(super) async fn exchange(&self, service: &Url) -> Result<Grant, NoGrant> {
-        let asker = self.asker(service).await.map_err(NoGrant::Refused)?;
+        let asker = self.asker(service).await?;
         let mut was_set = false;
         loop {
             let answer = self.ask(&asker).await?;
@@ -55,6 +55,11 @@ impl Titles {
                     (grant, format!("grant: valid {mark} by the clock of the service; {}", off(ahead)))
                 }
                 Timing::Refused(refusal) => return Err(refused(&refusal)),
+                Timing::SetClock { ahead, refusal } if self.dry_run => {
+                    let text = format!("grant: {refusal}; {}, which a dry run does not mend", off(ahead));
+                    self.tell(Level::Warning, text).await;
+                    return Err(refused(&refusal));
+                }
                 Timing::SetClock { ahead, refusal } => {
                     self.tell(Level::Warning, format!("grant: {refusal}; {}, setting it", off(ahead))).await;
                     if let Err(error) = self.host.set_clock().await {
@@ -70,11 +75,15 @@ impl Titles {
     }
 
     /// Who asks, once for all attempts.
-    async fn asker<'a>(&self, url: &'a Url) -> Result<Asker<'a>, String> {
-        let device = self.host.hardware_uuid().await.map_err(|error| error.to_string())?;
-        let keys = self.keys().await?;
+    async fn asker<'a>(&self, url: &'a Url) -> Result<Asker<'a>, NoGrant> {
+        let device = self.host.hardware_uuid().await.map_err(|error| {
+            // A tool that failed; nobody has refused anything.
+            NoGrant::Unreachable(TitlesUnavailable { reason: error.to_string(), transient: true })
+        })?;
+        let keys = self.keys().await.map_err(NoGrant::Refused)?;
         if keys.is_empty() {
-            return Err("grant: unknown key: neither TitleKeyFile nor TitleKeys holds one".to_owned());
+            let why = "grant: unknown key: neither TitleKeyFile nor TitleKeys holds one";
+            return Err(NoGrant::Refused(why.to_owned()));
         }
         let service = url.origin().ascii_serialization();
         Ok(Asker { url, service, device: device.to_ascii_uppercase(), keys })

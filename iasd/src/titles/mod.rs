@@ -19,7 +19,12 @@ mod contract;
 use crate::{download::Downloader, engine::recorder::Recorder, host::Host};
 use access::State;
 use futures::future::BoxFuture;
-use shared::{digest::Digest, item::Source, settings::TitleSettings, title::Place};
+use shared::{
+    digest::Digest,
+    item::Source,
+    settings::{Settings, TitleSettings},
+    title::Place,
+};
 use std::{
     collections::BTreeMap,
     sync::{Arc, PoisonError},
@@ -85,6 +90,8 @@ pub(crate) struct Titles {
     downloader: Arc<Downloader>,
     host: Arc<dyn Host>,
     settings: TitleSettings,
+    /// The clock of this Mac is left as it is (R74).
+    dry_run: bool,
     recorder: Recorder,
     /// One caller at a time asks for a grant; the others wait for it.
     state: Mutex<State>,
@@ -97,11 +104,12 @@ impl Titles {
     pub(crate) fn new(
         downloader: Arc<Downloader>,
         host: Arc<dyn Host>,
-        settings: TitleSettings,
+        settings: &Settings,
         recorder: Recorder,
     ) -> Self {
         let (state, of_repository) = (Mutex::new(State::Nothing), std::sync::Mutex::default());
-        Self { downloader, host, settings, recorder, state, of_repository }
+        let (settings, dry_run) = (settings.titles.clone(), settings.dry_run);
+        Self { downloader, host, settings, dry_run, recorder, state, of_repository }
     }
 
     /// A repository may be read.

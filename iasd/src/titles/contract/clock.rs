@@ -35,6 +35,16 @@ async fn t62_strict_sets_the_clock_once_and_asks_again() {
 }
 
 #[tokio::test]
+async fn t62_r74_a_dry_run_sets_no_clock() {
+    let site = Site { dry_run: true, ..Site::new() };
+    site.answer([tomorrow(&site)]);
+    let error = site.open().await.unwrap_err();
+    assert!(error.reason.contains("grant: not valid yet"), "{error}");
+    assert!(site.clock_was_set().is_empty() && site.service.seen().len() == 1);
+    assert!(site.told().contains("which a dry run does not mend"), "{}", site.told());
+}
+
+#[tokio::test]
 async fn t62_strict_fails_where_that_did_not_help() {
     for fails in [false, true] {
         let site = Site::new();

@@ -158,6 +158,19 @@ async fn t52_a_service_that_is_down_is_asked_again_and_may_recover() {
 }
 
 #[tokio::test]
+async fn t64_a_mac_that_cannot_say_what_it_is_now_is_asked_again() {
+    let site = Site::new();
+    let ioreg = std::fs::read_to_string(site.on_disk("/usr/sbin/ioreg")).unwrap();
+    site.tool("/usr/sbin/ioreg", "exit 1");
+    let (titles, names) = (site.titles(), ["production".to_owned()]);
+    let error = titles.open(&names).await.unwrap_err();
+    assert!(error.transient && error.reason.contains("ioreg"), "{error:?}");
+    assert!(site.service.seen().is_empty());
+    site.put("/usr/sbin/ioreg", ioreg.as_bytes(), 0o755);
+    assert!(titles.open(&names).await.is_ok(), "nobody has refused anything");
+}
+
+#[tokio::test]
 async fn t52_an_answer_that_is_too_long_or_leads_elsewhere_is_none() {
     let other = Server::start().unwrap();
     for (reply, word) in [

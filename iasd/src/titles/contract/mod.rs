@@ -43,6 +43,7 @@ struct Site {
     service: Server,
     repository: Server,
     settings: TitleSettings,
+    dry_run: bool,
     told: Arc<Mutex<Vec<String>>>,
 }
 
@@ -55,8 +56,8 @@ impl Site {
             keys: Keys::new(vec![key("k1", 1)]).unwrap(),
             ..TitleSettings::default()
         };
-        let site =
-            Self { root: tempfile::tempdir().unwrap(), service, repository, settings, told: Arc::default() };
+        let (root, told) = (tempfile::tempdir().unwrap(), Arc::default());
+        let site = Self { root, service, repository, settings, dry_run: false, told };
         site.answer([site.grant(|_| {})]);
         site.repository.serve("/repo/catalogs/production", [Reply::ok(CATALOG)]);
         let ioreg = format!("echo '    \"IOPlatformUUID\" = \"{}\"'", UUID.to_lowercase());
@@ -104,6 +105,7 @@ impl Site {
             redownloads: 1,
             retry_delay: Duration::ZERO,
             titles: self.settings.clone(),
+            dry_run: self.dry_run,
             ..Settings::default()
         };
         let owner = rustix::process::geteuid().as_raw();
@@ -112,7 +114,7 @@ impl Site {
         let http = Arc::new(Http::new(Network::default()));
         let downloader = Downloader::new(http, store, connectivity, &settings);
         let (host, _) = MacHost::below(self.root.path()).unwrap();
-        Titles::new(Arc::new(downloader), Arc::new(host), settings.titles, self.recorder())
+        Titles::new(Arc::new(downloader), Arc::new(host), &settings, self.recorder())
     }
 
     fn recorder(&self) -> Recorder {

@@ -52,6 +52,25 @@ async fn t65_a_refused_credential_is_replaced_once_for_all_who_had_it() {
 }
 
 #[tokio::test]
+async fn t65_what_another_caller_got_is_not_used_once_it_is_over() {
+    let site = Site::new();
+    let over = |auth: &'static str| {
+        move |grant: &mut Value| {
+            grant["auth"] = json!(auth);
+            grant["exp"] = grant["iat"].clone();
+        }
+    };
+    let third = |grant: &mut Value| grant["auth"] = json!("Basic third");
+    site.answer([site.grant(over("Basic first")), site.grant(over("Basic second")), site.grant(third)]);
+    let (titles, place) = (site.titles(), below("one.pkg"));
+    let first = titles.package(&place, None).await.unwrap();
+    let second = titles.package(&place, None).await.unwrap();
+    assert_eq!(credential(&second), Some("Basic second"));
+    let again = titles.package(&place, Some(&first)).await.unwrap();
+    assert_eq!(credential(&again), Some("Basic third"));
+}
+
+#[tokio::test]
 async fn t65_a_credential_that_nobody_lends_cannot_be_replaced() {
     let site = Site::known(Some("Basic known"));
     let titles = site.titles();
