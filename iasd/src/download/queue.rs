@@ -16,13 +16,14 @@ use shared::{
     item::{Item, ItemId, ItemKind, Source},
 };
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 use tokio::{
     sync::{oneshot, watch},
     task::{AbortHandle, JoinSet},
 };
+use url::Url;
 
 type Outcome = Result<VerifiedArtifact, Arc<DownloadError>>;
 
@@ -58,14 +59,14 @@ impl Ticket {
             // What the user can execute root can, too.
             self.item.kind = ItemKind::UserScript;
         }
-        let known = std::mem::take(&mut self.item.mirrors);
-        let new =
-            |mirror: &Source| mirror.url != self.source.url && known.iter().all(|k| k.url != mirror.url);
+        let mut addresses: BTreeSet<Url> = self.item.mirrors.iter().map(|known| known.url.clone()).collect();
+        addresses.insert(self.source.url.clone());
         // Nobody's time is cut short by another one's.
         let within = self.item.retry.within_seconds.zip(other.retry.within_seconds);
         self.item.retry.within_seconds = within.map(|(one, two)| one.max(two));
-        let others: Vec<Source> = other.mirrors.into_iter().filter(new).collect();
-        self.item.mirrors = known.into_iter().chain(others).collect();
+        // One that may be fetched from elsewhere may be fetched from there for all.
+        let others = other.source.into_iter().chain(other.mirrors);
+        self.item.mirrors.extend(others.filter(|source| addresses.insert(source.url.clone())));
     }
 }
 
@@ -130,8 +131,11 @@ fn tickets(items: Vec<Item>) -> (Vec<Ticket>, HashMap<ItemId, usize>) {
     let mut known = HashMap::<_, Vec<usize>>::new();
     for item in items {
         let Some(source) = item.source.clone() else { continue };
+        // One title's file is another's, wherever they are: its name is its digest (T17).
+        let is_known_by_digest = item.kind == ItemKind::Title && item.hash.is_some();
+        let address = (!is_known_by_digest).then(|| source.url.clone());
         // The Mac's file system does not tell letter case apart.
-        let same = known.entry((item.file.as_str().to_lowercase(), source.url.clone())).or_default();
+        let same = known.entry((item.file.as_str().to_lowercase(), address)).or_default();
         let serves = |place: &usize| tickets.get(*place).is_some_and(|ticket| ticket.serves(&item));
         let place = same.iter().copied().find(serves).unwrap_or(tickets.len());
         places.insert(item.id, place);

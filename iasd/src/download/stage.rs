@@ -13,7 +13,7 @@ use shared::{
     settings::Settings,
 };
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 use url::Url;
@@ -25,7 +25,11 @@ pub(crate) struct DownloadStage {
     /// The smallest and the largest number of transfers at a time (R55).
     transfers: (u32, u32),
     queue: Mutex<Option<Arc<DownloadQueue>>>,
+    /// Who fetches this file again, one at a time: what is received lies in one place until it is whole.
+    again: Mutex<HashMap<String, Arc<Turn>>>,
 }
+
+type Turn = tokio::sync::Mutex<()>;
 
 impl DownloadStage {
     /// A stage that has nothing to do yet.
@@ -35,13 +39,21 @@ impl DownloadStage {
             recorder,
             transfers: (settings.min_downloads, settings.max_downloads),
             queue: Mutex::new(None),
+            again: Mutex::default(),
         }
     }
 
     async fn fetch_again(&self, item: &Item) -> Result<VerifiedArtifact, Unavailable> {
+        let turn = self.turn(&item.file);
+        let _mine = turn.lock().await;
         let (downloader, recorder) = (Arc::clone(&self.downloader), self.recorder.clone());
         let queue = DownloadQueue::start(downloader, vec![item.clone()], (1, 1), recorder);
         queue.take(item.id).await.map_err(|error| error.as_ref().into())
+    }
+
+    fn turn(&self, file: &MacPath) -> Arc<Turn> {
+        let mut again = self.again.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(again.entry(file.as_str().to_lowercase()).or_default())
     }
 
     fn queue(&self) -> MutexGuard<'_, Option<Arc<DownloadQueue>>> {

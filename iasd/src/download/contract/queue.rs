@@ -176,6 +176,24 @@ async fn r34_shared_content_is_fetched_once_and_told_to_all() {
 }
 
 #[tokio::test]
+async fn t17_titles_with_one_content_at_two_addresses_are_one_download_from_either() {
+    for (first, asked) in [(Reply::ok("x"), &["/a"][..]), (Reply::status(404), &["/a", "/b"])] {
+        let site = Site::new();
+        site.server.serve("/a", [first]);
+        site.server.serve("/b", [Reply::ok("x")]);
+        let one = Item { kind: ItemKind::Title, ..site.item(0, "/a", b"x") };
+        let file = one.file.clone();
+        let two = Item { kind: ItemKind::Title, file, ..site.item(1, "/b", b"x") };
+        let queue = start(&site, vec![one, two], (4, 4));
+        for index in 0..2 {
+            queue.take(id(index)).await.unwrap().confirm().unwrap();
+        }
+        let seen: Vec<String> = site.server.seen().into_iter().map(|seen| seen.target).collect();
+        assert_eq!(seen, asked);
+    }
+}
+
+#[tokio::test]
 async fn r30_an_item_that_waits_gives_its_slot_to_others() {
     let site = Site::new();
     let body = pattern(10);
