@@ -5,7 +5,7 @@ use crate::{item::Secret, title::address::Repo};
 use serde_json::Value;
 
 /// No grant is valid for longer, in seconds (T54).
-const LONGEST_LIFETIME: f64 = 900.0;
+pub(super) const LONGEST_LIFETIME: f64 = 900.0;
 /// The longest credential, in bytes.
 const LONGEST_CREDENTIAL: usize = 8 * 1024;
 
@@ -51,11 +51,11 @@ fn required<'a>(claims: &'a Object, name: &'static str) -> Result<&'a Value, Ver
     claims.get(name).ok_or(Verdict::MissingClaim(name))
 }
 
-fn text<'a>(claims: &'a Object, name: &'static str) -> Result<&'a str, Verdict> {
+pub(super) fn text<'a>(claims: &'a Object, name: &'static str) -> Result<&'a str, Verdict> {
     required(claims, name)?.as_str().ok_or(Verdict::Malformed("a claim that is text is something else"))
 }
 
-fn seconds(claims: &Object, name: &'static str) -> Result<f64, Verdict> {
+pub(super) fn seconds(claims: &Object, name: &'static str) -> Result<f64, Verdict> {
     let number = required(claims, name)?.as_f64().filter(|number| number.is_finite());
     number.ok_or(Verdict::Malformed("a claim that is a time is no number"))
 }

@@ -26,7 +26,7 @@ mod tests;
 
 pub use key::{Algorithm, BadKey, Key, Keys};
 pub use moment::{ClockPolicy, Moment};
-pub use request::Request;
+pub use request::{Asked, Request};
 pub use verdict::{Refusal, Verdict};
 
 use crate::{digest::Digest, item::Secret, title::address::Repo};
@@ -120,6 +120,18 @@ pub fn verify(
 #[must_use]
 pub fn issue(claims: &impl Serialize, key: &Key) -> Option<String> {
     jws::write(GRANT, claims, key)
+}
+
+/// Reads a request as a service does, before it lends anything: signed by one of its keys, made for `service`, and not over
+/// (T53). For rehearsals and tests.
+///
+/// # Errors
+/// The first thing that is wrong with it.
+pub fn asked(token: &[u8], keys: &Keys, service: &str, now: OffsetDateTime) -> Result<Asked, Verdict> {
+    if token.len() > LONGEST_TOKEN {
+        return Err(Verdict::Malformed("it is longer than any token"));
+    }
+    request::read(Jws::split(token)?.verified(REQUEST, keys, now)?, service, now)
 }
 
 /// What may be told of a token: the first 8 hexadecimal digits of its SHA-256 (T63).

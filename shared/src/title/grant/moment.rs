@@ -78,7 +78,7 @@ pub(super) enum Judgement {
 
 impl Times {
     /// T61.
-    fn hold(&self, now: f64, leeway: f64) -> Result<(), Verdict> {
+    pub(super) fn hold(&self, now: f64, leeway: f64) -> Result<(), Verdict> {
         if now >= self.expires + leeway {
             Err(Verdict::Expired)
         } else if now < self.begins - leeway || now < self.issued - leeway {

@@ -1,14 +1,23 @@
 //! The token with which a grant is asked for (T53).
 
-use super::{REQUEST, jws, key::Key};
+use super::{
+    REQUEST,
+    claims::{self, LONGEST_LIFETIME},
+    jws,
+    key::Key,
+    moment::Times,
+    object::Object,
+    verdict::Verdict,
+};
 use crate::item::Secret;
 use core::net::IpAddr;
 use serde::Serialize;
-
 use time::OffsetDateTime;
 
 /// How long a request may be answered, in seconds.
 const LIFETIME: i64 = 120;
+/// How far the clocks of a Mac and of a service may differ, in seconds.
+const LEEWAY: f64 = 120.0;
 
 /// Who asks whom, and when.
 #[derive(Debug, Clone)]
@@ -53,4 +62,33 @@ impl Request<'_> {
         };
         jws::write(REQUEST, &claims, key).map(Secret)
     }
+}
+
+/// A request that a service believes: whom its answer is for, and what that must name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The hardware UUID of the Mac.
+    pub device: String,
+    /// The id of the request.
+    pub id: String,
+}
+
+/// Reads the claims of a request whose signature is proven.
+pub(super) fn read(json: &[u8], service: &str, now: OffsetDateTime) -> Result<Asked, Verdict> {
+    let claims =
+        Object::parse(json).ok_or(Verdict::Malformed("its claims are no object of different names"))?;
+    let (device, id) = (claims::text(&claims, "sub")?, claims::text(&claims, "jti")?);
+    if claims::text(&claims, "iss")? != format!("urn:uuid:{device}") {
+        return Err(Verdict::Malformed("iss and sub name different Macs"));
+    }
+    if claims::text(&claims, "aud")? != service {
+        return Err(Verdict::Malformed("it is for another service"));
+    }
+    let issued = claims::seconds(&claims, "iat")?;
+    let times = Times { issued, begins: issued, expires: claims::seconds(&claims, "exp")? };
+    if times.expires - times.issued > LONGEST_LIFETIME {
+        return Err(Verdict::LifetimeTooLong);
+    }
+    times.hold(now.unix_timestamp_nanos() as f64 / 1e9, LEEWAY)?;
+    Ok(Asked { device: device.to_owned(), id: id.to_owned() })
 }

@@ -1,5 +1,6 @@
 //! The exchange: its vectors, rebuilt from their parts, and what no vector says.
 
+mod asked;
 mod rules;
 mod vectors;
 
