@@ -57,6 +57,8 @@ pub(crate) struct Targets {
     items: Vec<Item>,
     /// The control file's.
     json_url: Option<Url>,
+    /// That of the service of titles.
+    service: Option<Url>,
     /// Whether `iasd` itself does what belongs to the user.
     standalone: bool,
 }
@@ -78,6 +80,7 @@ impl Targets {
         Self {
             items: items.collect(),
             json_url: setting("JSONURL").and_then(|url| url.parse().ok()),
+            service: setting("TitleEnvQueryURL").and_then(|url| url.parse().ok()),
             standalone: setting("Mode").is_some_and(|mode| mode.eq_ignore_ascii_case("standalone")),
         }
     }
@@ -141,7 +144,7 @@ impl Targets {
             let path = percent_decoded(url.path());
             path.is_some_and(|path| path.ends_with(target)) || url.as_str().ends_with(target)
         };
-        let all = self.items.iter().flat_map(addresses).chain(&self.json_url);
+        let all = self.items.iter().flat_map(addresses).chain(&self.json_url).chain(&self.service);
         let urls: Vec<Url> = all.filter(ends).cloned().collect();
         if urls.is_empty() { Err(self.unknown(target)) } else { Ok(urls) }
     }

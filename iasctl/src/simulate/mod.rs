@@ -1,5 +1,6 @@
 //! `iasctl simulate`: a whole enrolment with the real programs, in a Mac-shaped folder.
 
+mod building;
 mod daemon;
 mod faults;
 mod hashes;

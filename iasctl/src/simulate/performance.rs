@@ -3,7 +3,7 @@
 use super::{
     Arguments,
     daemon::Daemon,
-    server::{self, Authority, Misdeeds, Served},
+    server::{self, Authority, Lender, Misdeeds, RequestLog, Served},
     stage::Stage,
     view::{Run, View, now_ms},
 };
@@ -37,12 +37,15 @@ pub(crate) async fn perform(
     view: &mut dyn View,
     requests: &mut Requests,
 ) -> Result<Performed, String> {
-    let hosts: Vec<_> = stage.site.hosts().into_iter().collect();
+    let hosts: Vec<_> = stage.hosts().into_iter().collect();
     let authority = Authority::new(&hosts)?;
     let root_pem = authority.root_pem.clone();
     let (misses, missed) = mpsc::unbounded_channel();
     let (site, misdeeds) = (Arc::new(stage.site.clone()), Arc::clone(misdeeds));
-    let served = Served { site, speed: arguments.speed, misdeeds, misses };
+    let log = stage.requests();
+    let log = RequestLog::open(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let lender = stage.title_service.clone().map(|service| Arc::new(Lender::new(service)));
+    let served = Served { site, speed: arguments.speed, misdeeds, lender, log: Arc::new(log), misses };
     let listening = server::listen(served, authority).await;
     let (address, serve) = listening.map_err(|error| format!("cannot serve on the loopback: {error}"))?;
     let scenario = stage.write_scenario(address, &root_pem)?;
@@ -81,7 +84,7 @@ async fn watch(
                     daemon = start()?;
                 }
             },
-            Some(url) = missed.recv() => view.note(&format!("404: nothing is served at {url}")),
+            Some(why) = missed.recv() => view.note(&why),
             _ = ticks.tick() => view.tick(&run),
             () = requests.next() => {
                 view.note(if interrupted { "ending at once" } else { "ending; again to end at once" });

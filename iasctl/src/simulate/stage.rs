@@ -2,23 +2,20 @@
 
 use super::{
     Arguments,
+    building::build,
     faults::{self, Led, Targets},
     hashes, overrides,
-    server::{Site, percent_decoded},
+    server::{Site, TitleService, percent_decoded},
 };
 use crate::sign;
 use plist::Dictionary;
 use serde_json::{Map, Value, json};
 use shared::{
-    digest::Digest,
-    fault::Fault,
-    hint::nearest,
-    item::Phase,
-    layout::RECORDS_FOLDER,
-    settings::keys,
-    sys::{atomic, packing},
+    digest::Digest, fault::Fault, hint::nearest, item::Phase, layout::RECORDS_FOLDER, settings::keys,
+    sys::atomic,
 };
 use std::{
+    collections::BTreeSet,
     fs,
     net::SocketAddr,
     os::unix::fs::PermissionsExt as _,
@@ -35,6 +32,8 @@ const SCENARIO: &str = "scenario.json";
 const LOG: &str = "iasd.log";
 /// Which faults have happened to the Mac, beside it.
 const FAULTS: &str = "faults.ndjson";
+/// What the server was asked, beside it.
+const REQUESTS: &str = "requests.ndjson";
 /// Who serves the control file when nothing says otherwise; `.test` belongs to nobody.
 const DEFAULT_HOST: &str = "bootstrap.simulate.test";
 
@@ -47,6 +46,8 @@ pub(crate) struct Stage {
     pub(crate) side: PathBuf,
     /// What is served.
     pub(crate) site: Site,
+    /// Who lends the credential of a repository of titles.
+    pub(crate) title_service: Option<TitleService>,
     /// What goes wrong.
     pub(crate) faults: Vec<Led>,
     /// Whether nothing had happened on this Mac before.
@@ -79,10 +80,13 @@ impl Stage {
         let is_new = fs::read_dir(&root).is_ok_and(|mut entries| entries.next().is_none());
         create(&built)?;
         if let Some(folder) = folder {
-            build_packages(&folder.join("packages"), &built.join("packages"))?;
+            build(&folder.join("packages"), &built.join("packages"))?;
         }
 
         let mut scenario = scenario(folder)?;
+        let title_service = scenario.remove("title_service").map(TitleService::read).transpose();
+        let title_service =
+            title_service.map_err(|error| format!("scenario.json: title_service: {error}"))?;
         let mut settings = settings(folder, arguments)?;
         let mut site = Site::default();
         let urls = urls(&text);
@@ -107,17 +111,27 @@ impl Stage {
         }
         overrides::adjust(&mut scenario, arguments);
         let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
-        // Of this rehearsal only.
-        for file in [LOG, FAULTS] {
-            match fs::remove_file(side.join(file)) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(named(&side.join(file), &error));
-                }
-                _ => {}
-            }
-        }
+        forget(&side)?;
         let depnotify = depnotify(&root, &settings);
-        Ok(Self { root, side, site, faults, is_new, depnotify, control, scenario, settings, temporary })
+        Ok(Self {
+            root,
+            side,
+            site,
+            title_service,
+            faults,
+            is_new,
+            depnotify,
+            control,
+            scenario,
+            settings,
+            temporary,
+        })
+    }
+
+    /// Every host the server stands for.
+    pub(crate) fn hosts(&self) -> BTreeSet<String> {
+        let of_titles = self.title_service.iter().flat_map(TitleService::hosts);
+        self.site.hosts().into_iter().chain(of_titles).collect()
     }
 
     /// The scenario file; it gets to know where the server is, and whom to trust.
@@ -126,6 +140,7 @@ impl Stage {
     /// When a file cannot be written.
     pub(crate) fn write_scenario(&mut self, server: SocketAddr, root_pem: &str) -> Result<PathBuf, String> {
         let pem = self.side.join("roots.pem");
+        let hosts = self.hosts();
         let network = self.scenario.entry("network").or_insert_with(|| json!({}));
         let others = network.get("extra_roots").and_then(Value::as_str).map(fs::read_to_string);
         let others = others.transpose().map_err(|error| format!("network.extra_roots: {error}"))?;
@@ -134,7 +149,7 @@ impl Stage {
             network.insert("extra_roots".to_owned(), json!(pem));
             let resolve = network.entry("resolve").or_insert_with(|| json!({}));
             if let Some(resolve) = resolve.as_object_mut() {
-                resolve.extend(self.site.hosts().into_iter().map(|host| (host, json!(server.to_string()))));
+                resolve.extend(hosts.into_iter().map(|host| (host, json!(server.to_string()))));
             }
         }
         self.scenario.insert("side_folder".to_owned(), json!(self.side));
@@ -150,14 +165,22 @@ impl Stage {
         self.side.join(FAULTS)
     }
 
+    /// The log of the server.
+    pub(crate) fn requests(&self) -> PathBuf {
+        self.side.join(REQUESTS)
+    }
+
     /// The settings file.
     ///
     /// # Errors
     /// When it cannot be written.
     pub(crate) fn write_settings(&self) -> Result<PathBuf, String> {
         let path = self.side.join("settings.plist");
-        let written = plist::to_file_xml(&path, &self.settings);
+        let mut text = Vec::new();
+        let written = plist::to_writer_xml(&mut text, &self.settings);
         written.map_err(|error| format!("{}: {error}", path.display()))?;
+        // There may be secrets in it.
+        atomic::replace(&path, &text, 0o600).map_err(|error| named(&path, &error))?;
         Ok(path)
     }
 
@@ -237,18 +260,15 @@ fn place(arguments: &Arguments) -> Result<(PathBuf, Option<TempDir>), String> {
     Ok((root, Some(temporary)))
 }
 
-/// Builds a package from each folder in `sources`.
-fn build_packages(sources: &Path, to: &Path) -> Result<(), String> {
-    let Ok(entries) = fs::read_dir(sources) else { return Ok(()) };
-    create(to)?;
-    for entry in entries {
-        let folder = entry.map_err(|error| named(sources, &error))?.path();
-        if !folder.join("package.json").is_file() {
-            continue;
+/// Removes what an earlier rehearsal has noted beside the Mac, and this one notes anew.
+fn forget(side: &Path) -> Result<(), String> {
+    for file in [LOG, FAULTS, REQUESTS] {
+        match fs::remove_file(side.join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(named(&side.join(file), &error));
+            }
+            _ => {}
         }
-        let name = folder.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-        let package = to.join(format!("{name}.pkg"));
-        packing::build_component(&folder, &package).map_err(|error| crate::chain::chain(&error))?;
     }
     Ok(())
 }
@@ -345,7 +365,7 @@ fn depnotify(root: &Path, settings: &Dictionary) -> PathBuf {
     root.join(path.trim_start_matches('/'))
 }
 
-fn create(folder: &Path) -> Result<(), String> {
+pub(super) fn create(folder: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| named(folder, &error))
 }
 
@@ -353,6 +373,6 @@ fn write(path: &Path, text: String) -> Result<(), String> {
     fs::write(path, text).map_err(|error| named(path, &error))
 }
 
-fn named(path: &Path, error: &std::io::Error) -> String {
+pub(super) fn named(path: &Path, error: &std::io::Error) -> String {
     format!("{}: {error}", path.display())
 }

@@ -16,6 +16,10 @@ pub(super) struct Request {
     pub(super) path: String,
     /// Whether the connection stays open.
     pub(super) keep_alive: bool,
+    /// What is shown to be let in.
+    pub(super) authorization: Option<String>,
+    /// How many bytes follow.
+    pub(super) content_length: Option<usize>,
     range: Option<String>,
     if_range: Option<String>,
     if_none_match: Option<String>,
@@ -40,6 +44,8 @@ impl Request {
             match name.to_ascii_lowercase().as_str() {
                 "host" => request.host = host(value),
                 "connection" if value.eq_ignore_ascii_case("close") => request.keep_alive = false,
+                "authorization" => request.authorization = Some(value.to_owned()),
+                "content-length" => request.content_length = value.parse().ok(),
                 "range" => request.range = Some(value.to_owned()),
                 "if-range" => request.if_range = Some(value.to_owned()),
                 "if-none-match" => request.if_none_match = Some(value.to_owned()),
@@ -112,6 +118,14 @@ pub(super) fn refusal(status: &str, keep_alive: bool) -> String {
     let connection = if keep_alive { "" } else { "Connection: close\r\n" };
     let body = format!("{status}\n");
     format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\n{connection}\r\n{body}", body.len())
+}
+
+/// The head of an answer that is a token of `length` bytes.
+pub(super) fn token_head(length: usize, keep_alive: bool) -> String {
+    let connection = if keep_alive { "" } else { "Connection: close\r\n" };
+    format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/jwt\r\nContent-Length: {length}\r\n{connection}\r\n"
+    )
 }
 
 enum Span {

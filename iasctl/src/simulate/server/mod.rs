@@ -1,17 +1,23 @@
 //! The web server of a rehearsal: the admin's folder, under the real host names, on this computer only.
 
 mod authority;
+mod grants;
 mod http;
+mod log;
 mod misdeeds;
 mod site;
+mod title_service;
 
 pub(crate) use authority::Authority;
 pub(crate) use http::percent_decoded;
+pub(crate) use log::RequestLog;
 pub(crate) use misdeeds::{Misdeeds, Planned};
 pub(crate) use site::Site;
+pub(crate) use title_service::{Lender, TitleService};
 
-use http::{Answer, LONGEST_HEAD, Request, failure, refusal};
+use http::{Answer, LONGEST_HEAD, Request, failure, refusal, token_head};
 use misdeeds::{Answering, Wrong};
+use shared::title::grant::LONGEST_TOKEN;
 use std::{
     fs::File,
     io::{self, Read as _, Seek as _, SeekFrom},
@@ -21,6 +27,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
+use time::OffsetDateTime;
 use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::{TcpListener, TcpStream},
@@ -39,7 +46,11 @@ pub(crate) struct Served {
     pub(crate) speed: Option<u64>,
     /// What it does wrong.
     pub(crate) misdeeds: Arc<Misdeeds>,
-    /// Told about each request that could not be answered.
+    /// Who lends the credential of titles, if anybody does.
+    pub(crate) lender: Option<Arc<Lender>>,
+    /// Where each request is noted.
+    pub(crate) log: Arc<RequestLog>,
+    /// Told why requests could not be answered.
     pub(crate) misses: mpsc::UnboundedSender<String>,
 }
 
@@ -90,7 +101,16 @@ async fn converse(mut stream: impl AsyncRead + AsyncWrite + Unpin, served: &Serv
         let Some(request) = Request::parse(&head) else {
             return stream.write_all(refusal("400 Bad Request", false).as_bytes()).await;
         };
-        answer(&mut stream, &request, served).await?;
+        match &served.lender {
+            Some(lender) if request.method == "POST" && lender.is_asked(&request) => {
+                let Some(token) = read_body(&mut stream, &mut read, &request).await? else {
+                    return say(&mut stream, &request, served, &refusal("413 Content Too Large", false))
+                        .await;
+                };
+                lend(&mut stream, &request, (lender, &token), served).await?;
+            }
+            _ => answer(&mut stream, &request, served).await?,
+        }
         stream.flush().await?;
         if !request.keep_alive {
             return stream.shutdown().await;
@@ -112,6 +132,57 @@ async fn read_head(stream: &mut (impl AsyncRead + Unpin), read: &mut Vec<u8>) ->
     }
 }
 
+/// What follows the head of a request; `None` when that is too long for a token, or nobody knows how long it is.
+async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    read: &mut Vec<u8>,
+    request: &Request,
+) -> io::Result<Option<Vec<u8>>> {
+    let Some(length) = request.content_length.filter(|length| *length <= LONGEST_TOKEN) else {
+        return Ok(None);
+    };
+    while read.len() < length {
+        if stream.read_buf(read).await? == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+    }
+    Ok(Some(read.drain(..length).collect()))
+}
+
+/// Writes the head of an answer, or all of it, and notes it.
+async fn say(
+    stream: &mut (impl AsyncWrite + Unpin),
+    request: &Request,
+    served: &Served,
+    answer: &str,
+) -> io::Result<()> {
+    let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok());
+    served.log.note(request, status.unwrap_or_default());
+    stream.write_all(answer.as_bytes()).await
+}
+
+/// Answers as the service of titles.
+async fn lend(
+    stream: &mut (impl AsyncWrite + Unpin),
+    request: &Request,
+    (lender, token): (&Lender, &[u8]),
+    served: &Served,
+) -> io::Result<()> {
+    let (host, path, keep_alive) = (&*request.host, &*request.path, request.keep_alive);
+    let answering = Answering { host, path, first: 0, count: 0, length: 0, is_part: false };
+    if let Some((status, retry_after)) = served.misdeeds.commit(&answering).status {
+        return say(stream, request, served, &failure(status, retry_after, keep_alive)).await;
+    }
+    let answer = match lender.answer(token, OffsetDateTime::now_utc()) {
+        Ok(grant) => token_head(grant.len(), keep_alive) + &grant,
+        Err((status, why)) => {
+            let _ = served.misses.send(format!("{status}: the service of titles lends nothing: {why}"));
+            refusal(status, keep_alive)
+        }
+    };
+    say(stream, request, served, &answer).await
+}
+
 async fn answer(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     request: &Request,
@@ -120,14 +191,17 @@ async fn answer(
     let keep_alive = request.keep_alive;
     if !matches!(request.method.as_str(), "GET" | "HEAD") {
         // Its body, if any, would be read as the next request.
-        stream.write_all(refusal("405 Method Not Allowed", false).as_bytes()).await?;
+        say(stream, request, served, &refusal("405 Method Not Allowed", false)).await?;
         return Err(io::ErrorKind::Unsupported.into());
+    }
+    if served.lender.as_ref().is_some_and(|lender| lender.keeps_out(request)) {
+        return say(stream, request, served, &refusal("401 Unauthorized", keep_alive)).await;
     }
     let opened = served.site.file(&request.host, &request.path).map(|path| open(&path));
     let Some(Ok((file, length, etag))) = opened else {
         // The board is gone when nobody listens.
-        let _ = served.misses.send(format!("{}{}", request.host, request.path));
-        return stream.write_all(refusal("404 Not Found", keep_alive).as_bytes()).await;
+        let _ = served.misses.send(format!("404: nothing is served at {}{}", request.host, request.path));
+        return say(stream, request, served, &refusal("404 Not Found", keep_alive)).await;
     };
     let mut answer = request.answer(length, &etag);
     let (_, first, count) = answer.head(length, &etag, keep_alive);
@@ -138,13 +212,13 @@ async fn answer(
         _ => Wrong::default(),
     };
     if let Some((status, retry_after)) = wrong.status {
-        return stream.write_all(failure(status, retry_after, keep_alive).as_bytes()).await;
+        return say(stream, request, served, &failure(status, retry_after, keep_alive)).await;
     }
     if wrong.no_range && is_part {
         answer = Answer::Whole;
     }
     let (head, first, count) = answer.head(length, &etag, keep_alive);
-    stream.write_all(head.as_bytes()).await?;
+    say(stream, request, served, &head).await?;
     if request.method == "GET" {
         send(stream, file, (first, count), &wrong, served.speed).await
     } else {
@@ -235,7 +309,8 @@ mod tests {
             Planned { at, fault, urls: None }
         });
         let misdeeds = Arc::new(Misdeeds::new(planned.collect()));
-        let served = Served { site: Arc::new(site), speed: None, misdeeds, misses };
+        let (site, log) = (Arc::new(site), Arc::default());
+        let served = Served { site, speed: None, misdeeds, lender: None, log, misses };
         let authority = Authority::new(&["example.com".to_owned()]).unwrap();
         let (address, serve) = listen(served, authority).await.unwrap();
         let serve = async move {
@@ -269,7 +344,7 @@ mod tests {
             let head = ask(address, &get("").replace("GET", "HEAD")).await;
             assert!(head.contains("Content-Length: 10\r\n") && head.ends_with("\r\n\r\n"), "{head}");
             assert!(ask(address, &get("").replace("/a", "/b")).await.starts_with("HTTP/1.1 404"));
-            assert_eq!(missed.recv().await.as_deref(), Some("example.com/b"));
+            assert_eq!(missed.recv().await.as_deref(), Some("404: nothing is served at example.com/b"));
             assert!(ask(address, "nonsense\r\n\r\n").await.starts_with("HTTP/1.1 400"));
         };
         tokio::select! {
