@@ -29,5 +29,6 @@ mod signatures;
 mod signers;
 mod standalone;
 mod stopped;
+mod title_service;
 mod titles;
 mod wire;

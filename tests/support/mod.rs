@@ -20,5 +20,5 @@ mod world;
 pub use fleet::Fleet;
 pub use outcome::Outcome;
 pub use programs::program;
-pub use repository::{Keys, Repository};
+pub use repository::{Keys, Repository, SERVICE_AUTH, SERVICE_KEY};
 pub use world::{AFTER_A_FAILURE, HOST, INSTALL_PATH, World, component, rehearse, simulate};

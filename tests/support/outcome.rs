@@ -121,13 +121,19 @@ impl Outcome {
     /// Whether something is there beside the Mac, where the simulation keeps what it notes.
     #[must_use]
     pub fn exists_beside(&self, name: &str) -> bool {
-        PathBuf::from(format!("{}.sim", self.root.display())).join(name).exists()
+        self.beside(name).exists()
     }
 
     /// The text of a file there.
     #[must_use]
     pub fn read_beside(&self, name: &str) -> Option<String> {
-        fs::read_to_string(PathBuf::from(format!("{}.sim", self.root.display())).join(name)).ok()
+        fs::read_to_string(self.beside(name)).ok()
+    }
+
+    /// Where that is on this computer.
+    #[must_use]
+    pub fn beside(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("{}.sim", self.root.display())).join(name)
     }
 
     /// Where a path of the Mac is on this computer.

@@ -5,7 +5,15 @@ use crate::{
     world::{HOST, World, component},
 };
 use plist::{Dictionary, Value};
+use serde_json::json;
 use shared::digest::Digest;
+
+/// The service that lends the credential of a repository.
+const SERVICE: &str = "https://titles.example.com/v1";
+/// The secret that Macs share with it.
+pub const SERVICE_KEY: &str = "YSBrZXkgdGhhdCBpcyB1c2VkIGJ5IHN0b3JpZXMgb25seQ";
+/// The credential it lends first; later ones begin with it.
+pub const SERVICE_AUTH: &str = "Basic bGVudC10by10aGlzLU1hYzpvbmx5";
 
 /// What a title needs, besides its name and its version.
 pub type Keys<'a> = &'a [(&'a str, Value)];
@@ -79,12 +87,45 @@ impl Repository {
     /// When it cannot be written.
     #[must_use]
     pub fn in_world(self, world: World) -> World {
+        self.hosted_by(world).setting("TitleRepoURL", format!("{HOST}/repo"))
+    }
+
+    /// Puts it on a host of its own, whose credential a service lends; `changes` are keys of the scenario's
+    /// `title_service` that are to be other ones.
+    ///
+    /// # Panics
+    /// When it cannot be written, or `changes` are no keys.
+    #[must_use]
+    pub fn lent(self, world: World, changes: serde_json::Value) -> World {
+        let mut service = json!({
+            "url": SERVICE,
+            "repo": "https://cdn.example.com/repo",
+            "auth": SERVICE_AUTH,
+            "key": {"kid": "k1", "alg": "HS256", "key": SERVICE_KEY},
+        });
+        for (key, value) in changes.as_object().expect("keys of a service") {
+            service[key] = value.clone();
+        }
+        let key = [("kid", "k1"), ("alg", "HS256"), ("key", SERVICE_KEY)];
+        let key = key.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value)));
+        let keys = Value::Array(vec![Value::Dictionary(key.collect())]);
+        let served = json!({format!("{HOST}/"): ".", "https://cdn.example.com/repo/": "repo"});
+        let world = self.hosted_by(world).scenario("serve", served).scenario("title_service", service);
+        world.setting("TitleEnvQueryURL", SERVICE).setting("TitleKeys", keys)
+    }
+
+    /// Puts it among what the host of a world serves, in place of what was there.
+    ///
+    /// # Panics
+    /// When it cannot be written.
+    #[must_use]
+    pub fn hosted_by(self, world: World) -> World {
         let mut catalog = Vec::new();
         Value::Array(self.catalog).to_writer_xml(&mut catalog).expect("a catalog");
         let mut world = world.hosted("repo/catalogs/production", &catalog);
         for (location, content) in &self.files {
             world = world.hosted(&format!("repo/pkgs/{location}"), content);
         }
-        world.setting("TitleRepoURL", format!("{HOST}/repo"))
+        world
     }
 }
