@@ -1,4 +1,4 @@
-//! `examples/onboarding`: what an admin sees first must work.
+//! `examples`: what an admin sees first must work.
 
 use shared::{
     digest::Digest,
@@ -12,6 +12,10 @@ use std::{
     process::Command,
 };
 use support::{program, rehearse, simulate};
+
+fn titles() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/titles")
+}
 
 fn example() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/onboarding")
@@ -97,4 +101,43 @@ fn the_example_needs_no_root() {
     let error = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{error}\n{log}");
     assert!(root.join("Applications/Acme Connect.app").exists());
+}
+
+#[test]
+fn the_example_of_titles_ends_green_and_a_second_run_finds_them_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("mac");
+    let first = rehearse(&titles(), &root, &[]);
+    first.exits(0);
+    for name in ["Rocket Console", "Desktop defaults", "Rocket Skates"] {
+        // Where content has changed, its new digest belongs into `pkgsinfo`, and the catalogs are made anew.
+        assert_eq!(first.end(name), &ItemEnd::Done, "{name}\n{}", first.diagnostics);
+    }
+    for id in ["com.acme.rocket-runtime", "com.acme.rocket-console", "com.acme.rocket-manual"] {
+        assert!(first.exists(&format!("/private/var/db/receipts/{id}.plist")), "{id}");
+    }
+    assert!(first.exists("/Applications/Rocket Skates.app/Contents/MacOS/RocketSkates"));
+    assert!(first.exists("/Library/Preferences/com.acme.desktop.plist"));
+    let asked = first.read_beside("requests.ndjson").unwrap();
+    let line =
+        r#"{"method":"POST","host":"titles.acme.example","path":"/v1","status":200,"authorization":false}"#;
+    assert_eq!(asked.lines().filter(|asked| *asked == line).count(), 1, "one grant for everything\n{asked}");
+
+    let second = rehearse(&titles(), &root, &[]);
+    second.exits(0);
+    for name in ["Rocket Console", "Desktop defaults", "Rocket Skates"] {
+        assert!(matches!(second.end(name), ItemEnd::Skipped(_)), "{name}: {}", second.end(name));
+    }
+}
+
+#[test]
+fn the_catalogs_of_the_example_are_made_of_its_pkginfos_and_fit_macs() {
+    let repository = titles().join("repo");
+    let iasctl = |arguments: &[&str]| {
+        let output = Command::new(program("iasctl")).args(arguments).arg(&repository).output().unwrap();
+        let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {told}");
+    };
+    iasctl(&["publish", "catalogs", "--skip-pkg-check", "--sorted", "--dry-run"]);
+    iasctl(&["doctor", "--strict", "--repo"]);
 }
