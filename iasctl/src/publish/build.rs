@@ -2,7 +2,11 @@
 
 use super::{place, repository::Pkginfo};
 use plist::{Dictionary, Value};
-use std::collections::{BTreeMap, HashSet};
+use shared::title::composed;
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, HashSet},
+};
 
 /// What may be left out.
 #[derive(Debug, Clone, Copy, Default)]
@@ -26,7 +30,7 @@ pub(super) struct Catalogs {
 
 /// Makes the catalogs of `pkgsinfo`; `pkgs` are the files of that folder.
 pub(super) fn build(pkgsinfo: Vec<Pkginfo>, pkgs: &[String], leniency: Leniency) -> Catalogs {
-    let pkgs = Pkgs { exact: pkgs.iter().map(String::as_str).collect(), all: pkgs };
+    let pkgs = Pkgs { exact: pkgs.iter().map(|name| composed(name)).collect(), all: pkgs };
     let mut catalogs = Catalogs::default();
     catalogs.lists.insert("all".to_owned(), Vec::new());
     for Pkginfo { file, content } in pkgsinfo {
@@ -90,7 +94,8 @@ fn names(content: &Dictionary) -> Option<Vec<String>> {
 
 /// The files of `pkgs`.
 struct Pkgs<'a> {
-    exact: HashSet<&'a str>,
+    /// As Swift compares texts: however their accents are written.
+    exact: HashSet<Cow<'a, str>>,
     all: &'a [String],
 }
 
@@ -116,11 +121,11 @@ impl Pkgs<'_> {
             warnings.push(format!("WARNING: empty or invalid {what}_item_location in {file}"));
             return false;
         }
-        if self.exact.contains(location) {
+        if self.exact.contains(&composed(location)) {
             return true;
         }
-        let lower = location.to_lowercase();
-        match self.all.iter().find(|other| other.to_lowercase() == lower) {
+        let wanted = place::folded(location);
+        match self.all.iter().find(|other| place::folded(other) == wanted) {
             Some(other) => {
                 warnings.push(format!("WARNING: {file} refers to {what} item: {location}. The pathname of the item in the repo has different case: {other}. This may cause issues depending on the case-sensitivity of the underlying filesystem."));
                 true
@@ -187,6 +192,9 @@ mod tests {
         assert!(other_case.warnings[0].contains("has different case: Apps/a.pkg. This may"));
         assert_eq!(sizes(&other_case), [("all", 1), ("t", 1)]);
         assert!(build(one(), &pkgs("apps/A.pkg"), lenient(false, false)).warnings.is_empty());
+        let accent = vec![item("Caf\u{e9}.pkg", strings(&["t"]))];
+        let accent = build(accent, &pkgs("Cafe\u{301}.pkg"), lenient(false, false));
+        assert_eq!(accent.warnings, Vec::<String>::new(), "texts are compared as Swift compares them");
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A version that is about to be published: its pkginfo, its place, and how it gets there (T89, T90, T93, T94).
 
 use super::{
-    gate,
-    lint::{self, Severity},
+    conditions, gate,
+    lint::{self, Severity, Sizes},
     place,
     publisher::Title,
     repository::{Pkginfo, Repository},
@@ -92,7 +92,7 @@ impl Candidate {
     /// # Errors
     /// It must not be published.
     pub(super) fn place(&mut self, repository: &Repository) -> Result<(), String> {
-        let mut pkgsinfo = repository.pkgsinfo();
+        let mut pkgsinfo = repository.pkgsinfo()?;
         let text = |pkginfo: &Pkginfo, key: &str| {
             Some(pkginfo.content.as_ref().ok()?.get(key)?.as_string()?.to_owned())
         };
@@ -102,10 +102,20 @@ impl Candidate {
                 && text(pkginfo, "version").as_deref() == Some(self.version.as_str())
         }) {
             (self.news, self.pkginfo_file) = (News::Unchanged, same.file.clone());
-            return Ok(());
+            // What was published counts, not what would be published today.
+            self.pkginfo = same.content.clone().unwrap_or_default();
+            self.is_whole(repository)?;
+            return self.linted(&pkgsinfo, lint::sizes(repository)?, repository);
         }
-        let versions: Vec<String> =
-            pkgsinfo.iter().filter(own).filter_map(|pkginfo| text(pkginfo, "version")).collect();
+        let covers = |pkginfo: &&Pkginfo| {
+            pkginfo.content.as_ref().is_ok_and(|content| conditions::cover(content, &self.pkginfo))
+        };
+        let versions: Vec<String> = pkgsinfo
+            .iter()
+            .filter(own)
+            .filter(covers)
+            .filter_map(|pkginfo| text(pkginfo, "version"))
+            .collect();
         let newest = versions.into_iter().max_by(|a, b| order::compare(a, b));
         if let Some(newest) = newest.filter(|newest| order::compare(&self.version, newest).is_le()) {
             return Err(format!("version: {} is not newer than the published {newest}", self.version));
@@ -113,11 +123,33 @@ impl Candidate {
         self.name_files(repository)?;
         let candidate = Pkginfo { file: self.pkginfo_file.clone(), content: Ok(self.pkginfo.clone()) };
         pkgsinfo.push(candidate);
-        let mut sizes = lint::sizes(repository);
+        let mut sizes = lint::sizes(repository)?;
         let bytes = fs::metadata(&self.file).map_err(|error| format!("{}: {error}", self.file.display()))?;
         sizes.insert(self.location.clone(), bytes.len());
-        let icons: BTreeSet<String> = repository.list("icons").into_iter().collect();
-        let errors: Vec<String> = lint::lint(&pkgsinfo, &sizes, &icons)
+        self.linted(&pkgsinfo, sizes, repository)
+    }
+
+    /// Whether the published file is still what it was.
+    fn is_whole(&self, repository: &Repository) -> Result<(), String> {
+        let location = self.pkginfo.get("installer_item_location").and_then(Value::as_string);
+        let Some(location) = location.filter(|location| place::check(location).is_ok()) else {
+            // It is elsewhere, or a location of which lint speaks.
+            return Ok(());
+        };
+        let place = format!("pkgs/{location}");
+        match gate::digest(&repository.path(&place)) {
+            Ok(digest) if digest.to_string() == self.sha256 => Ok(()),
+            Ok(digest) => {
+                Err(format!("{place} is {digest}, its pkginfo says {}: it was changed", self.sha256))
+            }
+            Err(error) => Err(format!("{place}: {error}")),
+        }
+    }
+
+    /// What lint has against its pkginfo, which is one of `pkgsinfo`.
+    fn linted(&self, pkgsinfo: &[Pkginfo], sizes: Sizes, repository: &Repository) -> Result<(), String> {
+        let icons: BTreeSet<String> = repository.list("icons")?.into_iter().collect();
+        let errors: Vec<String> = lint::lint(pkgsinfo, &sizes, &icons)
             .into_iter()
             .filter(|found| found.severity == Severity::Error && found.file == self.pkginfo_file)
             .map(|found| format!("{}: {}", found.key, found.message))

@@ -62,7 +62,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 /// What was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub(super) struct Report {
     catalogs: Vec<Made>,
     /// Catalogs that nothing names any more.
@@ -91,11 +91,19 @@ impl Report {
 
 /// Makes the catalogs of `repository`, or only says what would be made.
 pub(super) fn make(repository: &Repository, leniency: Leniency, sorted: bool, dry_run: bool) -> Report {
-    let mut pkgsinfo = repository.pkgsinfo();
+    // All or nothing: catalogs without what cannot be listed would take it from every Mac.
+    let listed = || {
+        let list = |kind: &str| repository.list(kind);
+        Ok((repository.pkgsinfo()?, list("pkgs")?, list("icons")?, list("catalogs")?))
+    };
+    let (mut pkgsinfo, pkgs, icons, present) = match listed() {
+        Ok(listed) => listed,
+        Err(why) => return Report { dry_run, errors: vec![why], ..Report::default() },
+    };
     if sorted {
         pkgsinfo.sort_by(|a, b| a.file.cmp(&b.file));
     }
-    let Catalogs { lists, warnings, mut errors } = build::build(pkgsinfo, &repository.list("pkgs"), leniency);
+    let Catalogs { lists, warnings, mut errors } = build::build(pkgsinfo, &pkgs, leniency);
     let put = |place: &str, value: &Value, errors: &mut Vec<String>| {
         let put =
             if dry_run { Ok(repository.differs(place, value)) } else { repository.put_list(place, value) };
@@ -105,14 +113,14 @@ pub(super) fn make(repository: &Repository, leniency: Leniency, sorted: bool, dr
         })
     };
     // Before the catalogs: clients read those first (T90).
-    let digests = icons::digests(repository, &mut errors);
+    let digests = icons::digests(repository, icons, &mut errors);
     let icons = (!digests.is_empty()).then(|| Made {
         name: icons::FILE.to_owned(),
         items: digests.len(),
         changed: put(icons::FILE, &Value::Dictionary(digests), &mut errors),
     });
     let mut removed = Vec::new();
-    for name in repository.list("catalogs") {
+    for name in present {
         if lists.contains_key(&name) {
             continue;
         }

@@ -71,6 +71,8 @@ struct Checked {
     title: String,
     version: String,
     pkginfo: String,
+    /// Without a file in titles, nothing is asked of trust, signature and VirusTotal.
+    has_title_file: bool,
     steps: Vec<Taken>,
 }
 
@@ -82,8 +84,9 @@ fn check(arguments: &Arguments) -> Result<Report, String> {
     let files: Vec<PathBuf> =
         publisher.settings.trust_roots.iter().map(|file| publisher.path(file)).collect();
     let roots = signature::roots(&files)?;
-    let gate = Gate { publisher: &publisher, web: &web, roots: &roots, exceptions: &exceptions };
-    let pkgsinfo = repository.pkgsinfo();
+    let gate = Gate::new(&publisher, &web, &roots, &exceptions);
+    let pkgsinfo = repository.pkgsinfo()?;
+    lint::known(&pkgsinfo, &arguments.titles)?;
     let text = |content: &Dictionary, key: &str| {
         content.get(key).and_then(Value::as_string).unwrap_or_default().to_owned()
     };
@@ -94,12 +97,14 @@ fn check(arguments: &Arguments) -> Result<Report, String> {
         if !arguments.titles.is_empty() && !arguments.titles.contains(&title) {
             continue;
         }
-        let own = publisher.title(&title).ok();
-        let steps = one(&gate, &repository, content, own.as_ref(), arguments.offline);
-        items.push(Checked { version: text(content, "version"), title, pkginfo: file.clone(), steps });
+        let own = publisher.title_if_any(&title);
+        let has_title_file = !matches!(own, Ok(None));
+        let steps = one(&gate, &repository, content, own, arguments.offline);
+        let version = text(content, "version");
+        items.push(Checked { title, version, pkginfo: file.clone(), has_title_file, steps });
     }
-    let icons: BTreeSet<String> = repository.list("icons").into_iter().collect();
-    let mut findings = lint::lint(&pkgsinfo, &lint::sizes(&repository), &icons);
+    let icons: BTreeSet<String> = repository.list("icons")?.into_iter().collect();
+    let mut findings = lint::lint(&pkgsinfo, &lint::sizes(&repository)?, &icons);
     let is_meant = |file: &str| items.iter().any(|item| item.pkginfo == file);
     findings.retain(|found| arguments.titles.is_empty() || is_meant(&found.file));
     let made = catalogs::make(&repository, Leniency::default(), publisher.settings.sorted, true);
@@ -112,14 +117,21 @@ fn one(
     gate: &Gate<'_>,
     repository: &Repository,
     content: &Dictionary,
-    title: Option<&Title>,
+    title: Result<Option<Title>, String>,
     offline: bool,
 ) -> Vec<Taken> {
     let text = |key: &str| content.get(key).and_then(Value::as_string).unwrap_or_default();
     let (location, wanted) = (text("installer_item_location"), text("installer_item_hash"));
     let mut steps = Vec::new();
+    let (title, malformed) = match title {
+        Ok(title) => (title, None),
+        Err(why) => (None, Some(why)),
+    };
+    let title = title.as_ref();
+    let off = title.and_then(|title| gate::stranger(title).or_else(|| gate.switched_off(title)));
+    steps.extend(malformed.or(off).map(|why| Taken::new(Step::Trust, Verdict::Failed, why)));
     let mut take = |step: Step, ask: &dyn Fn() -> Taken| {
-        let reason = title.and_then(|title| title.skip.get(step.name()));
+        let reason = title.and_then(|title| gate::skip_reason(step, title));
         steps.push(match reason {
             Some(reason) => Taken::new(step, Verdict::Skipped, reason),
             None => ask(),
@@ -165,9 +177,14 @@ impl Report {
     fn as_text(&self) -> String {
         let mut text = String::new();
         for item in &self.items {
-            for taken in item.steps.iter().filter(|taken| taken.halts()) {
+            for taken in &item.steps {
+                let how = match taken.verdict {
+                    Verdict::Passed | Verdict::Skipped => continue,
+                    Verdict::Warning => "warning",
+                    Verdict::Held | Verdict::Failed => "error",
+                };
                 let (step, detail) = (taken.step.name(), &taken.detail);
-                text.push_str(&format!("error: {} {}: {step}: {detail}\n", item.title, item.version));
+                text.push_str(&format!("{how}: {} {}: {step}: {detail}\n", item.title, item.version));
             }
         }
         self.findings.iter().for_each(|found| text.push_str(&format!("{found}\n")));
@@ -176,7 +193,14 @@ impl Report {
             text.push_str("error: catalogs or icon digests are not current; run iasctl publish catalogs\n");
         }
         let stopped = self.items.iter().filter(|item| item.steps.iter().any(Taken::halts)).count();
-        text.push_str(&format!("{} published, {stopped} that the gate would stop\n", self.items.len()));
+        text.push_str(&format!("{} published, {stopped} that the gate would stop", self.items.len()));
+        match self.items.iter().filter(|item| !item.has_title_file).count() {
+            0 => {}
+            strangers => text.push_str(&format!(
+                ", {strangers} without a file in titles: nobody asks for their trust, signature and VirusTotal"
+            )),
+        }
+        text.push('\n');
         text
     }
 }

@@ -31,7 +31,23 @@ pub(super) struct Gate<'a> {
     pub(super) publisher: &'a Publisher,
     pub(super) web: &'a Web,
     pub(super) roots: &'a TrustRoots,
-    pub(super) exceptions: &'a [Exception],
+    /// One for all titles: the key's requests a minute are counted over all of them. Or why there is none.
+    virustotal: Result<VirusTotalGate<'a>, String>,
+}
+
+impl<'a> Gate<'a> {
+    /// With what this publisher says of VirusTotal.
+    pub(super) fn new(
+        publisher: &'a Publisher,
+        web: &'a Web,
+        roots: &'a TrustRoots,
+        exceptions: &'a [Exception],
+    ) -> Self {
+        let settings = &publisher.settings.virustotal;
+        let key = settings.vt_key_file.as_ref().map(|file| publisher.path(file));
+        let virustotal = VirusTotalGate::new(web, settings, exceptions, key.as_deref());
+        Self { publisher, web, roots, virustotal }
+    }
 }
 
 /// How far a title has come.
@@ -42,6 +58,8 @@ pub(super) struct Passage {
     /// As its pkginfo says.
     pub(super) version: Option<String>,
     pub(super) candidate: Option<Candidate>,
+    /// The override it is made by, where that is found.
+    pub(super) override_file: Option<PathBuf>,
 }
 
 impl Passage {
@@ -50,7 +68,8 @@ impl Passage {
         self.taken.iter().find(|taken| taken.halts())
     }
 
-    fn take(&mut self, step: Step, done: Result<String, String>) -> bool {
+    /// Takes a step that passes or fails; says whether it passed.
+    pub(super) fn take(&mut self, step: Step, done: Result<String, String>) -> bool {
         let (verdict, detail) = match done {
             Ok(detail) => (Verdict::Passed, detail),
             Err(detail) => (Verdict::Failed, detail),
@@ -61,8 +80,7 @@ impl Passage {
 
     /// Whether the title's file leaves the step out; a reason is needed.
     fn skips(&mut self, step: Step, title: &Title) -> bool {
-        let reason =
-            title.skip.get(step.name()).map(|reason| reason.trim()).filter(|reason| !reason.is_empty());
+        let reason = skip_reason(step, title);
         if let Some(reason) = reason {
             self.taken.push(Taken::new(step, Verdict::Skipped, reason));
         }
@@ -73,9 +91,7 @@ impl Passage {
 impl Gate<'_> {
     /// Takes steps 1 to 7: the file lies in `scratch`, the candidate is ready, nothing is published.
     pub(super) fn pass(&self, name: &str, title: &Title, scratch: &TempDir) -> Passage {
-        let version = self.source(title).ok();
-        let version = version.and_then(|pkginfo| pkginfo.get("version")?.as_string().map(str::to_owned));
-        let mut passage = Passage { version, ..Passage::default() };
+        let mut passage = Passage { version: self.version(title), ..Passage::default() };
         if let Some(stranger) = stranger(title) {
             passage.take(Step::Trust, Err(stranger));
             return passage;
@@ -86,35 +102,64 @@ impl Gate<'_> {
         passage
     }
 
+    /// The version that is to be published.
+    pub(super) fn version(&self, title: &Title) -> Option<String> {
+        self.source(title).ok()?.get("version")?.as_string().map(str::to_owned)
+    }
+
     fn trusted(&self, title: &Title, passage: &mut Passage) -> bool {
-        if let Some(why) = signature::switched_off(None) {
+        let lineage = self.lineage(title);
+        if let Some(why) = signature::switched_off(lineage.as_ref().map_or(&[], |lineage| &lineage.set)) {
             return passage.take(Step::Trust, Err(why));
         }
+        passage.override_file = lineage.map(|lineage| lineage.file);
         passage.skips(Step::Trust, title) || passage.take(Step::Trust, self.trust(title))
     }
 
     /// The verdict about the override of a title.
     pub(super) fn trust(&self, title: &Title) -> Result<String, String> {
         let named = title.r#override.as_deref().ok_or("the title names no override")?;
-        let settings = &self.publisher.settings;
-        let folders =
-            |folders: &[PathBuf]| folders.iter().map(|folder| self.publisher.path(folder)).collect();
-        let folders = trust::Folders {
-            overrides: folders(&settings.override_dirs),
-            search: folders(&settings.search_dirs),
-            repos: folders(&settings.recipe_repos),
-        };
-        let below = self.publisher.path(named);
-        let asked = if below.is_file() { below.display().to_string() } else { named.to_owned() };
-        let verdict = trust::verify(&asked, &folders);
+        let verdict = trust::verify(&self.asked(named), &self.folders()?);
         if !verdict.trusted {
             return Err(verdict.reasons.join("; "));
         }
-        let input = verdict.file.as_ref().and_then(|file| trust::input(Path::new(file)));
-        match signature::switched_off(input.as_ref()) {
-            Some(why) => Err(why),
-            None => Ok(format!("{named}: parents and processors are as they were read")),
-        }
+        Ok(format!("{named}: parents and processors are as they were read"))
+    }
+
+    /// Why nothing may be published of this title, also where trust is left out (T79).
+    pub(super) fn switched_off(&self, title: &Title) -> Option<String> {
+        signature::switched_off(self.lineage(title).as_ref().map_or(&[], |lineage| &lineage.set))
+    }
+
+    /// Its override with the recipes above, where all of them can be had. Where not, it is for trust to say so.
+    fn lineage(&self, title: &Title) -> Option<trust::Lineage> {
+        trust::lineage(&self.asked(title.r#override.as_deref()?), &self.folders().ok()?).ok()
+    }
+
+    /// An override by its path, where it is one below the publisher's folder.
+    fn asked(&self, named: &str) -> String {
+        let below = self.publisher.path(named);
+        if below.is_file() { below.display().to_string() } else { named.to_owned() }
+    }
+
+    /// AutoPkg's folders. One that is mistyped must not make trust look elsewhere.
+    fn folders(&self) -> Result<trust::Folders, String> {
+        let there = |key: &str, folders: &[PathBuf]| {
+            let there = |folder: &PathBuf| {
+                let folder = self.publisher.path(folder);
+                let is_there = folder.is_dir();
+                is_there
+                    .then_some(folder.clone())
+                    .ok_or(format!("{key}: {}: no such folder", folder.display()))
+            };
+            folders.iter().map(there).collect::<Result<Vec<_>, _>>()
+        };
+        let settings = &self.publisher.settings;
+        Ok(trust::Folders {
+            overrides: there("override_dirs", &settings.override_dirs)?,
+            search: there("search_dirs", &settings.search_dirs)?,
+            repos: there("recipe_repos", &settings.recipe_repos)?,
+        })
     }
 
     fn downloaded(&self, name: &str, title: &Title, scratch: &Path, passage: &mut Passage) -> bool {
@@ -134,7 +179,7 @@ impl Gate<'_> {
             return false;
         }
         if !passage.skips(Step::Notarisation, title) {
-            let told = "not looked at: it needs macOS";
+            let told = "not looked at by this version";
             passage.taken.push(Taken::new(Step::Notarisation, Verdict::Warning, told));
         }
         self.judged(name, title, &file, passage)
@@ -234,13 +279,11 @@ impl Gate<'_> {
 
     /// What VirusTotal thinks of a file, and of the vendor's one.
     pub(super) fn virustotal(&self, name: &str, title: &Title, sha256: &str, means: Means<'_>) -> Taken {
-        let settings = &self.publisher.settings.virustotal;
-        let key = settings.vt_key_file.as_ref().map(|file| self.publisher.path(file));
-        let gate = match VirusTotalGate::new(self.web, settings, self.exceptions, key.as_deref()) {
+        let gate = match &self.virustotal {
             Ok(gate) => gate,
             Err(why) => return Taken::new(Step::Virustotal, Verdict::Held, why),
         };
-        let mut told = Vec::new();
+        let (mut verdict, mut told) = (Verdict::Passed, Vec::new());
         // Nobody has the vendor's file here.
         let own = |means: Means<'_>| {
             if matches!(means, Means::Looking) { Means::Looking } else { Means::Analysing }
@@ -250,16 +293,26 @@ impl Gate<'_> {
         for asked in [Asked { sha256, title: name, means }].into_iter().chain(vendor) {
             match gate.ask(&asked) {
                 Said::Passed(why) => told.push(why),
+                Said::Old(why) => {
+                    verdict = Verdict::Warning;
+                    told.push(why);
+                }
                 Said::Held(why) => return Taken::new(Step::Virustotal, Verdict::Held, why),
                 Said::Refused(why) => return Taken::new(Step::Virustotal, Verdict::Failed, why),
             }
         }
-        Taken::new(Step::Virustotal, Verdict::Passed, told.join("; vendor's file: "))
+        Taken::new(Step::Virustotal, verdict, told.join("; vendor's file: "))
     }
 }
 
+/// Why the title's file leaves a step out; without a reason it does not.
+pub(super) fn skip_reason(step: Step, title: &Title) -> Option<&str> {
+    let can_be = Step::SKIPPABLE.contains(&step);
+    title.skip.get(step.name()).map(|reason| reason.trim()).filter(|reason| can_be && !reason.is_empty())
+}
+
 /// A step in `skip` that cannot be skipped, or that has no reason.
-fn stranger(title: &Title) -> Option<String> {
+pub(super) fn stranger(title: &Title) -> Option<String> {
     title.skip.iter().find_map(|(step, reason)| {
         let known = Step::SKIPPABLE.iter().any(|known| known.name() == step);
         match (known, reason.trim().is_empty()) {

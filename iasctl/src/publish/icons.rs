@@ -8,10 +8,10 @@ use std::fs;
 /// Where the digests stand.
 pub(super) const FILE: &str = "icons/_icon_hashes.plist";
 
-/// The digest of every icon by its path in `icons`; what cannot be read goes to `errors`.
-pub(super) fn digests(repository: &Repository, errors: &mut Vec<String>) -> Dictionary {
+/// The digest of every one of `icons` by its path in that folder; what cannot be read goes to `errors`.
+pub(super) fn digests(repository: &Repository, icons: Vec<String>, errors: &mut Vec<String>) -> Dictionary {
     let mut digests = Dictionary::new();
-    for icon in repository.list("icons") {
+    for icon in icons {
         if icon == "_icon_hashes.plist" {
             continue;
         }

@@ -4,6 +4,8 @@ mod build;
 mod candidate;
 mod catalogs;
 mod check;
+mod checkout;
+mod conditions;
 #[cfg(test)]
 mod corpus;
 mod gate;

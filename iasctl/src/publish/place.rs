@@ -1,4 +1,6 @@
-//! Paths that others wrote and that must stay in the folder they belong to (T17).
+//! Paths that others wrote and that must stay in the folder they belong to (T17), and when two of them are one.
+
+use shared::title::composed;
 
 /// Whether `place` is the path of a file below some folder.
 ///
@@ -18,9 +20,14 @@ pub(super) fn check(place: &str) -> Result<(), &'static str> {
     }
 }
 
+/// What is equal for two paths that some disk takes for one: neither case nor the way accents are written counts.
+pub(super) fn folded(place: &str) -> String {
+    composed(place).to_lowercase()
+}
+
 #[cfg(test)]
 mod tests {
-    use super::check;
+    use super::*;
 
     #[test]
     fn t17_only_paths_below_the_folder_are_taken() {
@@ -28,5 +35,11 @@ mod tests {
         for place in ["", "/a", "a//b", "a/", "./a", "a/../b", "..", "a\\b", "a\nb"] {
             assert!(check(place).is_err(), "{place:?}");
         }
+    }
+
+    #[test]
+    fn t20_case_and_the_way_accents_are_written_make_no_other_path() {
+        assert_eq!(folded("Apps/Cafe\u{301}.pkg"), folded("apps/CAF\u{c9}.pkg"));
+        assert_ne!(folded("apps/Cafe.pkg"), folded("apps/Caf\u{e9}.pkg"));
     }
 }

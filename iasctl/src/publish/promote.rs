@@ -95,7 +95,7 @@ fn meant(repository: &Repository, title: &str, version: &str) -> Result<(String,
         text("name") == Some(title) && text("version").is_some_and(|other| trimmed(other) == trimmed(version))
     };
     let mut found: Vec<(String, Dictionary)> = Vec::new();
-    for Pkginfo { file, content } in repository.pkgsinfo() {
+    for Pkginfo { file, content } in repository.pkgsinfo()? {
         found.extend(content.ok().filter(fits).map(|content| (file, content)));
     }
     match found.len() {

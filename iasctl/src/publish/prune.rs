@@ -2,7 +2,7 @@
 
 use super::{
     build::Leniency,
-    catalogs, property_list,
+    catalogs, place, property_list,
     publisher::{self, Publisher},
     repository::{Pkginfo, Repository},
 };
@@ -125,21 +125,37 @@ fn prune(arguments: &Arguments) -> Result<Report, String> {
 fn unnamed(repository: &Repository) -> Result<Vec<String>, String> {
     let named = named(repository)?;
     let (mut pkgsinfo, mut kept) = (Vec::new(), named.locations);
-    for Pkginfo { file, content } in repository.pkgsinfo() {
+    for Pkginfo { file, content } in repository.pkgsinfo()? {
         // What cannot be read may be anything: it stays, and lint speaks of it.
         let content =
             content.map_err(|why| format!("{file}: {why}; nothing is pruned until it can be read"))?;
         let text = |key: &str| content.get(key).and_then(Value::as_string).unwrap_or_default().to_owned();
         if named.versions.contains(&(text("name"), text("version"))) || has_catalogs(&content) {
-            kept.extend(LOCATIONS.map(text));
+            kept.extend(LOCATIONS.map(|key| place::folded(&text(key))));
         } else {
             pkgsinfo.push(file);
         }
     }
-    let files = repository.list("pkgs").into_iter().filter(|file| !kept.contains(file));
+    // An item stays in catalogs when its file has its name in other letters; so does the file.
+    let files = repository.list("pkgs")?.into_iter().filter(|file| !kept.contains(&place::folded(file)));
     pkgsinfo.sort();
     pkgsinfo.extend(files.map(|file| format!("pkgs/{file}")));
     Ok(pkgsinfo)
+}
+
+/// Forgets since when something is unnamed that is named again: its days begin anew when it is dropped once more.
+///
+/// # Errors
+/// What is remembered cannot be read or written, or what is named cannot be found out.
+pub(super) fn forget_named(publisher: &Publisher, repository: &Repository) -> Result<(), String> {
+    let memory = publisher.path(MEMORY);
+    if !memory.exists() {
+        return Ok(());
+    }
+    let mut since: BTreeMap<String, i64> = publisher::read(&memory)?;
+    let (unnamed, known) = (unnamed(repository)?, since.len());
+    since.retain(|place, _| unnamed.contains(place));
+    if since.len() == known { Ok(()) } else { publisher.replace(MEMORY, &since) }
 }
 
 const LOCATIONS: [&str; 2] = ["installer_item_location", "uninstaller_item_location"];
@@ -152,12 +168,13 @@ fn has_catalogs(content: &plist::Dictionary) -> bool {
 /// What the catalogs that clients read lead to now.
 struct Named {
     versions: BTreeSet<(String, String)>,
+    /// Folded.
     locations: BTreeSet<String>,
 }
 
 fn named(repository: &Repository) -> Result<Named, String> {
     let mut named = Named { versions: BTreeSet::new(), locations: BTreeSet::new() };
-    for name in repository.list("catalogs").into_iter().filter(|name| name != "all") {
+    for name in repository.list("catalogs")?.into_iter().filter(|name| name != "all") {
         let place = format!("catalogs/{name}");
         let bytes = fs::read(repository.path(&place)).map_err(|error| format!("{place}: {error}"))?;
         let value = property_list::read(&bytes).map_err(|error| format!("{place}: {error}"))?;
@@ -165,7 +182,7 @@ fn named(repository: &Repository) -> Result<Named, String> {
         for item in items.iter().filter_map(Value::as_dictionary) {
             let text = |key: &str| item.get(key).and_then(Value::as_string).unwrap_or_default().to_owned();
             named.versions.insert((text("name"), text("version")));
-            named.locations.extend(LOCATIONS.map(text));
+            named.locations.extend(LOCATIONS.map(|key| place::folded(&text(key))));
         }
     }
     Ok(named)

@@ -5,9 +5,8 @@ use shared::sys::atomic;
 use std::{
     collections::BTreeMap,
     fs::{self, OpenOptions},
-    io::Write as _,
+    io::{ErrorKind, Write as _},
     path::{Path, PathBuf},
-    process::Command,
 };
 
 /// How a publisher works: `publish.json`. Paths are below its folder.
@@ -174,9 +173,9 @@ impl Publisher {
         Ok(Self { root: root.to_owned(), settings })
     }
 
-    /// Where `path` is.
+    /// Where `path` is, which may begin with `~`.
     pub(super) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
-        self.root.join(path)
+        self.root.join(expanded(path.as_ref()))
     }
 
     /// The names of all titles.
@@ -194,6 +193,18 @@ impl Publisher {
     /// Its file is not there or malformed.
     pub(super) fn title(&self, name: &str) -> Result<Title, String> {
         read(&self.path(format!("titles/{name}.json")))
+    }
+
+    /// The title called `name`, if it has a file.
+    ///
+    /// # Errors
+    /// It has one that cannot be used.
+    pub(super) fn title_if_any(&self, name: &str) -> Result<Option<Title>, String> {
+        let there = fs::symlink_metadata(self.path(format!("titles/{name}.json")));
+        match there {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            _ => self.title(name).map(Some),
+        }
     }
 
     /// The exceptions that were granted.
@@ -246,12 +257,13 @@ impl Publisher {
             .and_then(|mut file| file.write_all(line.as_bytes()).and_then(|()| file.sync_all()));
         written.map_err(|error| format!("{}: {error}", path.display()))
     }
+}
 
-    /// The commit at which the folder is; `None` where it is no checkout, or there is no git.
-    pub(super) fn commit(&self) -> Option<String> {
-        let told = Command::new("git").arg("-C").arg(&self.root).args(["rev-parse", "HEAD"]).output().ok()?;
-        let commit = String::from_utf8(told.stdout).ok()?.trim().to_owned();
-        (told.status.success() && !commit.is_empty()).then_some(commit)
+/// The path with the home of this user for `~` at its beginning.
+pub(super) fn expanded(path: &Path) -> PathBuf {
+    match (path.strip_prefix("~"), std::env::var_os("HOME")) {
+        (Ok(below), Some(home)) => PathBuf::from(home).join(below),
+        _ => path.to_owned(),
     }
 }
 

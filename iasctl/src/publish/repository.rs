@@ -45,15 +45,27 @@ impl Repository {
 
     /// The files below the folder `kind`, by their paths in it. The order is that of Munki 7 on the same disk: the files
     /// of a folder as the disk lists them, then its folders. Links are followed, names that begin with a dot are not listed.
-    pub(super) fn list(&self, kind: &str) -> Vec<String> {
+    /// A folder that is not there is empty.
+    ///
+    /// # Errors
+    /// A folder cannot be listed, or holds a name that is no text: nobody may take what is left for everything.
+    pub(super) fn list(&self, kind: &str) -> Result<Vec<String>, String> {
         let mut files = Vec::new();
-        collect(&self.root.join(kind), "", DEEPEST, &mut files);
-        files
+        let folder = self.root.join(kind);
+        match fs::symlink_metadata(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(files),
+            _ => collect(&folder, "", DEEPEST, &mut files)?,
+        }
+        Ok(files)
     }
 
     /// Every file of `pkgsinfo`, in the same order.
-    pub(super) fn pkgsinfo(&self) -> Vec<Pkginfo> {
-        self.list("pkgsinfo").into_iter().map(|name| self.pkginfo(format!("pkgsinfo/{name}"))).collect()
+    ///
+    /// # Errors
+    /// As [`Repository::list`]; what is wrong with one file is told in its place.
+    pub(super) fn pkgsinfo(&self) -> Result<Vec<Pkginfo>, String> {
+        let names = self.list("pkgsinfo")?;
+        Ok(names.into_iter().map(|name| self.pkginfo(format!("pkgsinfo/{name}"))).collect())
     }
 
     /// One file of `pkgsinfo`. As Munki has it, a list that is no dictionary has no keys.
@@ -105,20 +117,25 @@ impl Repository {
     }
 }
 
-fn collect(folder: &Path, prefix: &str, deeper: usize, files: &mut Vec<String>) {
-    let Ok(listing) = fs::read_dir(folder) else { return };
+fn collect(folder: &Path, prefix: &str, deeper: usize, files: &mut Vec<String>) -> Result<(), String> {
+    let failed = |error: io::Error| format!("{}: {error}", folder.display());
     let mut folders = Vec::new();
-    for entry in listing.flatten() {
-        let Ok(name) = entry.file_name().into_string() else { continue };
-        if name.starts_with('.') {
+    for entry in fs::read_dir(folder).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        let name = entry.file_name();
+        if name.as_encoded_bytes().starts_with(b".") {
             continue;
         }
+        let name = name
+            .into_string()
+            .map_err(|name| format!("{}: its name is not UTF-8: rename it", folder.join(name).display()))?;
         // Through links, too.
         if entry.path().is_dir() { folders.push(name) } else { files.push(format!("{prefix}{name}")) }
     }
     if deeper > 0 {
         for name in folders {
-            collect(&folder.join(&name), &format!("{prefix}{name}/"), deeper - 1, files);
+            collect(&folder.join(&name), &format!("{prefix}{name}/"), deeper - 1, files)?;
         }
     }
+    Ok(())
 }

@@ -3,8 +3,9 @@
 use super::{
     build::Leniency,
     candidate::{Candidate, FIRST_CATALOG, News},
-    catalogs,
+    catalogs, checkout,
     gate::{Gate, Passage},
+    prune,
     publisher::{Publisher, Record, Title},
     repository::Repository,
     signature,
@@ -59,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 struct Report {
     run: String,
     titles: Vec<Published>,
-    /// What went wrong with the catalogs.
+    /// What went wrong with the catalogs, or with what is written down of titles.
     errors: Vec<String>,
 }
 
@@ -71,6 +72,8 @@ struct Published {
     /// `published`, `unchanged` or `halted`.
     outcome: &'static str,
     sha256: Option<String>,
+    /// Of the override it is made by.
+    override_commit: Option<String>,
     steps: Vec<Taken>,
 }
 
@@ -92,7 +95,6 @@ struct Incident<'a> {
 struct Run<'a> {
     gate: Gate<'a>,
     repository: Repository,
-    commit: Option<String>,
     id: String,
 }
 
@@ -118,32 +120,28 @@ fn published(arguments: &Arguments) -> Result<Report, String> {
     let now = OffsetDateTime::now_utc().unix_timestamp_nanos();
     let mut id = Digest::of(format!("{now} {}", std::process::id()).as_bytes()).to_string();
     id.truncate(12);
-    let run = Run {
-        gate: Gate { publisher: &publisher, web: &web, roots: &roots, exceptions: &exceptions },
-        repository,
-        commit: publisher.commit(),
-        id,
-    };
+    let run = Run { gate: Gate::new(&publisher, &web, &roots, &exceptions), repository, id };
     let names = if arguments.titles.is_empty() { publisher.titles() } else { arguments.titles.clone() };
     if names.is_empty() {
         return Err(format!("{}: there is no title", publisher.path("titles").display()));
     }
-    let titles = names.iter().map(|name| run.publish(name)).collect::<Result<Vec<_>, _>>()?;
-    let mut report = Report { run: run.id.clone(), titles, errors: Vec::new() };
-    run.catalogs(&mut report)?;
+    let mut report = Report { run: run.id.clone(), titles: Vec::new(), errors: Vec::new() };
+    for name in &names {
+        let published = run.publish(name, &mut report.errors);
+        report.titles.push(published);
+    }
+    run.catalogs(&mut report);
     Ok(report)
 }
 
 impl Run<'_> {
-    /// One title; what stops it stops no other. An error is one of the publisher's own folder.
-    fn publish(&self, name: &str) -> Result<Published, String> {
+    /// One title; what stops it stops no other.
+    fn publish(&self, name: &str, errors: &mut Vec<String>) -> Published {
         let mut passage = match self.gate.publisher.title(name) {
-            Ok(title) => self.through(name, &title)?,
-            Err(why) => {
-                let taken = vec![Taken::new(Step::Trust, Verdict::Failed, why)];
-                Passage { taken, ..Passage::default() }
-            }
+            Ok(title) => self.through(name, &title),
+            Err(why) => stopped(Step::Trust, why, None),
         };
+        let override_commit = passage.override_file.as_deref().and_then(checkout::commit);
         let candidate = passage.candidate.take();
         let outcome = match (passage.halted(), &candidate) {
             (Some(_), _) => "halted",
@@ -152,35 +150,39 @@ impl Run<'_> {
         };
         let version = passage.version;
         let title = name.to_owned();
-        let published = Published { title, version, outcome, sha256: passage.sha256, steps: passage.taken };
+        let (sha256, steps) = (passage.sha256, passage.taken);
+        let published = Published { title, version, outcome, sha256, override_commit, steps };
         if let Some(halted) = published.steps.iter().find(|taken| taken.halts()) {
-            self.report(&published, halted)?;
+            errors.extend(self.report(&published, halted).err());
         }
-        Ok(published)
+        published
     }
 
-    /// Step 11, last and once, because clients read catalogs first.
-    fn catalogs(&self, report: &mut Report) -> Result<(), String> {
-        let is_new = |title: &&mut Published| title.outcome == "published";
-        if !report.titles.iter().any(|title| title.outcome == "published") {
-            return Ok(());
+    /// Step 11, last and once, because clients read catalogs first. Also when nothing is new: the run before may have been cut
+    /// off between a pkginfo and the catalogs.
+    fn catalogs(&self, report: &mut Report) {
+        if report.titles.iter().all(|title| title.outcome == "halted") {
+            return;
         }
-        let sorted = self.gate.publisher.settings.sorted;
-        let made = catalogs::make(&self.repository, Leniency::default(), sorted, false);
+        let publisher = self.gate.publisher;
+        let made = catalogs::make(&self.repository, Leniency::default(), publisher.settings.sorted, false);
         made.warnings.iter().for_each(|warning| eprintln!("{warning}"));
-        report.errors = made.errors;
-        for title in report.titles.iter_mut().filter(is_new) {
-            let (verdict, detail) = match report.errors.first() {
-                None => (Verdict::Passed, FIRST_CATALOG.to_owned()),
-                Some(error) => (Verdict::Failed, error.clone()),
+        let current = if made.changes() { "made anew" } else { "as they were" };
+        for title in report.titles.iter_mut().filter(|title| title.outcome != "halted") {
+            let is_new = title.outcome == "published";
+            let (verdict, detail) = match made.errors.first() {
+                None => (Verdict::Passed, if is_new { FIRST_CATALOG } else { current }),
+                Some(error) => (Verdict::Failed, error.as_str()),
             };
             let taken = Taken::new(Step::Catalogs, verdict, detail);
-            if taken.halts() {
-                self.report(title, &taken)?;
+            // Nothing has become of the others that was not so before.
+            if taken.halts() && is_new {
+                report.errors.extend(self.report(title, &taken).err());
             }
             title.steps.push(taken);
         }
-        Ok(())
+        report.errors.extend(made.errors);
+        report.errors.extend(prune::forget_named(publisher, &self.repository).err());
     }
 
     /// A line for somebody to act upon.
@@ -193,44 +195,60 @@ impl Run<'_> {
             verdict: halted.verdict,
             detail: &halted.detail,
             sha256: title.sha256.as_deref(),
-            override_commit: self.commit.as_deref(),
+            override_commit: title.override_commit.as_deref(),
             run: &self.id,
         })
     }
 
-    fn through(&self, name: &str, title: &Title) -> Result<Passage, String> {
-        let scratch = tempfile::tempdir().map_err(|error| format!("a temporary folder: {error}"))?;
+    fn through(&self, name: &str, title: &Title) -> Passage {
+        let scratch = match tempfile::tempdir() {
+            Ok(scratch) => scratch,
+            Err(error) => {
+                let why = format!("a temporary folder: {error}");
+                return stopped(Step::Download, why, self.gate.version(title));
+            }
+        };
         let mut passage = self.gate.pass(name, title, &scratch);
         if passage.halted().is_some() {
-            return Ok(passage);
+            return passage;
         }
-        let Some(candidate) = &passage.candidate else { return Ok(passage) };
-        if candidate.news == News::New {
-            passage.taken.extend(self.place(candidate, title));
-        }
+        let Some(candidate) = &passage.candidate else { return passage };
+        passage.taken.extend(self.place(candidate, title));
         if passage.halted().is_some() {
-            return Ok(passage);
+            return passage;
         }
-        self.gate.publisher.keep(&Record {
+        let kept = self.gate.publisher.keep(&Record {
             time: OffsetDateTime::now_utc().unix_timestamp(),
             title: name.to_owned(),
             version: candidate.version.clone(),
             sha256: passage.sha256.clone(),
             pkginfo: candidate.pkginfo_file.clone(),
-            override_commit: self.commit.clone(),
+            override_commit: passage.override_file.as_deref().and_then(checkout::commit),
             run: self.id.clone(),
             steps: serde_json::to_value(&passage.taken).unwrap_or_default(),
-        })?;
-        Ok(passage)
+        });
+        if let Err(why) = kept {
+            passage.take(Step::Record, Err(why));
+        }
+        passage
     }
 }
 
+/// A title that never came to the gate.
+fn stopped(step: Step, why: String, version: Option<String>) -> Passage {
+    let mut passage = Passage { version, ..Passage::default() };
+    passage.take(step, Err(why));
+    passage
+}
+
 impl Run<'_> {
-    /// Steps 8 to 10, up to the first that fails.
+    /// Steps 8 to 10, up to the first that fails. Of what is published already only the icon: a run may have been cut off before it.
     fn place(&self, candidate: &Candidate, title: &Title) -> Vec<Taken> {
         let icon = title.icon.as_ref().map(|icon| self.gate.publisher.path(icon));
         let mut taken = Vec::new();
-        for step in [Step::Pkgs, Step::Pkgsinfo, Step::Icons] {
+        let steps = [Step::Pkgs, Step::Pkgsinfo, Step::Icons];
+        let new = candidate.news == News::New;
+        for step in steps.into_iter().filter(|step| new || *step == Step::Icons) {
             let done = match (step, &icon) {
                 (Step::Pkgs, _) => candidate.copy_file(&self.repository),
                 (Step::Pkgsinfo, _) => candidate.write_pkginfo(&self.repository),

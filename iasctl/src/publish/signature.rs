@@ -67,13 +67,15 @@ pub(super) fn verify(file: &Path, title: &Title, roots: &TrustRoots) -> Result<S
 }
 
 /// Why nothing may be published in this environment: somebody has switched AutoPkg's verification off (T79).
-pub(super) fn switched_off(override_input: Option<&plist::Dictionary>) -> Option<String> {
+pub(super) fn switched_off(set_by_recipes: &[plist::Dictionary]) -> Option<String> {
     const SWITCH: &str = "DISABLE_CODE_SIGNATURE_VERIFICATION";
     let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
     if let Some(name) = [SWITCH.to_owned(), format!("AUTOPKG_{SWITCH}")].into_iter().find(|name| set(name)) {
         return Some(format!("the environment sets {name}: AutoPkg would verify no signature"));
     }
-    let value = override_input?.get(SWITCH)?;
-    let empty = value.as_string() == Some("") || value.as_boolean() == Some(false);
-    (!empty).then(|| format!("the override sets {SWITCH}: AutoPkg would verify no signature"))
+    let is_on = |value: &plist::Value| value.as_string() != Some("") && value.as_boolean() != Some(false);
+    let by_recipes = set_by_recipes.iter().filter_map(|set| set.get(SWITCH)).any(is_on);
+    by_recipes.then(|| {
+        format!("the override or a recipe above it sets {SWITCH}: AutoPkg would verify no signature")
+    })
 }

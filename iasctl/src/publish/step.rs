@@ -26,6 +26,8 @@ pub(super) enum Step {
     Pkgsinfo,
     /// Into `icons`.
     Icons,
+    /// What is kept of a title that passed; taken only when it fails.
+    Record,
     /// The catalogs.
     Catalogs,
 }
@@ -44,6 +46,7 @@ impl Step {
             Self::Pkgs => "pkgs",
             Self::Pkgsinfo => "pkgsinfo",
             Self::Icons => "icons",
+            Self::Record => "record",
             Self::Catalogs => "catalogs",
         }
     }

@@ -24,7 +24,8 @@ const ACCENTS: [(char, &str, &str); 13] = [
 ];
 
 /// The name with each letter and the accent behind it as one character.
-pub(super) fn composed(name: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn composed(name: &str) -> Cow<'_, str> {
     if name.is_ascii() || !name.contains(|c| ACCENTS.iter().any(|(accent, ..)| *accent == c)) {
         return Cow::Borrowed(name);
     }

@@ -29,6 +29,7 @@ pub use crate::facts::{Found, Trace};
 pub use blocking::open_applications;
 pub use candidate::Mac;
 pub use catalog::{Catalog, Catalogs};
+pub use letters::composed;
 pub use presence::receipts;
 pub use resolve::{Terms, resolve};
 pub use step::{

@@ -5,7 +5,6 @@ use plist::Value;
 use serde_json::json;
 use shared::digest::Digest;
 use std::{
-    collections::BTreeMap,
     fs,
     sync::OnceLock,
     time::{SystemTime, UNIX_EPOCH},
@@ -18,21 +17,21 @@ use support::{
 const KEY: &str = "0123456789-the-api-key";
 
 /// Made once: it takes a while.
-fn package() -> &'static [u8] {
+pub(super) fn package() -> &'static [u8] {
     static PACKAGE: OnceLock<Vec<u8>> = OnceLock::new();
     PACKAGE.get_or_init(signed::package)
 }
 
-fn digest() -> String {
+pub(super) fn digest() -> String {
     Digest::of(package()).to_string()
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()).unwrap()
 }
 
 /// What VirusTotal knows of the package.
-fn report(malicious: u64, days: i64) -> Reply {
+pub(super) fn report(malicious: u64, days: i64) -> Reply {
     let attributes = json!({
         "last_analysis_date": now() - days * 86_400,
         "last_analysis_stats": {"malicious": malicious, "undetected": 60},
@@ -47,13 +46,13 @@ fn refusal(status: u16, code: &str) -> Reply {
 }
 
 /// A publisher with one trusted title, whose package is on a server, and VirusTotal beside it.
-struct Gate {
-    publisher: Publisher,
-    server: Server,
+pub(super) struct Gate {
+    pub(super) publisher: Publisher,
+    pub(super) server: Server,
 }
 
 impl Gate {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let (publisher, server) = (with_override(), Server::start().unwrap());
         server.serve("/ias-0.1.0.pkg", [Reply::ok(package())]);
         let gate = Self { publisher, server };
@@ -64,7 +63,7 @@ impl Gate {
         gate
     }
 
-    fn settings(&self, virustotal: serde_json::Value) {
+    pub(super) fn settings(&self, virustotal: serde_json::Value) {
         let mut all = json!({"vt_api": self.server.url("/api/v3"), "vt_key_file": "vt.key", "vt_requests_per_minute": 60_000});
         all.as_object_mut().unwrap().extend(virustotal.as_object().unwrap().clone());
         let settings = json!({
@@ -75,7 +74,7 @@ impl Gate {
     }
 
     /// The pkginfo that a title is made with.
-    fn source(&self, name: &str, version: &str) {
+    pub(super) fn source(&self, name: &str, version: &str) {
         let keys = [
             ("name", Value::from(name)),
             ("version", Value::from(version)),
@@ -85,7 +84,7 @@ impl Gate {
         self.publisher.pkginfo(&format!("../../sources/{name}.plist"), &keys);
     }
 
-    fn title(&self, name: &str, changes: serde_json::Value) {
+    pub(super) fn title(&self, name: &str, changes: serde_json::Value) {
         let mut title = json!({
             "override": "local.munki.A", "url": self.server.url("/ias-0.1.0.pkg"),
             "pkginfo": format!("sources/{name}.plist"), "folder": "apps", "team_id": signed::TEAM,
@@ -100,23 +99,23 @@ impl Gate {
         self.server.serve(&format!("/api/v3/{place}"), replies);
     }
 
-    fn knows(&self, report: Reply) {
+    pub(super) fn knows(&self, report: Reply) {
         self.virustotal(&format!("files/{}", digest()), [report]);
     }
 
-    fn run(&self) -> Told {
+    pub(super) fn run(&self) -> Told {
         let told = self.publisher.publish(&["run", "--json"]);
         assert!(!told.out.contains(KEY) && !told.err.contains(KEY), "the key is nobody's business");
         told
     }
 
-    fn incidents(&self) -> Vec<serde_json::Value> {
+    pub(super) fn incidents(&self) -> Vec<serde_json::Value> {
         let text = fs::read_to_string(self.publisher.path("incidents.ndjson")).unwrap_or_default();
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
     /// The title is stopped at `step` and nothing is published.
-    fn stops(&self, step: &str, verdict: &str, detail: &str) {
+    pub(super) fn stops(&self, step: &str, verdict: &str, detail: &str) {
         let told = self.run();
         assert_eq!(told.code, 1, "{step}: {}", told.out);
         let incident = self.incidents().pop().unwrap();
@@ -198,6 +197,9 @@ fn t87_what_is_not_trusted_not_signed_or_not_the_vendors_goes_no_further() {
     gate.title("A", json!({}));
     gate.publisher.write("recipes/A/Own.py", "print('changed')");
     gate.stops("trust", "failed", "processor Own is not what was trusted");
+    let settings = gate.publisher.read("publish.json");
+    gate.publisher.write("publish.json", settings.replace("\"recipes\"", "\"recipies\""));
+    gate.stops("trust", "failed", "recipies: no such folder");
     assert_eq!(gate.server.seen_at(&format!("/api/v3/files/{}", digest())).len(), 0);
 }
 
@@ -209,6 +211,31 @@ fn t79_a_publisher_with_verification_switched_off_publishes_nothing() {
     let output = command.args(["publish", "run"]).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&output.stdout).contains("the environment sets AUTOPKG_DISABLE_CODE"));
+}
+
+#[test]
+fn t79_a_recipe_anywhere_above_that_switches_verification_off_stops_the_title_also_without_trust() {
+    let gate = Gate::new();
+    gate.title("A", json!({"skip": {"trust": "read by hand"}}));
+    let recipe = gate.publisher.read("recipes/A/A.munki.recipe.yaml");
+    let off = recipe.replace("Input: {}", "Input:\n  DISABLE_CODE_SIGNATURE_VERIFICATION: 1");
+    gate.publisher.write("recipes/A/A.munki.recipe.yaml", off);
+    gate.stops("trust", "failed", "sets DISABLE_CODE_SIGNATURE_VERIFICATION");
+    let argument = "  Arguments:\n    DISABLE_CODE_SIGNATURE_VERIFICATION: 1\n";
+    gate.publisher.write("recipes/A/A.munki.recipe.yaml", recipe + argument);
+    gate.stops("trust", "failed", "sets DISABLE_CODE_SIGNATURE_VERIFICATION");
+}
+
+#[test]
+fn t75_a_folder_of_overrides_may_be_below_the_home() {
+    let gate = Gate::new();
+    gate.knows(report(0, 1));
+    let settings = gate.publisher.read("publish.json");
+    gate.publisher.write("publish.json", settings.replace("\"overrides\"", "\"~/overrides\""));
+    let mut command = std::process::Command::new(support::program("iasctl"));
+    command.current_dir(gate.publisher.path("")).env("HOME", gate.publisher.path(""));
+    let output = command.args(["publish", "run"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
 #[test]
@@ -306,75 +333,4 @@ fn t90_a_file_that_is_there_is_never_replaced_and_what_a_run_cut_off_has_left_is
     assert_eq!(gate.publisher.read("repo/pkgs/apps/A-1.0.pkg"), "somebody else's");
     assert!(gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("apps/A-1.0__1.pkg"));
     assert!(!gate.publisher.path("repo/pkgs/apps/A-1.0__2.pkg").exists());
-}
-
-#[test]
-fn t93_without_a_gate_record_of_this_file_nothing_is_promoted() {
-    let gate = Gate::new();
-    gate.knows(report(0, 1));
-    assert_eq!(gate.run().code, 0);
-    let promote = || gate.publisher.publish(&["promote", "A", "1.0", "production"]);
-    let record = gate.publisher.read("records/A-1.0.json");
-    let mut old: serde_json::Value = serde_json::from_str(&record).unwrap();
-    old["time"] = json!(now() - 31 * 86_400);
-    gate.publisher.write("records/A-1.0.json", old.to_string());
-    assert!(promote().err.contains("its gate record is 31 days old"));
-    fs::remove_file(gate.publisher.path("records/A-1.0.json")).unwrap();
-    let told = promote();
-    assert!(told.code == 1 && told.err.contains("it has no gate record"), "{}", told.err);
-    assert!(!gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("production"));
-    gate.publisher.write("records/A-1.0.json", record);
-    assert_eq!(promote().code, 0);
-    assert!(gate.publisher.publish(&["promote", "A", "2.0", "production"]).err.contains("no such pkginfo"));
-}
-
-#[test]
-fn check_finds_a_published_file_that_was_changed_and_changes_nothing() {
-    let gate = Gate::new();
-    gate.knows(report(0, 1));
-    assert_eq!(gate.run().code, 0);
-    assert_eq!(gate.publisher.publish(&["check"]).code, 0);
-    gate.knows(report(2, 1));
-    let told = gate.publisher.publish(&["check"]);
-    assert!(told.code == 1 && told.out.contains("error: A 1.0: virustotal: 2 malicious"), "{}", told.out);
-    gate.publisher.write("repo/pkgs/apps/A-1.0.pkg", "forged");
-    let told = gate.publisher.publish(&["check", "--offline"]);
-    assert!(told.code == 1 && told.out.contains("it was changed"), "{}", told.out);
-    assert!(told.out.contains("error: A 1.0: signature: "), "{}", told.out);
-    assert_eq!(gate.incidents().len(), 0);
-}
-
-#[test]
-fn t90_what_no_catalog_has_named_for_14_days_is_pruned() {
-    let gate = Gate::new();
-    gate.knows(report(0, 1));
-    assert_eq!(gate.run().code, 0);
-    gate.publisher.write("repo/pkgs/orphan.pkg", "nobody's");
-    let told = gate.publisher.publish(&["prune"]);
-    assert_eq!(
-        (told.code, told.out.as_str()),
-        (0, "pkgs/orphan.pkg: in no catalog, stays for another 14 days\n")
-    );
-    let long_ago =
-        json!({"pkgs/orphan.pkg": now() - 15 * 86_400, "pkgs/apps/A-1.0.pkg": now() - 15 * 86_400});
-    gate.publisher.write("unnamed.json", long_ago.to_string());
-    let told = gate.publisher.publish(&["prune", "--dry-run"]);
-    assert_eq!(told.out, "pkgs/orphan.pkg: would be removed\n", "what a catalog names stays");
-    assert_eq!(gate.publisher.publish(&["prune", "--json"]).json()["removed"], json!(["pkgs/orphan.pkg"]));
-    assert!(!gate.publisher.path("repo/pkgs/orphan.pkg").exists());
-    assert!(gate.publisher.path("repo/pkgs/apps/A-1.0.pkg").exists());
-
-    let old =
-        [("name", "Old".into()), ("version", "1".into()), ("installer_item_location", "old.pkg".into())];
-    gate.publisher.pkginfo("old.plist", &[&old[..], &[("catalogs", words(&[]))]].concat());
-    gate.publisher.write("repo/pkgs/old.pkg", "old");
-    assert_eq!(gate.publisher.publish(&["catalogs", "repo"]).code, 0);
-    let places = ["pkgsinfo/old.plist", "pkgs/old.pkg"];
-    gate.publisher.write(
-        "unnamed.json",
-        json!(places.map(|place| (place, 0)).into_iter().collect::<BTreeMap<_, _>>()).to_string(),
-    );
-    assert_eq!(gate.publisher.publish(&["prune", "--json"]).json()["removed"], json!(places));
-    let all = gate.publisher.read("repo/catalogs/all");
-    assert!(!all.contains("old.pkg") && all.contains("A-1.0.pkg"), "no catalog leads to what is gone");
 }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod gate;
+mod keeping;
 mod repository;
 mod trust;
 

@@ -75,10 +75,10 @@ fn located(key: &str, location: &str, pkgs: &Sizes, findings: &mut Findings<'_>)
     if let Some(bytes) = pkgs.get(location) {
         return Some(*bytes);
     }
-    let lower = location.to_lowercase();
-    match pkgs.keys().find(|other| other.to_lowercase() == lower) {
+    let wanted = place::folded(location);
+    match pkgs.keys().find(|other| place::folded(other) == wanted) {
         Some(other) => {
-            findings.error(key, format!("{location} is {other} in pkgs: web servers tell cases apart"))
+            findings.error(key, format!("{location} is {other} in pkgs: web servers tell the two apart"))
         }
         None => findings.error(key, format!("{location} is not in pkgs")),
     }

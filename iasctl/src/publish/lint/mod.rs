@@ -18,6 +18,7 @@ use super::{
 use crate::stdout;
 use plist::Dictionary;
 use serde::Serialize;
+use shared::hint::nearest;
 use std::{collections::BTreeSet, fs, path::PathBuf, process::ExitCode};
 
 /// What `publish lint` is asked.
@@ -39,14 +40,15 @@ pub(crate) struct Arguments {
 
 /// Lints; exit 1 on an error, 2 with `--strict` and only warnings.
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
-    let repository = match Repository::open(&arguments.repository) {
-        Ok(repository) => repository,
+    let report = Repository::open(&arguments.repository)
+        .and_then(|repository| Report::of(&repository, &arguments.title));
+    let report = match report {
+        Ok(report) => report,
         Err(why) => {
             eprintln!("error: {why}");
             return ExitCode::FAILURE;
         }
     };
-    let report = Report::of(&repository, &arguments.title);
     let text = if arguments.json {
         // Plain data: it always has a text.
         serde_json::to_string_pretty(&report).unwrap_or_default() + "\n"
@@ -72,19 +74,20 @@ struct Report {
 }
 
 impl Report {
-    fn of(repository: &Repository, titles: &[String]) -> Self {
-        let pkgsinfo = repository.pkgsinfo();
+    fn of(repository: &Repository, titles: &[String]) -> Result<Self, String> {
+        let pkgsinfo = repository.pkgsinfo()?;
+        known(&pkgsinfo, titles)?;
         let is_asked = |pkginfo: &&Pkginfo| {
             let name = pkginfo.content.as_ref().ok().and_then(|content| item::text(content, "name"));
             titles.is_empty() || name.is_some_and(|name| titles.iter().any(|title| title == name))
         };
         let asked: BTreeSet<&str> =
             pkgsinfo.iter().filter(is_asked).map(|pkginfo| pkginfo.file.as_str()).collect();
-        let icons: BTreeSet<String> = repository.list("icons").into_iter().collect();
-        let mut findings = lint(&pkgsinfo, &sizes(repository), &icons);
+        let icons: BTreeSet<String> = repository.list("icons")?.into_iter().collect();
+        let mut findings = lint(&pkgsinfo, &sizes(repository)?, &icons);
         findings.retain(|finding| asked.contains(finding.file.as_str()));
         let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
-        Self { pkginfos: asked.len(), errors, warnings: findings.len() - errors, findings }
+        Ok(Self { pkginfos: asked.len(), errors, warnings: findings.len() - errors, findings })
     }
 
     fn as_text(&self) -> String {
@@ -101,11 +104,27 @@ impl Report {
     }
 }
 
+/// Whether each of `titles` has a pkginfo.
+///
+/// # Errors
+/// One has none: it is mistyped.
+pub(super) fn known(pkgsinfo: &[Pkginfo], titles: &[String]) -> Result<(), String> {
+    let contents = pkgsinfo.iter().filter_map(|pkginfo| pkginfo.content.as_ref().ok());
+    let names: BTreeSet<&str> = contents.filter_map(|content| item::text(content, "name")).collect();
+    let Some(stranger) = titles.iter().find(|title| !names.contains(title.as_str())) else { return Ok(()) };
+    let hint = nearest(stranger, names).map(|name| format!(": did you mean {name}?")).unwrap_or_default();
+    Err(format!("{stranger}: no pkginfo has this name{hint}"))
+}
+
 /// The files of `pkgs` with their sizes.
-pub(super) fn sizes(repository: &Repository) -> Sizes {
+///
+/// # Errors
+/// They cannot be listed.
+pub(super) fn sizes(repository: &Repository) -> Result<Sizes, String> {
     let size =
         |name: &String| fs::metadata(repository.path(&format!("pkgs/{name}"))).ok().map(|data| data.len());
-    repository.list("pkgs").into_iter().filter_map(|name| Some((name.clone(), size(&name)?))).collect()
+    let names = repository.list("pkgs")?;
+    Ok(names.into_iter().filter_map(|name| Some((name.clone(), size(&name)?))).collect())
 }
 
 /// Holds every pkginfo against the rules, in the order of their files.

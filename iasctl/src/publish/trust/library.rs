@@ -1,6 +1,9 @@
 //! Where recipes are, and what a recipe and its parents come to: AutoPkg's own way of looking and merging (T75).
 
-use super::recipe::{self, ENDINGS};
+use super::{
+    super::publisher::expanded,
+    recipe::{self, ENDINGS},
+};
 use plist::{Dictionary, Value};
 use std::{
     cell::RefCell,
@@ -70,7 +73,7 @@ impl Library {
                 "{name}: has more than {MOST_ANCESTORS} ancestors: one leads back to itself"
             ));
         };
-        let path = self.locate(name, with_overrides).ok_or_else(|| format!("no recipe {name} is found"))?;
+        let path = self.locate(name, with_overrides).ok_or_else(|| self.nowhere(name, with_overrides))?;
         let own = self.recipe(&path).ok_or_else(|| format!("{}: cannot be read", path.display()))?;
         let is_override = with_overrides && self.is_override(&path);
         let trust =
@@ -100,9 +103,21 @@ impl Library {
         if given.is_file() && self.recipe(&given).is_some_and(|recipe| recipe::is_valid(&recipe)) {
             return Some(given);
         }
+        let folders = self.folders(with_overrides);
+        self.by_identifier(name, &folders).or_else(|| self.by_name(name, &folders))
+    }
+
+    /// Where recipes are looked for.
+    fn folders(&self, with_overrides: bool) -> Vec<PathBuf> {
         let mut folders = if with_overrides { self.overrides.clone() } else { Vec::new() };
         folders.extend(self.search.borrow().iter().cloned());
-        self.by_identifier(name, &folders).or_else(|| self.by_name(name, &folders))
+        folders
+    }
+
+    fn nowhere(&self, name: &str, with_overrides: bool) -> String {
+        let folders = self.folders(with_overrides);
+        let folders: Vec<String> = folders.iter().map(|folder| folder.display().to_string()).collect();
+        format!("no recipe {name} is found in {}", folders.join(", "))
     }
 
     /// The first recipe with this identifier: in the folders, then one level below.
@@ -202,11 +217,7 @@ fn split(folder: &Path) -> (Vec<PathBuf>, Vec<PathBuf>) {
 
 /// The path from the root, without `.`, `..` and `~`.
 fn normal(path: &Path) -> PathBuf {
-    let home = std::env::var_os("HOME").map(PathBuf::from);
-    let path = match (path.strip_prefix("~"), home) {
-        (Ok(below), Some(home)) => home.join(below),
-        _ => path.to_owned(),
-    };
+    let path = expanded(path);
     let path = std::env::current_dir().map(|here| here.join(&path)).unwrap_or(path);
     path.components().fold(PathBuf::new(), |mut normal, part| {
         match part {

@@ -9,11 +9,27 @@ pub(super) use library::Folders;
 pub(super) use verify::{Verdict, verify};
 
 use crate::stdout;
+use plist::Dictionary;
 use std::{path::PathBuf, process::ExitCode};
 
-/// What an override sets.
-pub(super) fn input(file: &std::path::Path) -> Option<plist::Dictionary> {
-    recipe::read(file).ok()?.get("Input")?.as_dictionary().cloned()
+/// An override, and what it and its ancestors set.
+pub(super) struct Lineage {
+    /// Where the override is.
+    pub(super) file: PathBuf,
+    /// The variables, and the arguments of the steps, of all of them.
+    pub(super) set: Vec<Dictionary>,
+}
+
+/// The override `name`, which is a path, an identifier or a file name, with its ancestors.
+///
+/// # Errors
+/// One of them is not there or cannot be used.
+pub(super) fn lineage(name: &str, folders: &Folders) -> Result<Lineage, String> {
+    let library = library::Library::new(folders);
+    let loaded = library.load(name, true)?;
+    let files = std::iter::once(&loaded.path).chain(&loaded.parents);
+    let set = files.filter_map(|file| library.recipe(file)).flat_map(|recipe| recipe::set(&recipe));
+    Ok(Lineage { set: set.collect(), file: loaded.path })
 }
 
 /// What `publish trust` is asked.

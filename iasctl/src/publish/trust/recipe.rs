@@ -81,6 +81,13 @@ pub(super) fn parent(recipe: &Dictionary) -> Option<&str> {
     ["identifier", "name"].iter().filter_map(|key| old.get(key)).find_map(Value::as_string)
 }
 
+/// What it sets: its variables, and the arguments of each step.
+pub(super) fn set(recipe: &Dictionary) -> Vec<Dictionary> {
+    let steps = recipe.get("Process").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let arguments = steps.iter().filter_map(|step| step.as_dictionary()?.get("Arguments"));
+    recipe.get("Input").into_iter().chain(arguments).filter_map(Value::as_dictionary).cloned().collect()
+}
+
 /// Whether AutoPkg takes it for a recipe or an override when it is given by its path or name.
 pub(super) fn is_valid(recipe: &Dictionary) -> bool {
     recipe.contains_key("Input")

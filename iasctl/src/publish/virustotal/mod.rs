@@ -32,6 +32,8 @@ const LARGEST: u64 = 650 << 20;
 pub(super) enum Said {
     /// It may pass; why.
     Passed(String),
+    /// It may have passed once, and nobody may ask for a new analysis now; why.
+    Old(String),
     /// Somebody has to decide; why.
     Held(String),
     /// It must not pass, or nobody can tell; why.
@@ -118,7 +120,7 @@ impl<'a> Gate<'a> {
         match self.judge(&report, asked) {
             Judgement::Passed(why) => Ok(Said::Passed(why)),
             Judgement::Refused(why) => Ok(Said::Refused(why)),
-            Judgement::Stale(why) if matches!(asked.means, Means::Looking) => Ok(Said::Held(why)),
+            Judgement::Stale(why) if matches!(asked.means, Means::Looking) => Ok(Said::Old(why)),
             Judgement::Stale(_) => {
                 let analysis = self.call::<Analysis>(
                     &format!("{place}/analyse"),
