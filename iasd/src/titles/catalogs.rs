@@ -48,11 +48,11 @@ impl Titles {
                 access = self.access_again(&access.source(url)).await?;
                 found = self.catalog(&access, name).await;
             }
-            let found = found.and_then(|catalog| {
-                held = together(held, catalog.bytes.len())?;
+            let found = found.map_err(|why| why.told(name)).and_then(|catalog| {
+                held = together(held, catalog.bytes.len()).ok_or_else(|| too_much(name))?;
                 Ok(catalog)
             });
-            catalogs.insert(name.clone(), found.map_err(|why| why.told(name)));
+            catalogs.insert(name.clone(), found);
         }
         Ok(catalogs)
     }
@@ -115,18 +115,21 @@ fn verify(file: &[u8], keys: &[PublicKey], bytes: &[u8]) -> Result<(), String> {
     signature.verify(key, bytes).map(drop).map_err(|why| why.to_string())
 }
 
-/// How long the catalogs are with one more.
-fn together(held: usize, more: usize) -> Result<usize, NoCatalog> {
-    held.checked_add(more).filter(|all| *all <= MOST_TOGETHER).ok_or(NoCatalog::TooMuch)
+/// How long the catalogs are with one more; `None`: too long.
+fn together(held: usize, more: usize) -> Option<usize> {
+    held.checked_add(more).filter(|all| *all <= MOST_TOGETHER)
+}
+
+fn too_much(name: &str) -> TitlesUnavailable {
+    let name = name.escape_debug();
+    let reason = format!("with the catalog {name} the catalogs are longer than {MOST_TOGETHER} bytes");
+    TitlesUnavailable::for_good(reason)
 }
 
 /// A catalog could not be had.
-#[derive(Debug)]
 enum NoCatalog {
     /// The grant does not name it (T54).
     NotEntitled,
-    /// The catalogs before it have used up what may be held.
-    TooMuch,
     /// It has no address.
     Nowhere(BadAddress),
     /// It could not be fetched, or nobody we know has signed it.
@@ -138,10 +141,6 @@ impl NoCatalog {
         let refused = TitlesUnavailable::for_good;
         match self {
             Self::NotEntitled => refused(format!("not entitled to the catalog {}", name.escape_debug())),
-            Self::TooMuch => {
-                let name = name.escape_debug();
-                refused(format!("with the catalog {name} the catalogs are longer than {MOST_TOGETHER} bytes"))
-            }
             Self::Nowhere(why) => refused(why.to_string()),
             Self::Failed(error) => error.into(),
         }
@@ -197,9 +196,7 @@ mod tests {
         let half = MOST_TOGETHER / 2;
         let full = together(together(0, half).unwrap(), half).unwrap();
         assert_eq!(full, MOST_TOGETHER);
-        let error = together(full, 1).unwrap_err().told("testing");
-        assert!(error.reason.contains("with the catalog testing") && !error.transient, "{error}");
-        assert!(together(full, usize::MAX).is_err());
-        assert!(together(full, 0).is_ok());
+        assert_eq!((together(full, 1), together(full, usize::MAX)), (None, None));
+        assert_eq!(together(full, 0), Some(full));
     }
 }
