@@ -101,6 +101,20 @@ fn t36_a_disk_image_is_described_with_the_applications_and_packages_in_it() {
 }
 
 #[test]
+fn what_is_only_named_like_a_package_in_an_image_is_told_by_its_beginning() {
+    let admin = Admin::new();
+    admin.file("content/page.pkg", &format!("<!DOCTYPE html><html>{}", "Sign in ".repeat(100_000)));
+    admin.file("content/empty.pkg", "");
+    admin.image("Acme.dmg");
+    let (code, text, report) = admin.inspects(&["Acme.dmg"]);
+    assert_eq!((code, &report["ok"]), (1, &json!(false)), "{text}");
+    let packages = report["image"]["volumes"][0]["packages"].as_array().unwrap();
+    assert_eq!(packages.len(), 2);
+    assert_eq!((&packages[1]["file"], &packages[1]["size"]), (&json!("page.pkg"), &json!(800_021)));
+    assert!(text.contains("page.pkg: "), "{text}");
+}
+
+#[test]
 fn a_disk_image_that_was_altered_is_an_error() {
     let admin = Admin::new();
     // Several blocks that do not shrink: one of those at the end is altered, so that the volume itself can be read.

@@ -4,11 +4,12 @@ use super::report::{AppReport, Contents, Report};
 use super::survey::{Wanted, file_report, survey};
 use crate::chain::chain;
 use plist::Value;
+use shared::flat_package::impostor::BYTES_NEEDED;
 use shared::property_list;
 use shared::walk::{Entry, Kind, Walk};
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::io::{self, BufReader, Read as _, Seek as _};
+use std::io::{self, BufReader, Cursor, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 
 /// No `Info.plist` is larger.
@@ -16,6 +17,8 @@ const LARGEST_INFO: usize = 4 << 20;
 /// More than this in one volume or archive is an attack on whoever looks into it.
 const MOST_BYTES: u64 = 256 << 30;
 const MOST_ENTRIES: u64 = 2_000_000;
+/// The largest package that is copied out to be looked into; one with a whole macOS has about 15 GB.
+const LARGEST_PACKAGE: u64 = 24 << 30;
 /// Applications and packages of which something is said.
 const MOST_FOUND: usize = 200;
 /// Warnings about single entries.
@@ -105,12 +108,21 @@ impl Survey<'_> {
         io::copy(&mut walk.body(), &mut io::sink()).map(drop).map_err(failed)
     }
 
-    /// A package is inspected like one on the disk: in a file without a name.
+    /// A package is inspected like one on the disk: in a file without a name. Of what is none the beginning will do.
     fn package(&self, walk: &mut dyn Walk, entry: &Entry) -> io::Result<Report> {
+        let (name, mut body, mut first) = (entry.path.display().to_string(), walk.body(), Vec::new());
+        body.by_ref().take(BYTES_NEEDED as u64).read_to_end(&mut first)?;
+        if !first.starts_with(b"xar!") {
+            io::copy(&mut body, &mut io::sink())?;
+            return Ok(survey(name, Cursor::new(first), entry.size, self.wanted));
+        }
         let mut copy = tempfile::tempfile()?;
-        io::copy(&mut walk.body(), &mut copy)?;
+        copy.write_all(&first)?;
+        if io::copy(&mut body.take(LARGEST_PACKAGE), &mut copy)? == LARGEST_PACKAGE {
+            return Err(io::Error::other(format!("a package of more than {LARGEST_PACKAGE} bytes")));
+        }
         copy.rewind()?;
-        Ok(survey(entry.path.display().to_string(), BufReader::new(copy), entry.size, self.wanted))
+        Ok(survey(name, BufReader::new(copy), entry.size, self.wanted))
     }
 
     fn warn(&mut self, entry: &Entry) {
