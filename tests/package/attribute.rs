@@ -22,7 +22,7 @@ fn stored(content: Option<&str>) -> String {
         assert!(output.status.success() && output.stderr.is_empty(), "{shell:?}: {output:?}");
         let text = String::from_utf8(output.stdout).unwrap();
         let inside = text.strip_prefix("<result>").and_then(|text| text.strip_suffix("</result>\n"));
-        results.push(inside.unwrap_or_else(|| panic!("{shell:?}: {text:?}")).to_owned());
+        results.push(inside.ok_or_else(|| format!("{shell:?}: {text:?}")).unwrap().to_owned());
     }
     results.dedup();
     assert_eq!(results.len(), 1, "{results:?}");
