@@ -109,7 +109,11 @@ fn t12_what_comes_with_a_title_stands_around_it_and_what_a_package_cannot_do_is_
     let restart = strings(&[("RestartAction", "RequireRestart")]);
     let scripts = strings(&[("postinstall_script", "#!/bin/sh")]);
     let items = [
-        package("App", "2", &(listed("requires", "Base") + &restart)),
+        package(
+            "App",
+            "2",
+            &(listed("requires", "Base") + &restart + &listed("blocking_applications", "App.app")),
+        ),
         package("Base", "1", ""),
         package("Extra", "3", &listed("update_for", "App")),
         package("Other", "3", &(listed("update_for", "App") + &scripts)),
@@ -127,6 +131,7 @@ fn t12_what_comes_with_a_title_stands_around_it_and_what_a_package_cannot_do_is_
     let lines: Vec<&str> = told.diagnostics.lines().collect();
     let expected = [
         "warning: userland[0] \"App\": parallel_group is dropped: what comes with the title must wait for its turn",
+        "warning: userland[0] \"App\": App is installed also while App.app is open: a package item has no blocking_applications",
         "warning: userland[0] \"App\": App wants a restart, which a package item does not ask for",
         "warning: userland[0] \"App\": without Other: it has scripts beside its package",
     ];
@@ -153,6 +158,9 @@ fn t12_what_is_no_package_stays_a_title_and_what_cannot_be_had_fails() {
         package("Needy", "1", &listed("requires", "Image")),
     ];
     let desk = Desk::new(&control, &items);
+    fs::write(desk.path("old.json"), "old").unwrap();
+    assert_eq!(desk.resolve(&["--output", "old.json"]).status, Some(1));
+    assert_eq!(fs::read_to_string(desk.path("old.json")).unwrap(), "old", "nothing is written by halves");
     let told = desk.resolve(&["--json"]);
     assert_eq!(told.status, Some(1));
     let lines: Vec<&str> = told.diagnostics.lines().collect();

@@ -18,6 +18,7 @@ use shared::{
     facts::Arch,
     item::{HashCheckPolicy, ItemId, Wish},
     layout::MacPath,
+    sys::atomic,
     title::{Mac, Terms, address::Repo, resolve},
 };
 use std::{
@@ -86,7 +87,12 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     };
     report.diagnostics().iter().for_each(|line| eprintln!("{line}"));
     let written = match &arguments.output {
-        Some(path) => fs::write(path, &text).map_err(|error| {
+        // A file that lacks what it should have would be taken for the whole.
+        Some(path) if report.is_refused() => {
+            eprintln!("error: {}: not written, because a title cannot be had", path.display());
+            Ok(())
+        }
+        Some(path) => atomic::replace(path, text.as_bytes(), 0o644).map_err(|error| {
             eprintln!("error: {}: {error}", path.display());
             ExitCode::FAILURE
         }),

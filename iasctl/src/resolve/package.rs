@@ -4,7 +4,7 @@ use super::Arguments;
 use serde_json::{Map, Value, json};
 use shared::{
     control::{ControlFile, Entry},
-    item::{Item, ItemId},
+    item::{Blocking, Item, ItemId, Phase},
     layout::MacPath,
     title::{Catalogs, Method, Part, Place, Presence, ReceiptWanted, Resolution, Role, Step},
 };
@@ -127,6 +127,15 @@ impl<'a> Packages<'a> {
         }
         if part.role == Role::Update {
             package.insert("fail_policy".to_owned(), json!("failable"));
+        }
+        let waits = item.id.phase == Phase::Userland
+            && item.wish.as_ref().is_some_and(|wish| wish.blocking != Blocking::Ignore);
+        if waits && !step.blocking_applications.is_empty() {
+            losses.push(format!(
+                "{} is installed also while {} is open: a package item has no blocking_applications",
+                step.name,
+                step.blocking_applications.join(" or ")
+            ));
         }
         if step.restart != shared::title::Restart::Nothing {
             losses.push(format!("{} wants a restart, which a package item does not ask for", step.name));

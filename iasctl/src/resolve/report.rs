@@ -56,6 +56,11 @@ impl Report {
         format!("{:#}\n", json!({ "titles": titles, "control_file": control_file }))
     }
 
+    /// Whether a title cannot be had.
+    pub(super) fn is_refused(&self) -> bool {
+        self.titles.iter().any(|title| matches!(title.outcome, Outcome::Refused(_)))
+    }
+
     pub(super) fn exit_code(&self, strict: bool) -> ExitCode {
         let worst = self.titles.iter().map(|title| match &title.outcome {
             Outcome::Refused(_) => 2,
