@@ -17,6 +17,9 @@ use url::Url;
 /// More than this leads nowhere.
 const MOST_REDIRECTS: usize = 5;
 
+/// A line that takes fewer bytes in a second than this is as good as none.
+const SLOWEST: u64 = 32 << 10;
+
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum WebError {
@@ -147,7 +150,6 @@ impl Web {
             .tls_backend_preconfigured(tls)
             .http1_only()
             .connect_timeout(patience)
-            .read_timeout(patience)
             .redirect(redirect::Policy::none())
             .referer(false)
             .user_agent(concat!("iasctl/", env!("CARGO_PKG_VERSION")))
@@ -208,7 +210,20 @@ impl Web {
         if let Some((kind, body)) = &request.body {
             asked = asked.header("content-type", kind).body(body.clone());
         }
-        asked.send().await.map_err(|error| self.failed(url, &error))
+        let length = request.body.as_ref().map_or(0, |(_, body)| body.len());
+        let patience = self.patience + sending(length);
+        match tokio::time::timeout(patience, asked.send()).await {
+            Ok(sent) => sent.map_err(|error| self.failed(url, &error)),
+            Err(_) => Err(WebError::Silence { url: shown(url), seconds: patience.as_secs() }),
+        }
+    }
+
+    /// The next piece of an answer.
+    async fn piece(&self, url: &Url, response: &mut reqwest::Response) -> Result<Option<Bytes>, WebError> {
+        match tokio::time::timeout(self.patience, response.chunk()).await {
+            Ok(piece) => piece.map_err(|error| self.failed(url, &error)),
+            Err(_) => Err(WebError::Silence { url: shown(url), seconds: self.patience.as_secs() }),
+        }
     }
 
     async fn keep(
@@ -220,7 +235,7 @@ impl Web {
     ) -> Result<Answer, WebError> {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let mut bytes = 0;
-        while let Some(piece) = response.chunk().await.map_err(|error| self.failed(&url, &error))? {
+        while let Some(piece) = self.piece(&url, &mut response).await? {
             bytes += piece.len() as u64;
             if bytes > limit {
                 return Err(WebError::TooLong { url: shown(&url), limit });
@@ -242,6 +257,11 @@ impl Web {
             WebError::Broken { url, why }
         }
     }
+}
+
+/// How long a body of `length` bytes may be on its way: nobody sees how far it has come.
+fn sending(length: usize) -> Duration {
+    Duration::from_secs(length as u64 / SLOWEST)
 }
 
 /// Whether nobody but this computer hears what is said.
@@ -325,6 +345,17 @@ mod tests {
     fn a_redirect_never_leads_from_https_to_http() {
         assert!(next(&url("https://a.example/x"), "http://a.example/x").is_err());
         assert_eq!(next(&url("https://a.example/x/y"), "../z").unwrap().as_str(), "https://a.example/z");
+    }
+
+    #[test]
+    fn silence_ends_a_request_and_a_long_upload_is_none() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let web = Web::new(Vec::new(), Duration::from_millis(50)).unwrap();
+        let error = web.ask(&url(&format!("http://127.0.0.1:{port}/")), &Request::default()).unwrap_err();
+        assert!(matches!(error, WebError::Silence { .. }), "{error}");
+        assert!(sending(650 << 20) > Duration::from_secs(5 * 60 * 60), "of the largest file for VirusTotal");
+        assert_eq!(sending(0), Duration::ZERO);
     }
 
     #[test]
