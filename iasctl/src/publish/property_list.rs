@@ -2,8 +2,11 @@
 
 use plist::{Dictionary, Value};
 use shared::base64;
-use std::{io::Cursor, time::SystemTime};
+use std::{borrow::Cow, io::Cursor, time::SystemTime};
 use time::OffsetDateTime;
+
+/// No catalog unfolds to more.
+const MOST: usize = 1 << 28;
 
 const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist PUBLIC \"-//Apple//DTD PLIST 1.0//EN\" \"http://www.apple.com/DTDs/PropertyList-1.0.dtd\">\n<plist version=\"1.0\">\n";
 
@@ -12,10 +15,20 @@ const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<!DOCTYPE plist 
 /// # Errors
 /// What is wrong with it.
 pub(super) fn read(bytes: &[u8]) -> Result<Value, plist::Error> {
-    match without_cdata(bytes) {
-        Some(plain) => Value::from_reader(Cursor::new(plain)),
-        None => Value::from_reader(Cursor::new(bytes)),
+    let plain = without_cdata(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned);
+    bounded(&plain)?;
+    Value::from_reader(Cursor::new(plain))
+}
+
+/// Nothing that a few bytes unfold to may fill the memory or the stack. What is read within bounds has lost its dates, so
+/// that it is only looked at.
+fn bounded(bytes: &[u8]) -> Result<(), plist::Error> {
+    if bytes.starts_with(b"bplist") {
+        shared::property_list::from_binary::<MOST>(bytes)?;
+    } else if bytes.trim_ascii_start().starts_with(b"<") {
+        shared::property_list::from_xml::<MOST>(&String::from_utf8_lossy(bytes))?;
     }
+    Ok(())
 }
 
 /// The same document with CDATA sections as escaped text, which the parser does not know; `None` when it has none.
@@ -232,6 +245,29 @@ mod tests {
         let script = read.as_dictionary().unwrap().get("s").unwrap().as_string().unwrap();
         assert_eq!(script, "a#!/bin/sh\n[ 1 < 2 ] && echo & b");
         assert!(super::read(b"<plist><string><![CDATA[never closed</string></plist>").is_err());
+    }
+
+    #[test]
+    fn what_unfolds_without_end_or_is_nested_without_end_is_refused() {
+        // Object n is a list that names object n + 1 sixteen times.
+        let (mut document, mut offsets) = (b"bplist00".to_vec(), Vec::new());
+        for object in 0..12_u8 {
+            offsets.push(u8::try_from(document.len()).unwrap());
+            document.extend([0xAF, 0x10, 16]);
+            document.extend([object + 1; 16]);
+        }
+        offsets.push(u8::try_from(document.len()).unwrap());
+        document.extend(*b"\x51a");
+        let table = u8::try_from(document.len()).unwrap();
+        document.extend(&offsets);
+        document.extend([0, 0, 0, 0, 0, 0, 1, 1]);
+        document.extend([0, 0, 0, 0, 0, 0, 0, 13]);
+        document.extend([0; 8]);
+        document.extend([0, 0, 0, 0, 0, 0, 0, table]);
+        let why = read(&document).unwrap_err().to_string();
+        assert!(why.contains("unfolds to more than it may"), "{why}");
+        let deep = "<array>".repeat(100_000);
+        assert!(read(format!("<plist>{deep}").as_bytes()).is_err());
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! A recipe as AutoPkg reads it: a property list, or YAML when its name ends so (T73).
 
-use super::super::property_list;
 use plist::{Dictionary, Value};
 use saphyr::{Scalar, Yaml, YamlLoader};
 use saphyr_parser::Parser;
+use shared::property_list;
 use std::{fs, path::Path};
 
 /// Names of recipes end in one of these.
 pub(super) const ENDINGS: [&str; 3] = [".recipe", ".recipe.plist", ".recipe.yaml"];
+
+/// No recipe unfolds to more.
+const MOST: usize = 1 << 24;
 
 /// The recipe in `path`.
 ///
@@ -21,7 +24,8 @@ pub(super) fn read(path: &Path) -> Result<Dictionary, String> {
         let text = String::from_utf8(bytes).map_err(|error| named(error.to_string()))?;
         from_yaml(&text).map_err(named)?
     } else {
-        property_list::read(&bytes).map_err(|error| named(format!("no property list: {error}")))?
+        // Strangers write recipes.
+        property_list::read::<MOST>(&bytes).map_err(|why| named(format!("no property list: {why}")))?
     };
     value.into_dictionary().ok_or_else(|| named("no dictionary".to_owned()))
 }
