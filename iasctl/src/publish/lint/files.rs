@@ -23,6 +23,7 @@ pub(super) fn check(content: &Dictionary, pkgs: &Sizes, findings: &mut Findings<
         findings.error(key, "must begin with https://");
     }
     digest(content, findings);
+    kind(content, findings);
     let size = content.get("installer_item_size").and_then(Value::as_unsigned_integer);
     let Some(location) = text(content, "installer_item_location") else {
         if elsewhere != Some("PackageCompleteURL") {
@@ -50,6 +51,18 @@ pub(super) fn check(content: &Dictionary, pkgs: &Sizes, findings: &mut Findings<
     }
     if let Some(location) = text(content, "uninstaller_item_location") {
         located("uninstaller_item_location", location, pkgs, findings);
+    }
+}
+
+/// What can be installed is told by the end of its name (T34).
+fn kind(content: &Dictionary, findings: &mut Findings<'_>) {
+    let Some(location) = text(content, "installer_item_location") else { return };
+    let copied = text(content, "installer_type") == Some("copy_from_dmg");
+    let known: &[&str] = if copied { &[".dmg", ".iso"] } else { &[".pkg", ".mpkg", ".dmg", ".iso"] };
+    let lower = location.to_lowercase();
+    if !known.iter().any(|ending| lower.ends_with(ending)) {
+        let known = known.join(", ");
+        findings.error("installer_item_location", format!("{location} does not end in one of {known}"));
     }
 }
 

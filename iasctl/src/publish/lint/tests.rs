@@ -96,11 +96,28 @@ fn t89_the_file_is_there_with_this_name_and_size() {
 }
 
 #[test]
+fn t34_what_no_mac_can_install_is_told_by_its_name() {
+    let says = |changes: &[(&str, &str)], told: &str| {
+        let found = found(&[item(changes)]);
+        assert!(found.iter().any(|found| found.contains(told)), "{found:?}");
+    };
+    let zip = ("installer_item_location", "<string>a.zip</string>");
+    says(&[zip], "installer_item_location: a.zip does not end in one of .pkg, .mpkg, .dmg, .iso");
+    let copied = ("installer_type", "<string>copy_from_dmg</string>");
+    let package = ("installer_item_location", "<string>a.pkg</string>");
+    says(&[copied, package], "a.pkg does not end in one of .dmg, .iso");
+    assert!(found(&[item(&[("installer_type", "<string>nopkg</string>"), zip])]).is_empty());
+}
+
+#[test]
 fn t17_the_location_stays_in_pkgs() {
-    says(&[("installer_item_location", "<string>../x</string>")], "\"../x\" has an empty, `.` or `..` part");
-    says(&[("installer_item_location", "<string>/x</string>")], "is an absolute path");
+    says(
+        &[("installer_item_location", "<string>../x.pkg</string>")],
+        "\"../x.pkg\" has an empty, `.` or `..` part",
+    );
+    says(&[("installer_item_location", "<string>/x.pkg</string>")], "is an absolute path");
     says(&[("installer_item_location", "")], "installer_item_location: is missing");
-    says(&[("installer_item_location", "<string>x</string>")], "x is not in pkgs");
+    says(&[("installer_item_location", "<string>x.PKG</string>")], "x.PKG is not in pkgs");
     says(
         &[("installer_item_location", "<string>apps/firefox-140.0.dmg</string>")],
         "is apps/Firefox-140.0.dmg in pkgs",
