@@ -74,13 +74,18 @@ pub(super) fn judge(
         return Judgement::Passed(counts);
     }
     let against = against(report);
-    match exceptions.iter().map(|exception| excepts(exception, file, &against, now)).find(Result::is_ok) {
-        Some(Ok(who)) => Judgement::Passed(format!("{counts}; excepted by {who}")),
-        _ => {
-            let engines = against.iter().map(|(engine, result)| format!("{engine}: {result}"));
-            Judgement::Refused(format!("{counts} ({})", engines.collect::<Vec<_>>().join(", ")))
+    let (sha256, title) = file;
+    let mut flaws = String::new();
+    let own =
+        |exception: &&Exception| exception.sha256.eq_ignore_ascii_case(sha256) && exception.title == title;
+    for exception in exceptions.iter().filter(own) {
+        match excepts(exception, &against, now) {
+            Ok(who) => return Judgement::Passed(format!("{counts}; excepted by {who}")),
+            Err(why) => flaws.push_str(&format!("; its exception does not hold: {why}")),
         }
     }
+    let engines = against.iter().map(|(engine, result)| format!("{engine}: {result}"));
+    Judgement::Refused(format!("{counts} ({}){flaws}", engines.collect::<Vec<_>>().join(", ")))
 }
 
 /// The engines that dislike it, with what they call it.
@@ -91,29 +96,35 @@ fn against(report: &Report) -> BTreeMap<&str, &str> {
     bad.map(|(engine, finding)| (engine.as_str(), finding.result.as_deref().unwrap_or_default())).collect()
 }
 
-/// Whether an exception covers this file today, with all that is said against it now; who granted it.
-fn excepts(
-    exception: &Exception,
-    (sha256, title): (&str, &str),
-    against: &BTreeMap<&str, &str>,
-    now: i64,
-) -> Result<String, ()> {
-    let day = |text: &str| Date::parse(text, format_description!("[year]-[month]-[day]")).map_err(|_| ());
-    let (granted, expires) = (day(&exception.granted)?, day(&exception.expires)?);
+/// Whether an exception of this file holds today, with all that is said against the file now; who granted it, or why not.
+fn excepts(exception: &Exception, against: &BTreeMap<&str, &str>, now: i64) -> Result<String, String> {
+    let day = |key: &str, text: &str| {
+        Date::parse(text, format_description!("[year]-[month]-[day]"))
+            .map_err(|_| format!("{key}: {text:?} is no day such as 2026-12-20"))
+    };
+    let (granted, expires) = (day("granted", &exception.granted)?, day("expires", &exception.expires)?);
     let start = |date: Date| date.midnight().assume_utc().unix_timestamp();
-    let holds = start(granted) <= now && now < start(expires) + DAY && (expires - granted).whole_days() <= 30;
-    let same = exception.sha256.eq_ignore_ascii_case(sha256) && exception.title == title;
-    let explained = !exception.reason.trim().is_empty() && !exception.reviewer.trim().is_empty();
-    let known = !against.is_empty()
-        && against
-            .iter()
-            .all(|(engine, result)| exception.engines.get(*engine).is_some_and(|was| was == result));
-    let until = &exception.expires;
-    if holds && same && explained && known {
-        Ok(format!("{} until {until}", exception.reviewer))
-    } else {
-        Err(())
+    if now < start(granted) {
+        return Err(format!("it begins on {granted}"));
     }
+    if now >= start(expires) + DAY {
+        return Err(format!("it expired on {expires}"));
+    }
+    if (expires - granted).whole_days() > 30 {
+        return Err("it is for longer than 30 days".to_owned());
+    }
+    if exception.reason.trim().is_empty() || exception.reviewer.trim().is_empty() {
+        return Err("it has no reason or no reviewer".to_owned());
+    }
+    let is_new =
+        |(engine, result): &(&&str, &&str)| exception.engines.get(**engine).is_none_or(|was| was != **result);
+    if let Some((engine, result)) = against.iter().find(is_new) {
+        return Err(format!("it does not list {engine}: {result}"));
+    }
+    if against.is_empty() {
+        return Err("the report names no engine that dislikes the file".to_owned());
+    }
+    Ok(format!("{} until {expires}", exception.reviewer))
 }
 
 #[cfg(test)]
@@ -181,5 +192,22 @@ mod tests {
         assert!(!passes(&|exception| exception.granted = "2025-11-01".to_owned()), "longer than 30 days");
         assert!(!passes(&|exception| exception.reason = " ".to_owned()));
         assert!(!passes(&|exception| exception.engines.clear()), "another engine dislikes it now");
+        for (expires, granted, why) in [
+            ("2025-12-31", "2025-12-15", "its exception does not hold: it expired on 2025-12-31"),
+            ("2026-01-01", "2025-11-01", "its exception does not hold: it is for longer than 30 days"),
+            ("2026-01-09", "2026-01-02", "its exception does not hold: it begins on 2026-01-02"),
+            ("soon", "2025-12-15", "expires: \"soon\" is no day"),
+        ] {
+            let exception = exception(|exception| {
+                (exception.expires, exception.granted) = (expires.to_owned(), granted.to_owned());
+            });
+            let Judgement::Refused(told) = judged(&bad, &[exception]) else { panic!("{why}") };
+            assert!(told.ends_with(why) || told.contains(why), "{told}");
+        }
+        let Judgement::Refused(told) = judged(&bad, &[exception(|exception| exception.engines.clear())])
+        else {
+            panic!("another engine")
+        };
+        assert!(told.ends_with("it does not list Acme: PUA"), "{told}");
     }
 }

@@ -12,7 +12,7 @@ use judge::{Judgement, Report, judge};
 use serde::Deserialize;
 use std::{
     cell::Cell,
-    fs,
+    fs, io,
     path::Path,
     thread,
     time::{Duration, Instant},
@@ -146,7 +146,7 @@ impl<'a> Gate<'a> {
                 Ok(Said::Held(format!("{told}, and it is not handed over")))
             }
             (Unknown::Submit, Means::HandingOver(file)) => {
-                let id = self.submit(file)?;
+                let id = self.submit(file, asked.sha256)?;
                 self.settled(&id, place, asked)
             }
         }
@@ -187,13 +187,15 @@ impl<'a> Gate<'a> {
     }
 
     /// Hands a file over; the analysis that began.
-    fn submit(&self, file: &Path) -> Result<String, String> {
+    fn submit(&self, file: &Path, sha256: &str) -> Result<String, String> {
         let failed = |error: std::io::Error| format!("{}: {error}", file.display());
         let size = fs::metadata(file).map_err(failed)?.len();
         if size > LARGEST {
             return Err(format!("{}: larger than VirusTotal takes", file.display()));
         }
-        let (kind, body) = form(&fs::read(file).map_err(failed)?);
+        let mut opened = fs::File::open(file).map_err(failed)?;
+        let body = form(&mut opened, size, sha256).map_err(failed)?;
+        let kind = format!("multipart/form-data; boundary={sha256}");
         let request = Request { body: Some((kind, body)), ..Request::default() };
         let analysis = if size <= SMALL {
             self.call::<Analysis>("files", &request)?
@@ -268,15 +270,15 @@ fn parsed(url: &str) -> Result<Url, String> {
     Url::parse(url).map_err(|error| format!("vt_api: {url}: {error}"))
 }
 
-/// A file as the one field of a form.
-fn form(content: &[u8]) -> (String, Bytes) {
-    // Occurs in no file but by chance of 2^-256.
-    let boundary = shared::digest::Digest::of(content).to_string();
-    let mut body = format!(
+/// A file as the one field of a form, in memory once. Its own digest is in no file but by chance of 2^-256, so that it can be the boundary.
+fn form(file: &mut impl io::Read, size: u64, boundary: &str) -> io::Result<Bytes> {
+    let head = format!(
         "--{boundary}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\nContent-Type: application/octet-stream\r\n\r\n"
-    )
-    .into_bytes();
-    body.extend_from_slice(content);
-    body.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
-    (format!("multipart/form-data; boundary={boundary}"), body.into())
+    );
+    let tail = format!("\r\n--{boundary}--\r\n");
+    let mut body = Vec::with_capacity(head.len() + size as usize + tail.len());
+    body.extend_from_slice(head.as_bytes());
+    file.read_to_end(&mut body)?;
+    body.extend_from_slice(tail.as_bytes());
+    Ok(body.into())
 }
