@@ -1,6 +1,7 @@
 //! `iasctl publish promote`: a version that passed the gate goes into another catalog (T93).
 
 use super::{
+    prune,
     publisher::{Publisher, Record},
     repository::{Pkginfo, Repository},
 };
@@ -76,6 +77,9 @@ fn promote(arguments: &Arguments) -> Result<Promoted, String> {
         .map_err(|why| format!("{} {version}: {why}", arguments.title))?;
     let named = content.get("catalogs").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     let mut catalogs: Vec<String> = named.iter().filter_map(Value::as_string).map(str::to_owned).collect();
+    if let Some(stranger) = arguments.out_of.iter().find(|catalog| !catalogs.contains(catalog)) {
+        return Err(format!("--out-of {stranger}: {file} is in {}", catalogs.join(", ")));
+    }
     catalogs.retain(|catalog| !arguments.out_of.contains(catalog));
     if !catalogs.contains(&arguments.catalog) {
         catalogs.push(arguments.catalog.clone());
@@ -85,6 +89,7 @@ fn promote(arguments: &Arguments) -> Result<Promoted, String> {
     let changed = repository
         .put_list(&file, &Value::Dictionary(content))
         .map_err(|error| format!("{file}: {error}"))?;
+    prune::forget_named(&publisher, &repository)?;
     Ok(Promoted { pkginfo: file, catalogs, changed })
 }
 
@@ -115,7 +120,7 @@ fn allowed(record: Option<&Record>, hash: Option<&str>, now: i64) -> Result<(), 
         return Err("its gate record is of another file".to_owned());
     }
     let age = (now - record.time) / 86_400;
-    if age >= DAYS {
+    if now - record.time > DAYS * 86_400 {
         return Err(format!(
             "its gate record is {age} days old, {DAYS} at most: let it pass iasctl publish run again"
         ));
@@ -128,7 +133,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t93_the_record_is_of_this_file_and_younger_than_30_days() {
+    fn t93_the_record_is_of_this_file_and_no_older_than_30_days() {
         let record = |time: i64| Record {
             time,
             title: "A".to_owned(),
@@ -140,8 +145,8 @@ mod tests {
             steps: serde_json::Value::Null,
         };
         let month = DAYS * 86_400;
-        assert!(allowed(Some(&record(1)), Some("AA"), month).is_ok());
-        assert!(allowed(Some(&record(0)), Some("aa"), month).unwrap_err().contains("30 days old"));
+        assert!(allowed(Some(&record(0)), Some("AA"), month).is_ok());
+        assert!(allowed(Some(&record(0)), Some("aa"), month + 1).unwrap_err().contains("30 days old"));
         assert!(allowed(Some(&record(1)), Some("bb"), month).unwrap_err().contains("another file"));
         assert!(allowed(Some(&record(1)), None, month).is_err());
         assert!(allowed(None, Some("aa"), 0).unwrap_err().contains("no gate record"));

@@ -217,7 +217,12 @@ fn t93_without_a_gate_record_of_this_file_nothing_is_promoted() {
     assert!(told.code == 1 && told.err.contains("it has no gate record"), "{}", told.err);
     assert!(!gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("production"));
     gate.publisher.write("records/A-1.0.json", record);
+    let told = gate.publisher.publish(&["promote", "A", "1.0", "production", "--out-of", "tseting"]);
+    assert!(told.err.contains("--out-of tseting: pkgsinfo/apps/A-1.0.plist is in testing"), "{}", told.err);
+    assert!(!gate.publisher.read("repo/pkgsinfo/apps/A-1.0.plist").contains("production"));
+    gate.publisher.write("unnamed.json", json!({"pkgs/apps/A-1.0.pkg": 0}).to_string());
     assert_eq!(promote().code, 0);
+    assert_eq!(gate.publisher.read("unnamed.json"), "{}\n", "its days begin anew (T90)");
     assert!(gate.publisher.publish(&["promote", "A", "2.0", "production"]).err.contains("no such pkginfo"));
 }
 
