@@ -305,7 +305,7 @@ async fn agents(
     let agents = agents.map_err(|error| {
         Refused::new(ExitCode::Temporary, format!("nobody can listen at {address}: {error}"))
     })?;
-    Ok(Arc::new(AgentStage::new(agents, settings.dry_run)))
+    Ok(Arc::new(AgentStage::new(agents, Arc::clone(host), settings.dry_run)))
 }
 
 fn reporters(

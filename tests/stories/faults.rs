@@ -91,13 +91,15 @@ fn r73_a_script_that_hangs_is_ended_by_its_timeout_and_only_by_that() {
             .script("setupassistant", "Caught", "touch /Library/caught", policy)
             .script("setupassistant", "Free", "touch /Library/free", json!({}))
             .package("setupassistant", "Package", "com.example.package", "true", json!({"timeout": 1}))
+            .script("userland", "User", "true", json!({"type": "userscript", "timeout": 1}))
     };
-    let outcome =
-        world().run(&["--fault", "hang=600@Caught", "--fault", "hang=1@Free", "--fault", "hang=600@Package"]);
+    let faults = ["hang=600@Caught", "hang=1@Free", "hang=600@Package", "hang=600@User"];
+    let outcome = world().run(&faults.map(|fault| ["--fault", fault]).concat());
     outcome.exits(0);
     assert_eq!(outcome.end("Caught"), &ItemEnd::ExecutionFailed(Ended::TimedOut));
     assert_eq!(outcome.end("Free"), &ItemEnd::Done);
     assert_eq!(outcome.end("Package"), &ItemEnd::ExecutionFailed(Ended::TimedOut));
+    assert_eq!(outcome.end("User"), &ItemEnd::ExecutionFailed(Ended::TimedOut));
     assert!(!outcome.exists("/Library/caught") && outcome.exists("/Library/free"));
     assert_eq!(told(&outcome, 0), (1, "its `timeout` ended it".to_owned()));
     assert!(told(&outcome, 1).1.starts_with("nothing ended it"), "{:?}", told(&outcome, 1));

@@ -59,8 +59,6 @@ pub(crate) struct Targets {
     json_url: Option<Url>,
     /// That of the service of titles.
     service: Option<Url>,
-    /// Whether `iasd` itself does what belongs to the user.
-    standalone: bool,
 }
 
 impl Targets {
@@ -81,7 +79,6 @@ impl Targets {
             items: items.collect(),
             json_url: setting("JSONURL").and_then(|url| url.parse().ok()),
             service: setting("TitleEnvQueryURL").and_then(|url| url.parse().ok()),
-            standalone: setting("Mode").is_some_and(|mode| mode.eq_ignore_ascii_case("standalone")),
         }
     }
 
@@ -113,12 +110,9 @@ impl Targets {
             }
             Fault::Hang(Hang { seconds, target }) => {
                 let item = *self.named(&target)?.first().ok_or_else(|| self.unknown(&target))?;
-                let by_us = item.kind == ItemKind::UserScript && self.standalone;
-                if !by_us && !matches!(item.kind, ItemKind::Package | ItemKind::RootScript) {
-                    return Err(format!(
-                        "{} is a {}: scripts of root and packages can hang",
-                        item.id, item.kind
-                    ));
+                let kinds = [ItemKind::Package, ItemKind::RootScript, ItemKind::UserScript];
+                if !kinds.contains(&item.kind) {
+                    return Err(format!("{} is a {}: scripts and packages can hang", item.id, item.kind));
                 }
                 let fault = Fault::Hang(Hang { seconds, target: item.file.to_string() });
                 let remark = endless(item, seconds).map(|why| format!("{asked}: {why}"));

@@ -4,12 +4,15 @@ use super::{AgentError, Agents, Ran, UserFile, UserScript};
 use crate::{
     download::VerifiedArtifact,
     engine::needs::{self, AgentLink, NotTaken},
-    host::Line,
+    host::{Host, Line},
 };
 use futures::future::BoxFuture;
 use shared::{digest::Digest, exit::Ended, item::ItemId, layout::MacPath, sys::child::Finished};
-use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use std::{sync::Arc, time::Duration};
+use tokio::{
+    sync::{mpsc, watch},
+    time::sleep,
+};
 
 /// The mode of a file placed for the user (R113).
 const USER_FILE_MODE: u32 = 0o644;
@@ -17,13 +20,14 @@ const USER_FILE_MODE: u32 = 0o644;
 /// Agents for a run.
 pub(crate) struct AgentStage {
     agents: Agents,
+    host: Arc<dyn Host>,
     connected: watch::Receiver<Option<needs::AgentInfo>>,
     dry_run: bool,
 }
 
 impl AgentStage {
     /// The engine's view of `agents`.
-    pub(crate) fn new(agents: Agents, dry_run: bool) -> Self {
+    pub(crate) fn new(agents: Agents, host: Arc<dyn Host>, dry_run: bool) -> Self {
         let mut theirs = agents.connected();
         let seen = |info: &Option<super::AgentInfo>| info.map(|info| needs::AgentInfo { uid: info.uid });
         let ours = watch::Sender::new(seen(&theirs.borrow_and_update()));
@@ -33,7 +37,7 @@ impl AgentStage {
                 ours.send_replace(seen(&theirs.borrow_and_update()));
             }
         });
-        Self { agents, connected, dry_run }
+        Self { agents, host, connected, dry_run }
     }
 }
 
@@ -58,7 +62,16 @@ impl AgentLink for AgentStage {
             timeout: script.timeout,
             dry_run: self.dry_run,
         };
+        let held = self.host.holds(script.script.path());
         Box::pin(async move {
+            match (held, script.timeout) {
+                (Some(held), Some(timeout)) if timeout <= held => {
+                    sleep(timeout).await;
+                    return Ok(Finished { ended: Ended::TimedOut, tail: Vec::new() });
+                }
+                (Some(held), _) => sleep(held).await,
+                (None, _) => {}
+            }
             let (ended, tail) = match self.agents.run_user_script(script.script, asked, lines).await {
                 Ok(Ran::Ended(ended, tail)) => (ended, tail),
                 Ok(Ran::Background | Ran::DryRun) => (Ended::Exited(0), Vec::new()),

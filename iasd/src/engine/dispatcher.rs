@@ -82,6 +82,7 @@ impl Dispatcher {
         let event = Event { seq: self.state.seq.saturating_add(1), at_ms: now_ms(), kind };
         self.state.apply(&event);
         self.journal.keep(&event, then);
+        let event = told(event);
         for reporter in &mut self.reporters {
             reporter.event(&event, &self.state);
         }
@@ -99,6 +100,17 @@ impl Dispatcher {
                 }
             }
         }
+    }
+}
+
+/// A fact as reporters get it: what repositories keep in scripts is for the journal alone.
+fn told(event: Event) -> Event {
+    match &event.kind {
+        EventKind::TitlesResolved { control, titles, items } => {
+            let (control, titles, items) = (*control, titles.without_content(), items.clone());
+            Event { kind: EventKind::TitlesResolved { control, titles, items }, ..event }
+        }
+        _ => event,
     }
 }
 

@@ -173,6 +173,13 @@ pub(crate) trait Host: TitleHost + Send + Sync {
     /// Names the time since the Mac was started, where the system tells: another one after each restart (R77).
     fn boot_session(&self) -> BoxFuture<'_, Option<String>>;
 
+    /// How long the user's script at `path` is kept from beginning: in a rehearsal that wants it to hang. On a Mac nothing
+    /// is.
+    fn holds(&self, path: &MacPath) -> Option<Duration> {
+        let _ = path;
+        None
+    }
+
     /// Does something as `user`, in that user's session, with no right of root's (R112).
     fn run_as<'a>(
         &'a self,

@@ -227,6 +227,57 @@ impl Resolution {
     }
 }
 
+impl Resolution {
+    /// The same for everybody but the journal: without the text of scripts, the values of environments and choices, and the
+    /// queries of addresses, in which repositories keep licences and credentials.
+    #[must_use]
+    pub fn without_content(&self) -> Self {
+        let parts = self.parts.iter().map(|part| {
+            let outcome = part.outcome.as_ref().map(Step::without_content).map_err(Refusal::clone);
+            Part { outcome, ..part.clone() }
+        });
+        Self { catalogs: self.catalogs.clone(), parts: parts.collect() }
+    }
+}
+
+/// What stands for what is left out.
+const LEFT_OUT: &str = "…";
+
+impl Step {
+    fn without_content(&self) -> Self {
+        let left_out = |text: &Option<String>| text.as_ref().map(|_| LEFT_OUT.to_owned());
+        let told = |options: &PackageOptions| PackageOptions {
+            choices: left_out(&options.choices),
+            environment: options.environment.keys().map(|key| (key.clone(), LEFT_OUT.to_owned())).collect(),
+            allow_untrusted: options.allow_untrusted,
+        };
+        Self {
+            download: self.download.as_ref().map(|download| Download {
+                place: match &download.place {
+                    Place::At(url) => Place::At(url.split(['?', '#']).next().unwrap_or_default().to_owned()),
+                    below => below.clone(),
+                },
+                ..download.clone()
+            }),
+            method: match &self.method {
+                Method::Package(options) => Method::Package(told(options)),
+                Method::PackageInImage { path, options } => {
+                    Method::PackageInImage { path: path.clone(), options: told(options) }
+                }
+                other => other.clone(),
+            },
+            presence: match &self.presence {
+                Presence::InstallCheck(_) => Presence::InstallCheck(LEFT_OUT.to_owned()),
+                Presence::VersionScript(_) => Presence::VersionScript(LEFT_OUT.to_owned()),
+                other => other.clone(),
+            },
+            preinstall_script: left_out(&self.preinstall_script),
+            postinstall_script: left_out(&self.postinstall_script),
+            ..self.clone()
+        }
+    }
+}
+
 impl Part {
     /// Where its download is kept; `beside` is another file of the same folder. One file for one content, whoever wants
     /// it (T17): its name is its digest.
@@ -242,5 +293,55 @@ impl Part {
         };
         let name = format!("{}{end}", download.digest);
         beside.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| beside.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::Phase;
+
+    #[test]
+    fn what_a_repository_keeps_in_scripts_and_environments_is_told_to_nobody() {
+        let secret = "s3cret".to_owned();
+        let options = PackageOptions {
+            choices: Some(secret.clone()),
+            environment: BTreeMap::from([("LICENCE".to_owned(), secret.clone())]),
+            allow_untrusted: false,
+        };
+        let step = Step {
+            name: "A".to_owned(),
+            version: "1".to_owned(),
+            shown: "A".to_owned(),
+            catalog: "production".to_owned(),
+            download: Some(Download {
+                place: Place::At(format!("https://example.com/a.pkg?token={secret}")),
+                digest: Digest::of(b""),
+                kib: None,
+            }),
+            method: Method::Package(options.clone()),
+            presence: Presence::InstallCheck(secret.clone()),
+            blocking_applications: Vec::new(),
+            restart: Restart::Nothing,
+            preinstall_script: Some(secret.clone()),
+            postinstall_script: Some(secret.clone()),
+            installed_kib: 0,
+        };
+        let image = Step {
+            method: Method::PackageInImage { path: None, options },
+            presence: Presence::VersionScript(secret.clone()),
+            ..step.clone()
+        };
+        let part = |index, step| Part {
+            id: ItemId::new(Phase::Userland, index),
+            title: "A".to_owned(),
+            role: Role::Asked,
+            needs: Vec::new(),
+            outcome: Ok(step),
+        };
+        let whole = Resolution { catalogs: BTreeMap::new(), parts: vec![part(0, step), part(1, image)] };
+        assert!(serde_json::to_string(&whole).unwrap().contains(&secret), "the journal needs it");
+        let told = serde_json::to_string(&whole.without_content()).unwrap();
+        assert!(!told.contains(&secret) && told.contains("LICENCE") && told.contains("a.pkg"), "{told}");
     }
 }

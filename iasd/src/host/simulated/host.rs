@@ -17,6 +17,7 @@ use futures::future::BoxFuture;
 use shared::{
     facts::{ConsoleUser, Facts},
     flat_package::signature::TrustRoots,
+    layout::MacPath,
     layout::{AGENT_SOCKET, LAUNCH_AGENTS, LAUNCH_DAEMONS},
     settings::Identifiers,
     sys::{
@@ -132,6 +133,10 @@ impl Host for SimulatedHost {
             let runner = self.runner.hanging(hang);
             Ok(runner.launch(&self.dir, program, launch).await.holding(lent))
         })
+    }
+
+    fn holds(&self, path: &MacPath) -> Option<Duration> {
+        self.faults.hang(path)
     }
 
     fn console_user(&self) -> watch::Receiver<Option<ConsoleUser>> {
