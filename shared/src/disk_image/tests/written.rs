@@ -92,17 +92,6 @@ fn expected_line(node: &Node, files: &Files) -> String {
 }
 
 #[test]
-fn another_name_of_a_folder_is_refused_by_its_name() {
-    let (tree, files) = everything(1);
-    let mut image = written(&tree, &files, Coding::Raw);
-    let at = image.windows(8).position(|window| window == b"hlnkhfs+").unwrap();
-    image[at..at + 8].copy_from_slice(b"fdrpMACS");
-    let mut image = DiskImage::open(Cursor::new(image)).unwrap();
-    let why = listing(&mut image, 0, "").unwrap_err().to_string();
-    assert!(why.ends_with("is another name of a folder (a hard link), which is not known here"), "{why}");
-}
-
-#[test]
 fn names_of_one_file_are_told_as_such() {
     let (tree, files) = everything(50);
     let mut image = DiskImage::open(Cursor::new(written(&tree, &files, Coding::Zlib))).unwrap();
