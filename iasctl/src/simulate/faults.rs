@@ -220,6 +220,8 @@ mod tests {
         assert_eq!(lead("status=503").unwrap().items.len(), 2);
         let Fault::Hang(hang) = lead("hang=9@Acme Tools").unwrap().fault else { panic!() };
         assert_eq!(hang.target, "/Library/a.sh");
+        let Fault::Hang(hang) = lead("hang@Hello").unwrap().fault else { panic!() };
+        assert_eq!(hang.target, "/Library/h.sh", "a user's script as well");
     }
 
     #[test]
@@ -228,7 +230,6 @@ mod tests {
             ("drop=1@Acme Tolls", "did you mean `Acme Tools`?"),
             ("drop=1@userland[7]", "no item userland[7]"),
             ("hang@/nowhere.sh", "no URL ends so"),
-            ("hang@Hello", "userland[0] is a userscript"),
         ] {
             let error = lead(fault).unwrap_err();
             assert!(error.contains(hint), "{fault}: {error}");
