@@ -28,11 +28,30 @@ use std::{
     thread,
 };
 
+/// This thread goes on as another user.
+#[cfg(target_os = "linux")]
+fn become_user(user: Uid) {
+    rustix::thread::set_thread_uid(user).unwrap();
+}
+
+/// Elsewhere a process has one user.
+#[cfg(not(target_os = "linux"))]
+fn become_user(user: Uid) {
+    Err::<(), _>(format!("only Linux makes one thread the user {}: not as root here", user.as_raw()))
+        .unwrap();
+}
+
+/// A descriptor that arrives is for this process alone.
+#[cfg(target_os = "linux")]
+const RECEIVED: RecvFlags = RecvFlags::CMSG_CLOEXEC;
+#[cfg(not(target_os = "linux"))]
+const RECEIVED: RecvFlags = RecvFlags::empty();
+
 /// Does `work` as another user, which only root can; the rest of the process stays who it is.
 fn as_user<T: Send + 'static>(uid: Option<u32>, work: impl FnOnce() -> T + Send + 'static) -> T {
     let become_them = move || {
         if let Some(uid) = uid {
-            rustix::thread::set_thread_uid(Uid::from_raw(uid)).unwrap();
+            become_user(Uid::from_raw(uid));
         }
         work()
     };
@@ -148,7 +167,7 @@ fn in_pieces(to: &UnixStream, bytes: &[u8], descriptor: Option<&OwnedFd>) -> io:
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         let with: Vec<_> = descriptor.filter(|_| place == 0).map(|fd| fd.as_fd()).into_iter().collect();
         assert!(with.is_empty() || ancillary.push(SendAncillaryMessage::ScmRights(&with)));
-        sendmsg(to, &[IoSlice::new(&[*byte])], &mut ancillary, SendFlags::NOSIGNAL)?;
+        sendmsg(to, &[IoSlice::new(&[*byte])], &mut ancillary, SendFlags::empty())?;
     }
     Ok(())
 }
@@ -157,8 +176,7 @@ fn receive(from: &UnixStream) -> io::Result<(Vec<u8>, Vec<OwnedFd>)> {
     let mut bytes = vec![0; 4096];
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(8))];
     let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-    let received =
-        recvmsg(from, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+    let received = recvmsg(from, &mut [IoSliceMut::new(&mut bytes)], &mut ancillary, RECEIVED)?;
     let rights = ancillary.drain().filter_map(|message| match message {
         RecvAncillaryMessage::ScmRights(rights) => Some(rights),
         _ => None,
