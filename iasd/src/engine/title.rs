@@ -11,9 +11,7 @@ use shared::{
     event::{Category, ItemEnd, Level, SkipReason},
     exit::Ended,
     item::{Blocking, Item, Phase, Source},
-    journal::Past,
     plan::presence::skip_reason,
-    state::ItemState,
     title::{Download, Part, Presence, Step, Verdict, open_applications},
 };
 use std::time::Duration;
@@ -56,7 +54,7 @@ impl Engine {
                 return Ok(Prepared::failed(format!("prerequisite failed: {name}")));
             }
         }
-        if !item.always_install && !self.was_cut_off(item) {
+        if !item.always_install && !self.past.was_cut_off(item) {
             // A dry run runs nothing, so what only a script can tell is not known in it (R74).
             let standing =
                 if self.settings.dry_run { self.look(step).await } else { self.standing(item, step).await };
@@ -119,13 +117,6 @@ impl Engine {
     ) -> Result<VerifiedArtifact, Unavailable> {
         let source = self.repository.package(&download.place, refused).await?;
         self.contents.again(&fetched_as(item, step, Some(source))).await
-    }
-
-    /// Whether it was under way when an earlier start was cut off: then half of it may be there, and its scripts may not have
-    /// run, whatever can be found of it (R79).
-    fn was_cut_off(&self, item: &Item) -> bool {
-        let Past::Interrupted { state, .. } = &self.past else { return false };
-        state.items.get(&item.id).is_some_and(|before| before.state == ItemState::Running)
     }
 
     /// Whether it is there now; asks its script where only that tells.

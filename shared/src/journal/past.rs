@@ -4,7 +4,7 @@ use super::{record::Basis, request::Request};
 use crate::{
     digest::Digest,
     event::{ItemEnd, RunEnd, SkipReason},
-    item::Fingerprint,
+    item::{Fingerprint, Item},
     state::{ItemState, ItemStatus, RunState},
 };
 use serde::{Deserialize, Serialize};
@@ -86,6 +86,17 @@ impl Past {
             repair
         });
         Self::Interrupted { state: Box::new(state), repair }
+    }
+
+    /// Whether `item` was under way when an earlier start of this run was cut off: then half of it may be there, and its
+    /// scripts may not have run, whatever can be found of it (R79).
+    #[must_use]
+    pub fn was_cut_off(&self, item: &Item) -> bool {
+        let Self::Interrupted { state, .. } = self else { return false };
+        state.items.get(&item.id).is_some_and(|before| {
+            // Another control file may have another item there.
+            before.state == ItemState::Running && before.listed.fingerprint == Some(item.fingerprint())
+        })
     }
 
     /// The control file this Mac used last, as far as that is known.

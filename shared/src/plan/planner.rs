@@ -7,7 +7,6 @@ use crate::{
     facts::Facts,
     item::{HashCheckPolicy, Item, ItemKind, Phase, any_of},
     journal::{Past, Repair, unknown_names},
-    state::ItemState,
     title::Resolution,
     version,
 };
@@ -212,7 +211,7 @@ impl Situation<'_> {
         }
         let installed = item.receipt.as_ref().and_then(|receipt| facts.receipts.get(&receipt.package_id));
         let reason = satisfied(item, installed.map(String::as_str));
-        let present = || presence::present(item, self.titles, facts).filter(|_| !self.was_cut_off(item));
+        let present = || presence::present(item, self.titles, facts).filter(|_| !self.past.was_cut_off(item));
         if let Some(reason) = reason.or_else(present) {
             return Some(ItemEnd::Skipped(reason));
         }
@@ -221,13 +220,6 @@ impl Situation<'_> {
             return Some(ItemEnd::DownloadFailed(why.to_owned()));
         }
         None
-    }
-
-    /// Whether a title or an application was under way when an earlier start was cut off: half of it may be there, and its
-    /// scripts may not have run, whatever is found of it (R79).
-    fn was_cut_off(&self, item: &Item) -> bool {
-        let Past::Interrupted { state, .. } = self.past else { return false };
-        state.items.get(&item.id).is_some_and(|before| before.state == ItemState::Running)
     }
 
     /// The name under which a repair is asked for the item: what comes with a title goes with it.
