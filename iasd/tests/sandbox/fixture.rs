@@ -100,7 +100,14 @@ pub(crate) fn again_as_an_ordinary_user(test: &str) {
     let copy = tempfile::tempdir().unwrap();
     fs::set_permissions(copy.path(), fs::Permissions::from_mode(0o755)).unwrap();
     let program = copy.path().join("test");
-    fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
+    // By another process: what this one holds open for writing, a child that another test starts meanwhile holds, too, and
+    // then the copy is "busy".
+    let copied = std::process::Command::new("cp")
+        .arg(std::env::current_exe().unwrap())
+        .arg(&program)
+        .status()
+        .unwrap();
+    assert!(copied.success());
     let mut command = std::process::Command::new(program);
     command.args(["--exact", test, "--nocapture"]).env("TMPDIR", "/tmp").current_dir("/");
     std::os::unix::process::CommandExt::gid(&mut command, 1000);
