@@ -243,3 +243,29 @@ fn a_repair_looks_at_titles_and_installs_what_is_missing() {
     repaired.exits(0);
     assert_eq!(carried_out(&repaired), [0], "only what is missing\n{}", repaired.diagnostics);
 }
+
+#[test]
+fn t10_what_follows_a_title_need_not_wait_for_it_but_what_needs_it_does() {
+    // It goes on only when what follows it has run.
+    let patient = "#!/bin/sh\nuntil [ -e /Library/followed ]; do sleep 0.05; done";
+    let repository = Repository::new()
+        .package("Slow", "1", &[("preinstall_script", Value::from(patient))])
+        .package("Plugin", "1", &[("requires", texts(&["Slow"]))]);
+    let slow = json!({"type": "title", "title": "Slow", "donotwait": true});
+    let world = repository.in_world(World::new()).item("setupassistant", slow);
+    let world = world.script("setupassistant", "Next", "touch /Library/followed", json!({}));
+    let outcome = world.item("setupassistant", title("Plugin")).run(&[]);
+    outcome.exits(0);
+    let (slow, next, plugin) = (outcome.span("Slow"), outcome.span("Next"), outcome.span("Plugin"));
+    assert!(next.1 < slow.1 && slow.1 < plugin.1, "{slow:?} {next:?} {plugin:?}\n{}", outcome.diagnostics);
+    assert_eq!(installed(&outcome), ["Plugin.plist", "Slow.plist"]);
+}
+
+#[test]
+fn t48_the_content_of_a_title_goes_as_soon_as_it_is_installed() {
+    let world = editor().in_world(World::new()).item("setupassistant", title("Editor"));
+    let look = "find /Library/installapplications/titles -type f | wc -l > /Library/left; exit 0";
+    let outcome = world.script("setupassistant", "Look", look, json!({})).run(&[]);
+    outcome.exits(0);
+    assert_eq!(outcome.read("/Library/left").as_deref(), Some("0\n"), "{}", outcome.diagnostics);
+}

@@ -176,6 +176,14 @@ impl Contents for DownloadStage {
         })
     }
 
+    fn discard<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<(), String>> {
+        let path = path.clone();
+        Box::pin(async move {
+            let gone = self.downloader.on_disk(move |store| store.discard(&path)).await;
+            gone.map_err(|error| error.to_string())
+        })
+    }
+
     fn cancel(&self) -> BoxFuture<'_, ()> {
         let queue = self.queue().clone();
         Box::pin(async move {

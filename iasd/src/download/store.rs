@@ -184,6 +184,15 @@ impl Store {
         Err(StoreError::Space { path: self.work.clone(), needed, free })
     }
 
+    /// Removes the file at `path`, if it is there, from a folder that is ours.
+    ///
+    /// # Errors
+    /// When the folder is unsafe, or the system refuses.
+    pub(crate) fn discard(&self, path: &MacPath) -> Result<(), StoreError> {
+        let Some(parent) = path.parent() else { return Ok(()) };
+        remove(&self.folder(&parent)?, path.file_name(), path)
+    }
+
     /// Moves the finished file `name` of the work folder to its place, replacing what lies there.
     ///
     /// # Errors

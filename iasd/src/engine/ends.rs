@@ -23,6 +23,11 @@ impl Ends {
         });
     }
 
+    /// Whether the item is over.
+    pub(super) fn knows(&self, id: ItemId) -> bool {
+        self.0.borrow().contains_key(&id)
+    }
+
     /// Waits for the end of an item, and says whether it was a good one.
     pub(super) async fn good(&self, id: ItemId) -> bool {
         let mut ends = self.0.subscribe();

@@ -113,6 +113,12 @@ pub(crate) trait Contents: Send + Sync {
         artifact: &'a VerifiedArtifact,
     ) -> BoxFuture<'a, Result<(), Unavailable>>;
 
+    /// Removes a file that a download put in place and nobody needs any more; that it is gone already is no error.
+    ///
+    /// # Errors
+    /// What could not be removed and why, in one line.
+    fn discard<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<(), String>>;
+
     /// Ends every transfer, and waits until nothing touches the disk any more.
     fn cancel(&self) -> BoxFuture<'_, ()>;
 }

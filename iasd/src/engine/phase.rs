@@ -1,12 +1,37 @@
 //! One phase: its batches one after the other, the members of a batch side by side (R56–R60).
 
 use super::{Ending, Engine, stop::Stop};
-use futures::future::join_all;
+use futures::{StreamExt as _, future::join_all, stream::FuturesUnordered};
 use shared::{
     event::{EventKind, ItemEnd, PhaseEnd},
-    item::Item,
+    item::{Item, ItemKind},
     plan::{Batch, Consequence, PhasePlan, verdict},
 };
+use std::pin::pin;
+
+/// An item, and how it ended or why the run cannot go on.
+type Carried<'i> = (&'i Item, Result<ItemEnd, Ending>);
+
+/// Whether what follows does not wait for it: a title with `donotwait`. What needs it does, and so does the end of its phase.
+fn goes_on_behind(item: &Item) -> bool {
+    item.kind == ItemKind::Title && item.donotwait
+}
+
+/// The outcome of `work`, while what goes on behind it goes on.
+async fn beside<W: Future, B: Future>(
+    work: W,
+    behind: &mut FuturesUnordered<B>,
+    ended: &mut Vec<B::Output>,
+) -> W::Output {
+    let mut work = pin!(work);
+    loop {
+        tokio::select! {
+            biased;
+            outcome = &mut work => return outcome,
+            Some(one) = behind.next() => ended.push(one),
+        }
+    }
+}
 
 impl Engine {
     /// Carries out setupassistant or userland.
@@ -33,9 +58,24 @@ impl Engine {
     }
 
     async fn batches(&self, plan: &PhasePlan) -> Result<(), Ending> {
-        for batch in &plan.batches {
-            self.batch(batch).await?;
+        let stop = Stop::new();
+        let (mut behind, mut ended, mut result) = (FuturesUnordered::new(), Vec::new(), Ok(()));
+        for Batch(items) in &plan.batches {
+            let (left, waited): (Vec<&Item>, Vec<&Item>) =
+                items.iter().partition(|item| goes_on_behind(item));
+            behind.extend(left.into_iter().map(|item| self.behind(item, &stop)));
+            result = beside(self.batch(&waited), &mut behind, &mut ended).await;
+            if result.is_err() || stop.is_raised() {
+                break;
+            }
         }
+        if result.is_err() {
+            stop.raise();
+        }
+        // Titles nobody waits for are part of the phase all the same: none is cut off, and how it ended counts.
+        ended.extend(behind.collect::<Vec<_>>().await);
+        let late = self.judge_all(&ended);
+        result.and(late)?;
         if self.settings.track_background {
             self.settle_background(plan).await?;
         }
@@ -43,22 +83,25 @@ impl Engine {
     }
 
     /// Every member that has begun runs to its end; then a failure that may not be tolerated ends the run (R57).
-    async fn batch(&self, batch: &Batch) -> Result<(), Ending> {
+    async fn batch(&self, items: &[&Item]) -> Result<(), Ending> {
         let stop = Stop::new();
-        let results = join_all(batch.0.iter().map(|item| async {
-            let result = self.carry_out(item, &stop).await;
-            match &result {
-                Ok(end) => stop.judge(item, end),
-                Err(_) => stop.raise(),
-            }
-            result
-        }))
-        .await;
-        let ends =
-            batch.0.iter().zip(&results).filter_map(|(item, result)| Some((item, result.as_ref().ok()?)));
+        let results = join_all(items.iter().map(|item| self.behind(item, &stop))).await;
+        self.judge_all(&results)
+    }
+
+    async fn behind<'i>(&self, item: &'i Item, stop: &Stop) -> Carried<'i> {
+        let result = self.carry_out(item, stop).await;
+        match &result {
+            Ok(end) => stop.judge(item, end),
+            Err(_) => stop.raise(),
+        }
+        (item, result)
+    }
+
+    fn judge_all(&self, carried: &[Carried<'_>]) -> Result<(), Ending> {
         // What a policy ends is not to be started again, whatever else went wrong beside it.
-        self.judge(ends)?;
-        results.into_iter().try_for_each(|result| result.map(drop))
+        self.judge(carried.iter().filter_map(|(item, result)| Some((*item, result.as_ref().ok()?))))?;
+        carried.iter().try_for_each(|(_, result)| result.as_ref().map(drop).map_err(Ending::clone))
     }
 
     /// Reports the entries that were decided beforehand; each takes its step (R96).

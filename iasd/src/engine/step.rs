@@ -62,6 +62,9 @@ impl Engine {
         };
         self.recorder.record(fact).await?;
         self.ends.set(item.id, &end);
+        if end == ItemEnd::Done && item.kind == ItemKind::Title {
+            self.discard_title(item).await;
+        }
         Ok(end)
     }
 

@@ -12,13 +12,11 @@ use shared::{
     exit::Ended,
     item::{Blocking, Item, Phase, Source},
     plan::presence::skip_reason,
-    title::{Download, Part, Presence, Step, Verdict, open_applications},
+    title::{Download, Part, Presence, Step, Verdict, needed_kib, open_applications},
 };
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
-/// Room that is left on the volume, in KiB (T33).
-const SPARE_KIB: u64 = 102_400;
 /// How often open applications are looked for.
 const GLANCE: Duration = Duration::from_secs(2);
 
@@ -75,7 +73,7 @@ impl Engine {
         if self.settings.dry_run {
             return Ok(Prepared::Over(ItemEnd::Skipped(SkipReason::DryRun)));
         }
-        if let Some(why) = self.no_room(step) {
+        if let Some(why) = self.no_room(item, step) {
             return pause_or_fail(item, why).map(Prepared::Over);
         }
         if let Some(app) = self.blocked(item, step).await {
@@ -117,6 +115,20 @@ impl Engine {
     ) -> Result<VerifiedArtifact, Unavailable> {
         let source = self.repository.package(&download.place, refused).await?;
         self.contents.again(&fetched_as(item, step, Some(source))).await
+    }
+
+    /// Removes the content of a title that is installed, unless another one that is not over has the same (T48).
+    pub(super) async fn discard_title(&self, item: &Item) {
+        let titles = self.titles();
+        let digest = |part: &Part| Some(part.outcome.as_ref().ok()?.download.as_ref()?.digest);
+        let Some(own) = titles.part(item.id).and_then(digest) else { return };
+        let wanted = |part: &Part| digest(part) == Some(own) && !self.ends.knows(part.id);
+        if titles.parts.iter().any(wanted) {
+            return;
+        }
+        if let Err(why) = self.contents.discard(&item.file).await {
+            self.recorder.notice(Level::Warning, Category::Item, Some(item.id), why).await;
+        }
     }
 
     /// Whether it is there now; asks its script where only that tells.
@@ -165,12 +177,22 @@ impl Engine {
         (ended, last.into())
     }
 
-    /// Why there is no room for it (T33). Titles that were installed before it have taken theirs already.
-    fn no_room(&self, step: &Step) -> Option<Unavailable> {
-        let needed = step.installed_kib.saturating_add(SPARE_KIB);
+    /// Why there is no room for it and what is still to come in its phase (T33). Titles that are over have taken theirs.
+    fn no_room(&self, item: &Item, step: &Step) -> Option<Unavailable> {
+        let titles = self.titles();
+        let others = titles
+            .parts
+            .iter()
+            .filter(|part| part.id != item.id && part.id.phase == item.id.phase && !self.ends.knows(part.id));
+        let unfinished = others
+            .filter_map(|part| Some((part.outcome.as_ref().ok()?, self.contents.arrived(part.id).is_some())));
+        let needed = needed_kib(step, unfinished);
         // Where nobody can tell, the installation will.
         let free = self.host.free_kib().ok()?;
-        let why = || Unavailable::for_now(format!("it needs {needed} KiB, {free} KiB are free"));
+        let why = || {
+            let text = format!("it and the titles after it need {needed} KiB, {free} KiB are free");
+            Unavailable::for_now(text)
+        };
         (free < needed).then(why)
     }
 

@@ -51,12 +51,7 @@ impl Examination<'_, '_> {
         let retry = self.read_retry_keys(true);
         let group = self.take("parallel_group", choice::parallel_group);
         let timeout = self.take("timeout", word::whole_number).unwrap_or_default();
-        if self.take("donotwait", word::boolean).unwrap_or_default() {
-            self.idle(
-                "donotwait",
-                "a title is always waited for, because what is done after it depends on it",
-            );
-        }
+        let donotwait = self.take("donotwait", word::boolean).unwrap_or_default();
         let listed = Listed {
             id: self.id,
             name: self.name.clone().unwrap_or_else(|| "?".to_owned()),
@@ -81,7 +76,7 @@ impl Examination<'_, '_> {
                 always_install: wish.reinstall,
                 skip_if,
                 retry,
-                donotwait: false,
+                donotwait,
                 fail_policy,
                 group,
                 timeout: (timeout > 0).then(|| Duration::from_secs(timeout.into())),

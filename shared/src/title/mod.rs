@@ -17,6 +17,7 @@ mod presence;
 mod ready;
 mod relations;
 mod resolve;
+mod room;
 mod step;
 mod survey;
 mod verdict;
@@ -32,6 +33,7 @@ pub use catalog::{Catalog, Catalogs};
 pub use letters::composed;
 pub use presence::receipts;
 pub use resolve::{Terms, resolve};
+pub use room::needed_kib;
 pub use step::{
     CopyItem, Download, Installed, Method, PackageOptions, Part, Place, Presence, ReceiptWanted, Refusal,
     Resolution, Restart, Role, Step,

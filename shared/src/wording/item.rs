@@ -3,8 +3,9 @@
 use super::{LogLine, bytes, duration, name, units::one_line};
 use crate::{
     event::{AcceptedBecause, Category, EventKind, ItemEnd, Level, SkipReason},
-    item::{FailPolicy, ItemKind},
-    state::{ItemStatus, RunState},
+    item::{FailPolicy, ItemId, ItemKind},
+    state::{BytesState, ItemStatus, RunState},
+    title::Step,
 };
 
 /// The line of an event about one item; `None` for other events.
@@ -40,7 +41,10 @@ pub(super) fn line(kind: &EventKind, state: &RunState) -> Option<LogLine> {
             let item = state.items.get(id)?;
             let failed = item.failure().is_some();
             let level = if failed { Level::Error } else { Level::Info };
-            let text = format!("{}: {}", name(*id, state), finished(item, end));
+            let text = match title(*id, state) {
+                Some(step) => format!("{}: {}", name(*id, state), title_finished(step, (item, end), state)),
+                None => format!("{}: {}", name(*id, state), finished(item, end)),
+            };
             let mut line = LogLine::new(level, Category::Item, text);
             if failed {
                 line.details = last_lines.iter().map(|line| one_line(line)).collect();
@@ -50,6 +54,27 @@ pub(super) fn line(kind: &EventKind, state: &RunState) -> Option<LogLine> {
         _ => return None,
     };
     Some(LogLine::new(level, Category::Item, text))
+}
+
+/// What is done for a title, where `id` is one that a catalog has.
+fn title(id: ItemId, state: &RunState) -> Option<&Step> {
+    state.titles.as_ref()?.titles.part(id)?.outcome.as_ref().ok()
+}
+
+/// How a title ended: version, outcome, phase, seconds, bytes, run (T50, T101).
+fn title_finished(step: &Step, (item, end): (&ItemStatus, &ItemEnd), state: &RunState) -> String {
+    let outcome = match end {
+        ItemEnd::Done => format!("installed {}", step.version),
+        ItemEnd::Skipped(SkipReason::Present { .. }) => {
+            format!("{}, {} is in the catalog", finished(item, end), step.version)
+        }
+        _ => format!("{}: {}", step.version, finished(item, end)),
+    };
+    let content = match &item.bytes {
+        BytesState::Ready { bytes: length } => format!(", {}", bytes(*length)),
+        _ => String::new(),
+    };
+    format!("{outcome}; {}, {}{content}, run {}", item.listed.id.phase, duration(item.ms), state.run_id)
 }
 
 /// What is being done to an item of this kind.
@@ -170,6 +195,54 @@ mod tests {
         let line = line(&kind, &state).unwrap();
         assert_eq!(line.level, Level::Warning);
         assert!(line.text.contains(&digest.to_string()) && line.text.contains("not what `hash` says"));
+    }
+
+    #[test]
+    fn t101_the_line_of_a_title_has_version_outcome_phase_seconds_bytes_and_run() {
+        let step = Step {
+            name: "Editor".into(),
+            version: "1.10".into(),
+            shown: "The Editor".into(),
+            catalog: "production".into(),
+            download: None,
+            method: crate::title::Method::ScriptsOnly,
+            presence: crate::title::Presence::OnDemand,
+            blocking_applications: Vec::new(),
+            restart: crate::title::Restart::Nothing,
+            preinstall_script: None,
+            postinstall_script: None,
+            installed_kib: 0,
+        };
+        let part = crate::title::Part {
+            id: sample::id(0),
+            title: "Editor".into(),
+            role: crate::title::Role::Asked,
+            needs: Vec::new(),
+            outcome: Ok(step),
+        };
+        let titles = crate::title::Resolution { parts: vec![part], ..Default::default() };
+        let digest = crate::digest::Digest::of(b"abc");
+        let resolved = EventKind::TitlesResolved { control: digest, titles, items: Vec::new() };
+        let because = AcceptedBecause::HashEqual;
+        let content =
+            EventKind::DownloadFinished { id: sample::id(0), bytes: 2345, digest, because, reused: false };
+        for (end, expected) in [
+            (ItemEnd::Done, "Editor: installed 1.10; setupassistant, 1.2 s, 2.3 kB, run 7f3a"),
+            (
+                ItemEnd::Skipped(SkipReason::Present { installed: Some("2".into()), newer: true }),
+                "Editor: skipped: newer installed (2), 1.10 is in the catalog; setupassistant, 1.2 s, 2.3 kB, run 7f3a",
+            ),
+            (
+                ItemEnd::ExecutionFailed(Ended::Exited(3)),
+                "Editor: 1.10: failed: exit status 3; tolerated (failable_execution); setupassistant, 1.2 s, 2.3 kB, \
+                 run 7f3a",
+            ),
+        ] {
+            let kind = EventKind::ItemFinished { id: sample::id(0), end, ms: 1200, last_lines: vec![] };
+            let state =
+                sample::told([sample::loaded(&["Editor"]), resolved.clone(), content.clone(), kind.clone()]);
+            assert_eq!(line(&kind, &state).unwrap().text, expected);
+        }
     }
 
     #[test]

@@ -95,7 +95,6 @@ fn a_title_is_named_by_what_is_wished_for() {
 fn keys_of_titles_have_no_effect_elsewhere() {
     assert_warned(&item(r#""title": "GoogleChrome""#), "titles only");
     assert_warned(&item(r#""app": "A.app""#), "apps only");
-    assert_warned(&title(r#""donotwait": true"#), "has no effect");
     assert_warned(&title_in("setupassistant", r#""blocking": "skip""#), "has no effect");
 }
 
@@ -128,4 +127,10 @@ fn an_application_is_named_and_stays_out_of_the_system() {
         assert_malformed(&app(&format!(r#""app": "{bad}""#)), "app: ");
     }
     assert_malformed(&item(r#""type": "app""#), "app: missing");
+}
+
+#[test]
+fn t10_a_title_need_not_be_waited_for() {
+    assert!(checked(&title(r#""donotwait": true"#)).donotwait);
+    assert!(!checked(&title(r#""retries": 1"#)).donotwait);
 }
