@@ -16,6 +16,7 @@ mod hostile_control_files;
 mod impostors;
 mod intruders;
 mod lent;
+mod many_titles;
 mod network;
 mod once;
 mod policies;
