@@ -1,5 +1,5 @@
-//! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download`,
-//! `-- titles`, and `-- kills [RUNS [SEED]]`.
+//! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download [--go
+//! PROGRAM]`, `-- titles`, and `-- kills [RUNS [SEED]]`.
 
 mod download;
 mod kills;
@@ -7,14 +7,19 @@ mod measure;
 mod titles;
 mod web;
 
-use std::process::ExitCode;
+use std::{ffi::OsString, process::ExitCode};
 
 fn main() -> ExitCode {
-    let result = match std::env::args().nth(1).as_deref() {
-        Some("download") => download::run(),
+    let mut arguments = std::env::args_os().skip(1);
+    let verb = arguments.next().unwrap_or_default();
+    let result = match verb.to_str() {
+        Some("download") => download(arguments),
         Some("kills") => kills(),
         Some("titles") => titles::run(),
-        _ => Err("usage: benches download | titles | kills [RUNS [SEED]]".into()),
+        // How this program calls itself.
+        Some(measure::MEASURED) => measure::measured(arguments),
+        Some(download::FLOOR) => download::floor(arguments),
+        _ => Err("usage: benches download [--go PROGRAM] | titles | kills [RUNS [SEED]]".into()),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
@@ -23,6 +28,15 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn download(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let go = match arguments.next() {
+        None => None,
+        Some(option) if option == "--go" => Some(arguments.next().ok_or("--go: which program?")?),
+        Some(other) => return Err(format!("download: unknown argument {}", other.display()).into()),
+    };
+    download::run(go.map(Into::into))
 }
 
 fn kills() -> Result<(), Failure> {

@@ -1,6 +1,8 @@
 //! A certificate authority for tests: servers it vouches for, and some it should not.
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd};
+use rcgen::{
+    BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, IsCa, KeyPair, date_time_ymd,
+};
 use rustls::{
     ServerConfig,
     crypto::ring,
@@ -54,7 +56,16 @@ impl Authority {
         self.issue(names, true)
     }
 
-    fn issue(&self, names: &[&str], expired: bool) -> io::Result<ServerConfig> {
+    /// The certificate and the key of a server called `names`, each in PEM, for servers that read them from files.
+    ///
+    /// # Errors
+    /// When a name is unusable.
+    pub fn server_pem(&self, names: &[&str]) -> io::Result<(String, String)> {
+        let (certificate, key) = self.certify(names, false)?;
+        Ok((certificate.pem(), key.serialize_pem()))
+    }
+
+    fn certify(&self, names: &[&str], expired: bool) -> io::Result<(Certificate, KeyPair)> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names).map_err(io::Error::other)?;
         if expired {
@@ -63,6 +74,11 @@ impl Authority {
         }
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = parameters.signed_by(&key, &self.0).map_err(io::Error::other)?;
+        Ok((certificate, key))
+    }
+
+    fn issue(&self, names: &[&str], expired: bool) -> io::Result<ServerConfig> {
+        let (certificate, key) = self.certify(names, expired)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
