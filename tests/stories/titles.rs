@@ -247,7 +247,8 @@ fn a_repair_looks_at_titles_and_installs_what_is_missing() {
 #[test]
 fn t10_what_follows_a_title_need_not_wait_for_it_but_what_needs_it_does() {
     // It goes on only when what follows it has run.
-    let patient = "#!/bin/sh\nuntil [ -e /Library/followed ]; do sleep 0.05; done";
+    let patient =
+        "#!/bin/sh\nfor i in $(seq 200); do [ -e /Library/followed ] && exit; sleep 0.05; done; exit 1";
     let repository = Repository::new()
         .package("Slow", "1", &[("preinstall_script", Value::from(patient))])
         .package("Plugin", "1", &[("requires", texts(&["Slow"]))]);
