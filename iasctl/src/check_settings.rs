@@ -6,6 +6,7 @@ use shared::{
         ControlSource, DOMAIN, GO_DOMAIN, Layer, Merged, Mode, Origin, SettingsFinding, Severity, Source,
         arguments::{self, Invocation},
         document::{self, Document},
+        keys::KEYS,
         merge,
         profile::Use,
     },
@@ -58,6 +59,15 @@ pub(crate) fn check(name: &str, bytes: &[u8]) -> CheckedSettings {
         None => checked.say(SettingsFinding::new(Severity::Error, source, "the plist is no dictionary")),
     }
     checked
+}
+
+/// Whether one of these keys is a secret that both sides share: all but EdDSA keys are.
+fn has_shared_key(keys: &plist::Value) -> bool {
+    let is_public = |key: &plist::Value| {
+        let algorithm = key.as_dictionary().and_then(|key| key.get("alg"));
+        algorithm.and_then(plist::Value::as_string) == Some("EdDSA")
+    };
+    keys.as_array().is_none_or(|keys| !keys.iter().all(is_public))
 }
 
 impl CheckedSettings {
@@ -133,6 +143,7 @@ impl CheckedSettings {
                     let how = format!("info: {name}: {domain} is read only with --profile-domain {domain}");
                     self.notes.push(how);
                 }
+                self.warn_of_secrets(name, &values);
                 Layer { source: Source::File(name.to_owned()), values, places: places.clone() }
             })
             .collect();
@@ -142,6 +153,27 @@ impl CheckedSettings {
             return self.refuse(name, format!("the profile sets {found}, but no settings of ours"), &hint);
         }
         self.merged(name, merge(layers, Mode::Daemon));
+    }
+
+    /// What a profile holds, every user of the Mac can read (T67).
+    fn warn_of_secrets(&mut self, name: &str, values: &plist::Dictionary) {
+        let secret = KEYS.iter().filter(|key| key.secret);
+        for (key, value) in secret.filter_map(|key| Some((key.name, values.get(key.name)?))) {
+            if key == "TitleKeys" && !has_shared_key(value) {
+                continue;
+            }
+            let hint = match key {
+                "TitleKeys" => {
+                    "put them into the file TitleKeyFile names, or use EdDSA keys, which are public"
+                }
+                _ => "put it into settings in the package, which only root can read",
+            };
+            let source = Source::File(name.to_owned());
+            let problem = "every user of a Mac can read it in a profile, and so can `profiles`";
+            let finding = SettingsFinding::new(Severity::Warning, source, problem);
+            // Without its place: the line there would be shown, with the secret.
+            self.say(finding.about(key, None).hint(hint));
+        }
     }
 
     fn job(&mut self, name: &str, words: &[String]) {

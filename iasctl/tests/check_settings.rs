@@ -62,3 +62,30 @@ fn a_line_with_a_secret_is_not_quoted() {
         assert!(code == 1 && !out.contains("s3cret"), "{out}");
     }
 }
+
+/// A profile whose payload for us has this body.
+fn profile(body: &str) -> String {
+    format!(
+        "<key>PayloadType</key><string>Configuration</string><key>PayloadContent</key><array><dict>\
+         <key>PayloadType</key><string>cz.macadmin.iasd</string>\n{body}\n</dict></array>"
+    )
+}
+
+#[test]
+fn t67_secrets_in_a_profile_are_a_warning_that_shows_none_of_them() {
+    let title_key = |algorithm: &str| {
+        format!(
+            "<key>TitleKeys</key><array><dict><key>kid</key><string>k1</string><key>alg</key>\
+             <string>{algorithm}</string><key>key</key>\
+             <string>c2VjcmV0LXNlY3JldC1zZWNyZXQtc2VjcmV0LTAwMDA</string></dict></array>"
+        )
+    };
+    let service = "<key>TitleEnvQueryURL</key>\n<string>https://a.example/query</string>";
+    let (code, out) = check(&profile(&format!("{GOOD}\n{service}\n{}", title_key("HS256"))), &[]);
+    assert_eq!(code, 0, "{out}");
+    let warned = |key: &str, out: &str| out.contains(&format!("{key}: every user of a Mac can read it"));
+    assert!(warned("TitleKeys", &out) && warned("HTTPAuthPassword", &out), "{out}");
+    assert!(out.contains("TitleKeyFile") && !out.contains("s3cret") && !out.contains("c2Vjcm"), "{out}");
+    let (_, out) = check(&profile(&title_key("EdDSA")), &[]);
+    assert!(!warned("TitleKeys", &out), "{out}");
+}
