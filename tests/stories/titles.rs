@@ -4,7 +4,10 @@
 use plist::Value;
 use serde_json::json;
 use shared::event::{EventKind, ItemEnd, SkipReason};
-use support::{Outcome, Repository, World};
+use support::{
+    Outcome, Repository, World,
+    server::{Reply, Server},
+};
 
 fn texts(texts: &[&str]) -> Value {
     Value::Array(texts.iter().map(|text| Value::from(*text)).collect())
@@ -269,4 +272,25 @@ fn t48_the_content_of_a_title_goes_as_soon_as_it_is_installed() {
     let outcome = world.script("setupassistant", "Look", look, json!({})).run(&[]);
     outcome.exits(0);
     assert_eq!(outcome.read("/Library/left").as_deref(), Some("0\n"), "{}", outcome.diagnostics);
+}
+
+#[test]
+fn t10_what_needs_a_title_that_cannot_be_had_now_pauses_with_it_and_goes_on_later() {
+    let server = Server::start().unwrap();
+    let plugin = [("requires", texts(&["Slow"]))];
+    let repository = || Repository::new().package("Slow", "1", &[]).package("Plugin", "1", &plugin);
+    repository().on(&server);
+    server.serve("/repo/pkgs/apps/Slow-1.pkg", [Reply::status(503)]);
+    let slow = json!({"type": "title", "title": "Slow", "donotwait": true, "retries": 0});
+    let world = World::new().item("setupassistant", slow).item("setupassistant", title("Plugin"));
+    // So that it ends, should it ever wait for what will not come.
+    let world = world.setting("TitleRepoURL", server.url("/repo")).setting("RunDeadline", 20);
+    let paused = world.again(&[]);
+    paused.exits(75);
+    let (_, why) = paused.state.finished.clone().unwrap();
+    assert!(why.contains("503"), "it waited for something else: {why}\n{}", paused.diagnostics);
+    repository().on(&server);
+    let outcome = world.again(&[]);
+    outcome.exits(0);
+    assert_eq!(installed(&outcome), ["Plugin.plist", "Slow.plist"], "{}", outcome.diagnostics);
 }

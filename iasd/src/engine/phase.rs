@@ -57,51 +57,39 @@ impl Engine {
         result
     }
 
+    /// Whatever ends the phase keeps everything that has not begun from beginning, behind it and beside it; what has begun
+    /// runs to its end, and then its failures are judged (R57).
     async fn batches(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let stop = Stop::new();
-        let (mut behind, mut ended, mut result) = (FuturesUnordered::new(), Vec::new(), Ok(()));
+        let (mut behind, mut ended) = (FuturesUnordered::new(), Vec::new());
         for Batch(items) in &plan.batches {
             let (left, waited): (Vec<&Item>, Vec<&Item>) =
                 items.iter().partition(|item| goes_on_behind(item));
-            behind.extend(left.into_iter().map(|item| self.behind(item, &stop)));
-            result = beside(self.batch(&waited), &mut behind, &mut ended).await;
-            if result.is_err() || stop.is_raised() {
+            behind.extend(left.into_iter().map(|item| self.carry(item, &stop)));
+            let batch = join_all(waited.into_iter().map(|item| self.carry(item, &stop)));
+            let results = beside(batch, &mut behind, &mut ended).await;
+            ended.extend(results);
+            if stop.is_raised() {
                 break;
             }
         }
-        if result.is_err() {
-            stop.raise();
-        }
-        // Titles nobody waits for are part of the phase all the same: none is cut off, and how it ended counts.
         ended.extend(behind.collect::<Vec<_>>().await);
-        let late = self.judge_all(&ended);
-        result.and(late)?;
+        // What a policy ends is not to be started again, whatever else went wrong beside it.
+        self.judge(ended.iter().filter_map(|(item, result)| Some((*item, result.as_ref().ok()?))))?;
+        ended.into_iter().try_for_each(|(_, result)| result.map(drop))?;
         if self.settings.track_background {
             self.settle_background(plan).await?;
         }
         Ok(())
     }
 
-    /// Every member that has begun runs to its end; then a failure that may not be tolerated ends the run (R57).
-    async fn batch(&self, items: &[&Item]) -> Result<(), Ending> {
-        let stop = Stop::new();
-        let results = join_all(items.iter().map(|item| self.behind(item, &stop))).await;
-        self.judge_all(&results)
-    }
-
-    async fn behind<'i>(&self, item: &'i Item, stop: &Stop) -> Carried<'i> {
+    async fn carry<'i>(&self, item: &'i Item, stop: &Stop) -> Carried<'i> {
         let result = self.carry_out(item, stop).await;
         match &result {
             Ok(end) => stop.judge(item, end),
             Err(_) => stop.raise(),
         }
         (item, result)
-    }
-
-    fn judge_all(&self, carried: &[Carried<'_>]) -> Result<(), Ending> {
-        // What a policy ends is not to be started again, whatever else went wrong beside it.
-        self.judge(carried.iter().filter_map(|(item, result)| Some((*item, result.as_ref().ok()?))))?;
-        carried.iter().try_for_each(|(_, result)| result.as_ref().map(drop).map_err(Ending::clone))
     }
 
     /// Reports the entries that were decided beforehand; each takes its step (R96).

@@ -1,4 +1,4 @@
-//! One batch's signal that nothing new may begin (R57).
+//! A phase's signal that nothing new may begin (R57).
 
 use shared::{
     event::ItemEnd,
@@ -7,7 +7,7 @@ use shared::{
 };
 use tokio::sync::watch;
 
-/// Raised by the first member whose failure ends the run; seen by its siblings.
+/// Raised by the first item whose failure ends the run; seen by all that go on beside it.
 #[derive(Debug)]
 pub(super) struct Stop(watch::Sender<bool>);
 
