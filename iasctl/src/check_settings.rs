@@ -166,10 +166,11 @@ impl CheckedSettings {
                 "TitleKeys" => {
                     "put them into the file TitleKeyFile names, or use EdDSA keys, which are public"
                 }
-                _ => "put it into settings in the package, which only root can read",
+                // The package is no better place: whoever can load it can read it.
+                _ => "let it open nothing but what every user of these Macs may have",
             };
             let source = Source::File(name.to_owned());
-            let problem = "every user of a Mac can read it in a profile, and so can `profiles`";
+            let problem = "in a profile every user of the Mac can read it, so it keeps out strangers only";
             let finding = SettingsFinding::new(Severity::Warning, source, problem);
             // Without its place: the line there would be shown, with the secret.
             self.say(finding.about(key, None).hint(hint));

@@ -83,7 +83,9 @@ fn t67_secrets_in_a_profile_are_a_warning_that_shows_none_of_them() {
     let service = "<key>TitleEnvQueryURL</key>\n<string>https://a.example/query</string>";
     let (code, out) = check(&profile(&format!("{GOOD}\n{service}\n{}", title_key("HS256"))), &[]);
     assert_eq!(code, 0, "{out}");
-    let warned = |key: &str, out: &str| out.contains(&format!("{key}: every user of a Mac can read it"));
+    let warned = |key: &str, out: &str| {
+        out.contains(&format!("{key}: in a profile every user of the Mac can read it"))
+    };
     assert!(warned("TitleKeys", &out) && warned("HTTPAuthPassword", &out), "{out}");
     assert!(out.contains("TitleKeyFile") && !out.contains("s3cret") && !out.contains("c2Vjcm"), "{out}");
     let (_, out) = check(&profile(&title_key("EdDSA")), &[]);
