@@ -20,25 +20,12 @@ mod tests {
     use super::*;
     use crate::{
         digest::Digest,
-        title::{Download, Method, Place, Presence, Restart},
+        title::{Download, Place},
     };
 
     fn step(installed_kib: u64, content: Option<u64>) -> Step {
         let download = Download { place: Place::Below("a".into()), digest: Digest::of(b"a"), kib: content };
-        Step {
-            name: "A".into(),
-            version: "1".into(),
-            shown: "A".into(),
-            catalog: "production".into(),
-            download: content.is_some().then_some(download),
-            method: Method::ScriptsOnly,
-            presence: Presence::OnDemand,
-            blocking_applications: Vec::new(),
-            restart: Restart::Nothing,
-            preinstall_script: None,
-            postinstall_script: None,
-            installed_kib,
-        }
+        Step { download: content.is_some().then_some(download), installed_kib, ..Step::sample() }
     }
 
     #[test]

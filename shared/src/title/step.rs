@@ -297,6 +297,27 @@ impl Part {
 }
 
 #[cfg(test)]
+impl Step {
+    /// A title `A` at version 1 that only runs scripts, for tests.
+    pub(crate) fn sample() -> Self {
+        Self {
+            name: "A".to_owned(),
+            version: "1".to_owned(),
+            shown: "A".to_owned(),
+            catalog: "production".to_owned(),
+            download: None,
+            method: Method::ScriptsOnly,
+            presence: Presence::OnDemand,
+            blocking_applications: Vec::new(),
+            restart: Restart::Nothing,
+            preinstall_script: None,
+            postinstall_script: None,
+            installed_kib: 0,
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::item::Phase;
@@ -310,10 +331,6 @@ mod tests {
             allow_untrusted: false,
         };
         let step = Step {
-            name: "A".to_owned(),
-            version: "1".to_owned(),
-            shown: "A".to_owned(),
-            catalog: "production".to_owned(),
             download: Some(Download {
                 place: Place::At(format!("https://example.com/a.pkg?token={secret}")),
                 digest: Digest::of(b""),
@@ -321,11 +338,9 @@ mod tests {
             }),
             method: Method::Package(options.clone()),
             presence: Presence::InstallCheck(secret.clone()),
-            blocking_applications: Vec::new(),
-            restart: Restart::Nothing,
             preinstall_script: Some(secret.clone()),
             postinstall_script: Some(secret.clone()),
-            installed_kib: 0,
+            ..Step::sample()
         };
         let image = Step {
             method: Method::PackageInImage { path: None, options },

@@ -199,20 +199,7 @@ mod tests {
 
     #[test]
     fn t101_the_line_of_a_title_has_version_outcome_phase_seconds_bytes_and_run() {
-        let step = Step {
-            name: "Editor".into(),
-            version: "1.10".into(),
-            shown: "The Editor".into(),
-            catalog: "production".into(),
-            download: None,
-            method: crate::title::Method::ScriptsOnly,
-            presence: crate::title::Presence::OnDemand,
-            blocking_applications: Vec::new(),
-            restart: crate::title::Restart::Nothing,
-            preinstall_script: None,
-            postinstall_script: None,
-            installed_kib: 0,
-        };
+        let step = Step { version: "1.10".into(), ..Step::sample() };
         let part = crate::title::Part {
             id: sample::id(0),
             title: "Editor".into(),
