@@ -10,6 +10,7 @@ pub mod presence;
 pub mod retry;
 pub mod room;
 pub mod signer;
+pub mod transfers;
 pub mod verdict;
 
 pub use planner::{Batch, PhasePlan, Plan, Settled, plan};

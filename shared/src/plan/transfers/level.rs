@@ -1,0 +1,272 @@
+//! How many transfers run at once: by counting at first (R55), then by what the line was measured to give.
+//!
+//! One transfer more helps where a server gives each of them little, and harms where they share a line that one of them
+//! fills, because what is needed first then comes later. No number is right for both, so it is tried: some more, or some
+//! fewer, for a few slices of time. What was found is believed for a while, for the line may change, or may have got
+//! faster by itself just when one more was tried.
+//!
+//! No clock in here: the caller looks every [`LOOK_EVERY`] and tells what it sees.
+
+use std::time::Duration;
+
+/// How often to look; what comes in between is a slice.
+pub const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// What comes in so many slices after a change tells nothing: connections get going, and buffers run empty.
+const SETTLING: u32 = 1;
+/// Two slices that differ by no more than this part show a rate.
+const STEADY: f64 = 0.1;
+/// A rate that does not become steady is taken as it is after so many slices.
+const MOST_SLICES: usize = 6;
+/// A larger number is worth it from this part of what it brings where nothing is shared.
+const WORTH: f64 = 0.08;
+/// One slice is enough that shows this part of all that a larger number could bring.
+const EVIDENT: f64 = 0.9;
+/// How long what was found is believed at first; it doubles each time it is found again.
+const BELIEVED: Duration = Duration::from_secs(2);
+/// It doubles up to this.
+const LONGEST_BELIEVED: Duration = Duration::from_secs(30);
+
+/// What is seen at one look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Look {
+    /// Since any fixed moment.
+    pub now: Duration,
+    /// Bytes received since then, by all transfers together.
+    pub received: u64,
+    /// Transfers that may run, and whose content has begun to come.
+    pub receiving: u32,
+    /// Whether somebody would run if one more might.
+    pub more_want: bool,
+}
+
+/// How many transfers may run.
+#[derive(Debug, Clone)]
+pub struct Level {
+    min: u32,
+    max: u32,
+    finished: u32,
+    /// Found by measuring; nothing before that.
+    measured: Option<u32>,
+    slices: Slices,
+    trial: Option<Trial>,
+    /// Whether every trial was worth it so far, so that the next one is a leap.
+    opening: bool,
+    /// Which way the next trial goes, if it was not found not to be worth it.
+    first: Way,
+    /// What was found: whether more, and whether fewer, are not worth it.
+    not_worth: (bool, bool),
+    believed: Duration,
+    /// Nothing is tried before.
+    rests_until: Option<Duration>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    More,
+    Fewer,
+}
+
+/// Another number, on trial.
+#[derive(Debug, Clone, Copy)]
+struct Trial {
+    /// How many ran before.
+    from: u32,
+    /// Bytes a second then.
+    before: f64,
+}
+
+/// What came in each slice, at one level.
+#[derive(Debug, Clone, Default)]
+struct Slices {
+    last: Option<(Duration, u64)>,
+    settled: u32,
+    rates: Vec<f64>,
+    tainted: bool,
+}
+
+impl Level {
+    /// From `min` up to `max`, which is raised to `min` where it is less.
+    #[must_use]
+    pub fn new(min: u32, max: u32) -> Self {
+        let min = min.max(1);
+        Self {
+            min,
+            max: max.max(min),
+            finished: 0,
+            measured: None,
+            slices: Slices::default(),
+            trial: None,
+            opening: true,
+            first: Way::More,
+            not_worth: (false, false),
+            believed: BELIEVED,
+            rests_until: None,
+        }
+    }
+
+    /// The largest number there can ever be.
+    #[must_use]
+    pub fn max(&self) -> u32 {
+        self.max
+    }
+
+    /// How many may run now: what was found by measuring, and before that one more for each finished download (R55).
+    #[must_use]
+    pub fn permits(&self) -> u32 {
+        let counted = self.max.min(self.min.saturating_add(self.finished));
+        self.measured.unwrap_or(counted)
+    }
+
+    /// A download reached its end, good or bad.
+    pub fn finish(&mut self) {
+        self.finished = self.finished.saturating_add(1);
+        self.slices.tainted = true;
+    }
+
+    /// Takes in what is seen.
+    pub fn look(&mut self, seen: Look) {
+        let permits = self.permits();
+        let runs = if seen.more_want { permits } else { permits.min(seen.receiving.max(self.min)) };
+        if seen.receiving < runs || seen.receiving == 0 {
+            // Fewer run than may: it says nothing about that many.
+            self.slices.begin();
+            return;
+        }
+        if self.measured.is_none() && runs > self.min {
+            // So many were counted, not measured.
+            self.first = Way::Fewer;
+        }
+        if self.measured != Some(runs) {
+            self.trial = None;
+            self.set(runs);
+        }
+        if self.slices.add(seen) {
+            self.decide(seen);
+        }
+    }
+
+    fn decide(&mut self, seen: Look) {
+        let Some(rate) = self.slices.rate().or_else(|| self.evident()) else { return };
+        if let Some(trial) = self.trial.take() {
+            self.judge(trial, rate);
+            if trial.from == self.permits() {
+                // Measured before; now it has to settle again.
+                return;
+            }
+        }
+        let level = self.permits();
+        let more = level < self.max && seen.more_want && !self.not_worth.0;
+        let fewer = level > self.min && !self.not_worth.1;
+        let way = match self.first {
+            Way::More if more => Way::More,
+            Way::Fewer if fewer => Way::Fewer,
+            _ if more => Way::More,
+            _ if fewer => Way::Fewer,
+            _ => return self.rest(seen.now),
+        };
+        let to = match way {
+            Way::More if self.opening => level.saturating_mul(2).min(self.max),
+            Way::More => level + 1,
+            Way::Fewer if self.opening => (level / 2).max(self.min),
+            Way::Fewer => level - 1,
+        };
+        self.trial = Some(Trial { from: level, before: rate });
+        self.set(to);
+    }
+
+    /// The rate of a single slice, where a larger number brings so much that a second one would show nothing else.
+    fn evident(&self) -> Option<f64> {
+        let (trial, rate) = (self.trial.as_ref()?, *self.slices.rates.last()?);
+        let ideal = trial.before * f64::from(self.permits()) / f64::from(trial.from.max(1));
+        (self.permits() > trial.from && rate >= ideal * EVIDENT).then_some(rate)
+    }
+
+    /// Keeps what was tried, or goes back.
+    fn judge(&mut self, trial: Trial, rate: f64) {
+        let level = self.permits();
+        let is_more = level > trial.from;
+        let (here, before) = ((level, rate), (trial.from, trial.before));
+        let worth = if is_more { is_worth(before, here) } else { !is_worth(here, before) };
+        if worth {
+            // On, this way; where we come from was worse.
+            self.first = if is_more { Way::More } else { Way::Fewer };
+            self.not_worth = (!is_more, is_more);
+            self.believed = BELIEVED;
+            return;
+        }
+        self.set(trial.from);
+        if level.abs_diff(trial.from) > 1 {
+            // A step may do where a leap did not.
+            self.opening = false;
+        } else if is_more {
+            self.not_worth.0 = true;
+        } else {
+            self.not_worth.1 = true;
+        }
+    }
+
+    /// Believes what was found for a while; then everything can be tried again, the other way first.
+    fn rest(&mut self, now: Duration) {
+        self.opening = false;
+        match self.rests_until {
+            None => {
+                self.rests_until = Some(now + self.believed);
+                self.believed = (self.believed * 2).min(LONGEST_BELIEVED);
+            }
+            Some(until) if now >= until => {
+                (self.rests_until, self.not_worth) = (None, (false, false));
+                self.first = if self.first == Way::More { Way::Fewer } else { Way::More };
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn set(&mut self, level: u32) {
+        self.measured = Some(level);
+        self.slices.begin();
+    }
+}
+
+/// Whether bytes a second with more transfers are worth it: counts and rates.
+fn is_worth((fewer, slower): (u32, f64), (more, faster): (u32, f64)) -> bool {
+    let fewer_are = f64::from(fewer.max(1));
+    faster > slower * (1.0 + WORTH * (f64::from(more) - fewer_are) / fewer_are)
+}
+
+impl Slices {
+    fn begin(&mut self) {
+        (self.settled, self.tainted) = (0, false);
+        self.rates.clear();
+    }
+
+    /// Adds a slice; gives whether it says anything.
+    fn add(&mut self, seen: Look) -> bool {
+        let last = self.last.replace((seen.now, seen.received));
+        if std::mem::take(&mut self.tainted) {
+            return false;
+        }
+        self.settled += 1;
+        let Some((at, received)) = last.filter(|(at, _)| seen.now > *at) else { return false };
+        if self.settled <= SETTLING {
+            return false;
+        }
+        if self.rates.len() == MOST_SLICES {
+            self.rates.remove(0);
+        }
+        let bytes = u32::try_from(seen.received.saturating_sub(received)).unwrap_or(u32::MAX);
+        self.rates.push(f64::from(bytes) / (seen.now - at).as_secs_f64());
+        true
+    }
+
+    /// Bytes a second, once it can be told.
+    fn rate(&self) -> Option<f64> {
+        let [.., before, last] = *self.rates.as_slice() else { return None };
+        if last > 0.0 && (last - before).abs() <= STEADY * last.max(before) {
+            return Some(f64::midpoint(last, before));
+        }
+        (self.rates.len() == MOST_SLICES).then(|| {
+            let share = 1.0 / f64::from(u32::try_from(MOST_SLICES).unwrap_or(u32::MAX));
+            self.rates.iter().map(|rate| rate * share).sum()
+        })
+    }
+}

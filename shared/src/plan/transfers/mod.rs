@@ -1,0 +1,7 @@
+//! Which transfers run at a time: how many ([`Level`]), and whose turn it is ([`Turns`]). Pure: no clock, no network.
+
+mod level;
+mod turns;
+
+pub use level::{LOOK_EVERY, Level, Look};
+pub use turns::{Change, Turns};
