@@ -1,8 +1,9 @@
 //! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download [--go
-//! PROGRAM]`, `-- schedule`, `-- titles`, and `-- kills [RUNS [SEED]]`.
+//! PROGRAM]`, `-- line`, `-- schedule`, `-- titles`, and `-- kills [RUNS [SEED]]`.
 
 mod download;
 mod kills;
+mod line;
 mod measure;
 mod schedule;
 mod titles;
@@ -16,12 +17,16 @@ fn main() -> ExitCode {
     let result = match verb.to_str() {
         Some("download") => download(arguments),
         Some("kills") => kills(),
+        Some("line") => line::run(),
         Some("schedule") => schedule::run(),
         Some("titles") => titles::run(),
         // How this program calls itself.
         Some(measure::MEASURED) => measure::measured(arguments),
         Some(download::FLOOR) => download::floor(arguments),
-        _ => Err("usage: benches download [--go PROGRAM] | schedule | titles | kills [RUNS [SEED]]".into()),
+        _ => {
+            Err("usage: benches download [--go PROGRAM] | line | schedule | titles | kills [RUNS [SEED]]"
+                .into())
+        }
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -77,13 +77,18 @@ impl Web {
 
     /// The URL of a file.
     pub(crate) fn url(&self, scheme: Scheme, name: &str) -> String {
+        format!("{}://{}/{name}", scheme.name(), self.authority(scheme))
+    }
+
+    /// Address and port.
+    pub(crate) fn authority(&self, scheme: Scheme) -> String {
         let port = match (&self.serving, scheme) {
             (Serving::Nginx { http, .. }, Scheme::Http) => *http,
             (Serving::Nginx { https, .. }, Scheme::Https) => *https,
             (Serving::Own { http, .. }, Scheme::Http) => http.address().port(),
             (Serving::Own { https, .. }, Scheme::Https) => https.address().port(),
         };
-        format!("{}://127.0.0.1:{port}/{name}", scheme.name())
+        format!("127.0.0.1:{port}")
     }
 
     /// Serves one more file of its folder.

@@ -4,6 +4,7 @@ use super::{
     Downloader,
     error::Cause,
     fetch::{Body, Head, Request, Response, Resume},
+    gate::{LetGo, Permit},
     head::{Meaning, meaning},
     partial::{Intake, Note, Partial},
     peek::peek,
@@ -43,6 +44,8 @@ pub(crate) struct Job {
     pub(crate) compared: bool,
     /// Whether it may well be a web page.
     pub(crate) page: bool,
+    /// Whether nothing limits the time it may take.
+    pub(crate) may_be_held: bool,
 }
 
 /// Content that is there as a whole, not judged yet.
@@ -82,12 +85,13 @@ impl Downloader {
         &self,
         job: &Job,
         left: Option<Partial>,
+        turn: &mut Permit,
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
         let (answer, left) = match left {
             Some(whole) if whole.is_whole() => {
                 let nothing_more = (futures::stream::empty().boxed(), whole.length());
-                return self.receive(job, whole, nothing_more, news).await;
+                return self.receive((job, turn), whole, nothing_more, news).await;
             }
             left => self.ask(job, left).await?,
         };
@@ -111,7 +115,7 @@ impl Downloader {
             }
         };
         let length = partial.length();
-        let received = self.receive(job, partial, (body, length), news).await?;
+        let received = self.receive((job, turn), partial, (body, length), news).await?;
         let answered_by = (url != job.request.url).then_some(url);
         Ok(Received { hint, page, answered_by, ..received })
     }
@@ -150,15 +154,16 @@ impl Downloader {
     /// another thread costs more than it saves.
     async fn receive(
         &self,
-        job: &Job,
+        (job, turn): (&Job, &mut Permit),
         partial: Partial,
         (body, length): (Body, Option<u64>),
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
-        let before = partial.have();
+        let (before, goes_on) = (partial.have(), partial.may_go_on(job.compared));
         let mut intake = self.on_disk(move |store| partial.begin(store)).await?;
         let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
-        let arrived = self.arrive(body, &mut intake, (before, length), tell).await;
+        turn.receives(length.map(|length| length.saturating_sub(before)), job.may_be_held && goes_on);
+        let arrived = self.arrive((body, turn), &mut intake, (before, length), tell).await;
         let (partial, content) = intake.finish();
         let cause = match (arrived, length) {
             (Err(cause), _) => cause,
@@ -183,7 +188,7 @@ impl Downloader {
     /// Takes pieces until the body ends, or more came than was announced, or than a body without a length may have.
     async fn arrive(
         &self,
-        mut body: Body,
+        (mut body, turn): (Body, &mut Permit),
         intake: &mut Intake,
         (before, length): (u64, Option<u64>),
         tell: impl Fn(u64),
@@ -209,6 +214,7 @@ impl Downloader {
                 told = Some(Instant::now());
                 tell(received);
             }
+            turn.received(piece.len()).await.map_err(|LetGo| Cause::LetGo)?;
         }
         tell(received);
         Ok(())

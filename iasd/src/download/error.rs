@@ -102,6 +102,9 @@ pub(crate) enum Cause {
     /// The policy wants a `hash` (R85).
     #[error("it has no hash, and HashCheckPolicy is Strict")]
     NoHash,
+    /// It was held for the sake of others until it let go.
+    #[error("it was held back for others")]
+    LetGo,
     /// A network that wants a login answered in the server's place.
     #[error("{0}")]
     Portal(Portal),
@@ -167,7 +170,9 @@ impl Cause {
                 AttemptFailure::WrongAddress
             }
             Self::Portal(_) | Self::Fetch(FetchError::Login(_)) => AttemptFailure::Portal,
-            Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) => AttemptFailure::Transient,
+            Self::Fetch(_) | Self::Length { .. } | Self::Suspicious(_) | Self::LetGo => {
+                AttemptFailure::Transient
+            }
             // Many servers say so instead of 404.
             Self::Page { .. } => AttemptFailure::ClientError,
             Self::Signature { cause, .. } => cause.failure(),

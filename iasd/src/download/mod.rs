@@ -18,6 +18,7 @@ mod control_signature;
 mod document;
 mod error;
 mod fetch;
+mod gate;
 mod head;
 mod hosts;
 mod http;
@@ -30,7 +31,6 @@ mod pieces;
 mod placed;
 mod portal;
 mod queue;
-mod ramp;
 mod redirect;
 mod seed;
 mod series;
@@ -57,7 +57,7 @@ pub(crate) use self::{
 
 pub(crate) use shared::sys::folder::{Folder, Missing, StoreError};
 
-use self::{busy::Busy, fetch::Fetch, hosts::Hosts};
+use self::{busy::Busy, fetch::Fetch, gate::LONGEST_HELD, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
@@ -112,6 +112,8 @@ struct Policy {
     longest_unannounced: u64,
     /// How long a network that wants a login is waited for before asking it costs attempts.
     portal_patience: Duration,
+    /// How long a transfer that is held for others keeps its connection.
+    longest_held: Duration,
 }
 
 impl Downloader {
@@ -136,6 +138,7 @@ impl Downloader {
                 control_credentials: settings.control_credentials.clone(),
                 longest_unannounced: LONGEST_UNANNOUNCED,
                 portal_patience: PORTAL_PATIENCE,
+                longest_held: LONGEST_HELD,
             },
             earlier: BTreeMap::new(),
             warned: Mutex::default(),

@@ -146,8 +146,12 @@ impl Partial {
     /// Whether a later attempt can go on with it, or with what other servers give; `compared`: whether a `hash` decides.
     pub(crate) fn is_of_use(&self, compared: bool) -> bool {
         let fits = self.note.length.is_none_or(|length| self.have <= length);
-        let known = self.note.validator(compared).is_some() || (compared && self.note.length.is_some());
-        self.have > 0 && fits && (known || self.is_whole())
+        self.have > 0 && fits && (self.may_go_on(compared) || self.is_whole())
+    }
+
+    /// Whether enough is known of the content to ask for its rest later.
+    pub(crate) fn may_go_on(&self, compared: bool) -> bool {
+        self.note.validator(compared).is_some() || (compared && self.note.length.is_some())
     }
 
     /// Begins to take what comes: digests what is there already, so that the digest covers the whole file (R125).

@@ -1,12 +1,12 @@
-//! Many downloads at once: a few running, the others in file order, what execution waits for first (R34, R54, R55).
+//! Many downloads at once: a few running, whose turn it is waits at the [`Gate`] (R34, R54, R55).
 
 use super::{
     Downloader,
     busy::Working,
     error::{Cause, DownloadError},
     fetch::shown,
+    gate::{Gate, Permit},
     local::Found,
-    ramp::{Ramp, Slots},
     series::Step,
     verify::VerifiedArtifact,
 };
@@ -17,7 +17,7 @@ use shared::{
 };
 use std::{
     collections::{BTreeSet, HashMap},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 use tokio::{
     sync::{oneshot, watch},
@@ -71,7 +71,7 @@ impl Ticket {
 }
 
 impl DownloadQueue {
-    /// Begins to download `items`, in this order, with `min` to `max` transfers at once. Items without `url` are left
+    /// Begins to download `items`, in this order, with at first `min` and never more than `max` transfers at once. Items without `url` are left
     /// out.
     pub(crate) fn start(
         downloader: Arc<Downloader>,
@@ -81,7 +81,7 @@ impl DownloadQueue {
     ) -> Self {
         let (tickets, places) = tickets(items);
         let outcomes = tickets.iter().map(|ticket| ticket.outcome.subscribe()).collect();
-        let gate = Arc::new(Gate(Mutex::new(Slots::new(Ramp::new(min, max)))));
+        let gate = Arc::new(Gate::new(min, max, downloader.policy.longest_held));
         let worker = Worker { gate: Arc::clone(&gate), downloader: Arc::clone(&downloader), recorder };
         let working = downloader.busy.enter();
         let work = tokio::spawn(worker.run(tickets, working)).abort_handle();
@@ -151,48 +151,6 @@ fn tickets(items: Vec<Item>) -> (Vec<Ticket>, HashMap<ItemId, usize>) {
     (tickets, places)
 }
 
-/// The permits, and who waits for one.
-struct Gate(Mutex<Slots<oneshot::Sender<Permit>>>);
-
-/// One transfer may run while this is held.
-struct Permit(Option<Arc<Gate>>);
-
-impl Gate {
-    fn with<T>(&self, act: impl FnOnce(&mut Slots<oneshot::Sender<Permit>>) -> T) -> T {
-        act(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn request(self: &Arc<Self>, place: usize) -> oneshot::Receiver<Permit> {
-        let (waiter, permit) = oneshot::channel();
-        self.with(|slots| slots.wait(place, waiter));
-        self.grant();
-        permit
-    }
-
-    fn hurry(&self, place: usize) {
-        self.with(|slots| slots.hurry(place));
-    }
-
-    fn grant(self: &Arc<Self>) {
-        while let Some(waiter) = self.with(Slots::next) {
-            if let Err(mut unwanted) = waiter.send(Permit(Some(Arc::clone(self)))) {
-                // Whoever wanted it has gone; taken apart here, because dropping it would come back to this loop.
-                unwanted.0 = None;
-                self.with(Slots::release);
-            }
-        }
-    }
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        if let Some(gate) = self.0.take() {
-            gate.with(Slots::release);
-            gate.grant();
-        }
-    }
-}
-
 #[derive(Clone)]
 struct Worker {
     gate: Arc<Gate>,
@@ -207,6 +165,19 @@ impl Worker {
     /// Aborting only asks: a task in the middle of a piece writes it first. So each holds its own word that it works.
     async fn run(self, tickets: Vec<Ticket>, _working: Working) {
         let mut running = JoinSet::new();
+        let gate = Arc::clone(&self.gate);
+        let looking = gate.watch();
+        let work = async {
+            self.begin(tickets, &mut running).await;
+            while running.join_next().await.is_some() {}
+        };
+        tokio::select! {
+            () = looking => {}
+            () = work => {}
+        }
+    }
+
+    async fn begin(self, tickets: Vec<Ticket>, running: &mut JoinSet<()>) {
         for (place, ticket) in tickets.into_iter().enumerate() {
             let found = self.downloader.look(&ticket.item, &ticket.source).await;
             let nothing = found.as_ref().is_ok_and(Found::is_nothing);
@@ -222,7 +193,6 @@ impl Worker {
             // Lets those that have a permit begin while we look on.
             tokio::task::yield_now().await;
         }
-        while running.join_next().await.is_some() {}
     }
 
     async fn one(
@@ -258,15 +228,17 @@ impl Worker {
         series.until_connected().await;
         loop {
             let turn = permit.take().unwrap_or_else(|| self.gate.request(place)).await;
-            let step = series.step(&self.recorder).await;
-            if !matches!(step, Ok(Step::Wait(_) | Step::CutOff)) {
-                self.gate.with(Slots::finish);
+            let Ok(mut turn) = turn else { return Err(series.cancelled()) };
+            let step = series.step(&mut turn, &self.recorder).await;
+            if matches!(step, Ok(Step::Done(_)) | Err(_)) {
+                self.gate.finish();
             }
             drop(turn);
             match step? {
                 Step::Done(artifact) => return Ok(artifact),
                 Step::Wait(wait) => series.pause(wait).await,
                 Step::CutOff => series.until_connected().await,
+                Step::LetGo => {}
             }
         }
     }

@@ -5,6 +5,7 @@ use super::{
     attempt::{Failed, Job, Received, is_placed},
     error::{Cause, DownloadError},
     fetch::{Request, is_loopback, needs_network, shown},
+    gate::Permit,
     identity::identity,
     local::finished,
     partial::{Partial, forget, key},
@@ -42,6 +43,8 @@ pub(crate) enum Step {
     Wait(Duration),
     /// It failed because there is no network; the next one begins when there is one.
     CutOff,
+    /// It was held for others until it let go: it goes on when it is its turn again, and nothing failed.
+    LetGo,
 }
 
 /// The attempts for one item.
@@ -85,6 +88,7 @@ impl Downloader {
             place: self.place_for(item, &key),
             job: Job {
                 id: item.id,
+                may_be_held: item.retry.within_seconds.is_none(),
                 kind: item.kind,
                 request: self.request(source),
                 key,
@@ -141,11 +145,18 @@ impl Series<'_> {
     ///
     /// # Errors
     /// When it failed and was the last one, or the run is being stopped.
-    pub(super) async fn step(&mut self, recorder: &Recorder) -> Result<Step, DownloadError> {
+    pub(super) async fn step(
+        &mut self,
+        turn: &mut Permit,
+        recorder: &Recorder,
+    ) -> Result<Step, DownloadError> {
         self.choose_address();
         self.downloader.warn_of_http(&self.job.request.url, recorder).await;
         let time_before = self.left;
-        let result = self.attempt_in_time(recorder).await;
+        let result = self.attempt_in_time(turn, recorder).await;
+        if matches!(result, Err(Cause::LetGo)) {
+            return Ok(Step::LetGo);
+        }
         let (attempt, round) = (self.schedule.attempt(), self.schedule.round());
         self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
         let cause = match result {
@@ -262,17 +273,26 @@ impl Series<'_> {
         self.left = self.left.map(|left| left.saturating_sub(time));
     }
 
+    /// The run is being stopped.
+    pub(super) fn cancelled(&self) -> DownloadError {
+        self.failed(Cause::Cancelled)
+    }
+
     fn failed(&self, cause: Cause) -> DownloadError {
         DownloadError { what: shown(&self.job.request.url), attempts: self.schedule.attempt(), cause }
     }
 
     /// An attempt that is cut off when `download_timeout` is over; what came is kept as after any other failure.
-    async fn attempt_in_time(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
+    async fn attempt_in_time(
+        &mut self,
+        turn: &mut Permit,
+        recorder: &Recorder,
+    ) -> Result<VerifiedArtifact, Cause> {
         let (Some(left), Some(limit)) = (self.left, self.item.retry.within_seconds) else {
-            return self.attempt(recorder).await;
+            return self.attempt(turn, recorder).await;
         };
         let begun = Instant::now();
-        let result = timeout(left, self.attempt(recorder)).await;
+        let result = timeout(left, self.attempt(turn, recorder)).await;
         self.spend(begun.elapsed());
         result.unwrap_or_else(|_| {
             self.left = Some(Duration::ZERO);
@@ -282,7 +302,7 @@ impl Series<'_> {
         })
     }
 
-    async fn attempt(&mut self, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
+    async fn attempt(&mut self, turn: &mut Permit, recorder: &Recorder) -> Result<VerifiedArtifact, Cause> {
         let left = self.left_over().await?;
         let resume =
             left.as_ref().and_then(|partial| partial.resume(self.job.compared, &self.job.request.url));
@@ -293,7 +313,7 @@ impl Series<'_> {
             resumed_at: resume.map_or(0, |resume| resume.from),
         };
         recorder.record(fact).await.map_err(|_| Cause::Cancelled)?;
-        match self.downloader.attempt(&self.job, left, |news| recorder.progress(news)).await {
+        match self.downloader.attempt(&self.job, left, turn, |news| recorder.progress(news)).await {
             Ok(received) => {
                 if let Some(other) = &received.answered_by {
                     let text = format!("answered by {}", shown(other));

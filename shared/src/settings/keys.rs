@@ -172,7 +172,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Count(1, 64, |to, count| to.settings.min_downloads = count),
         default: "1",
         option: "min-download-concurrency",
-        doc: "How many downloads run side by side at first; one more is allowed for each that finished.",
+        doc: "How many downloads run side by side at least; more do where that brings more in.",
         ..PLAIN
     },
     Key {

@@ -1,7 +1,7 @@
 //! `download_timeout`: all attempts for an item and the waits between them, together.
 
 use super::*;
-use crate::download::{error::Cause, series::Step};
+use crate::download::{error::Cause, gate::Permit, series::Step};
 use support::server::Reply;
 
 fn within(seconds: u32, item: Item) -> Item {
@@ -46,14 +46,14 @@ async fn r47_an_attempt_that_hangs_because_there_is_no_network_costs_no_time() {
     let (downloader, recorder) = (site.downloader(), site.recorder());
     let mut series = downloader.series(&slow, &source);
 
-    let step = series.step(&recorder).await;
+    let step = series.step(&mut Permit::free(), &recorder).await;
     assert!(matches!(step, Ok(Step::CutOff)), "{step:?}");
     assert_eq!(series.left, Some(Duration::from_secs(1)));
     assert!(site.failures()[0].contains("this attempt does not count"), "{:?}", site.failures());
 
     online.send_replace(true);
     series.left = Some(Duration::ZERO);
-    let error = series.step(&recorder).await.unwrap_err();
+    let error = series.step(&mut Permit::free(), &recorder).await.unwrap_err();
     assert!(matches!(error.cause, Cause::Late { limit: 1, last: None }), "with a network it counts: {error}");
 }
 

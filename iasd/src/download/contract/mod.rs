@@ -11,6 +11,7 @@ mod queue;
 mod resume;
 mod root_file;
 mod trust;
+mod turns;
 
 use super::{Downloader, Http, Network, Store, VerifiedArtifact, error::DownloadError, queue::DownloadQueue};
 use crate::{

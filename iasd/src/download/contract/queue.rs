@@ -15,11 +15,11 @@ use std::{
 };
 use support::server::Reply;
 
-fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
+pub(super) fn start(site: &Site, items: Vec<Item>, bounds: (u32, u32)) -> DownloadQueue {
     DownloadQueue::start(Arc::new(site.downloader()), items, bounds, site.recorder())
 }
 
-fn id(index: u32) -> ItemId {
+pub(super) fn id(index: u32) -> ItemId {
     ItemId::new(Phase::Userland, index)
 }
 

@@ -13,16 +13,20 @@ use std::time::Duration;
 pub const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// What comes in so many slices after a change tells nothing: connections get going, and buffers run empty.
 const SETTLING: u32 = 1;
-/// Two slices that differ by no more than this part show a rate.
+/// So many slices show a rate; what comes in a single one depends on where a piece happens to end.
+const ENOUGH_SLICES: usize = 4;
+/// Two slices are enough that differ by no more than this part, while nothing is on trial.
 const STEADY: f64 = 0.1;
-/// A rate that does not become steady is taken as it is after so many slices.
+/// Only so many slices count, the latest.
 const MOST_SLICES: usize = 6;
-/// A larger number is worth it from this part of what it brings where nothing is shared.
-const WORTH: f64 = 0.08;
+/// A larger number is worth it that brings this part of what it would where nothing is shared,
+const WORTH: f64 = 0.25;
+/// and at least this part more than there was: less is within what lines vary by.
+const LEAST_GAIN: f64 = 0.15;
 /// One slice is enough that shows this part of all that a larger number could bring.
 const EVIDENT: f64 = 0.9;
 /// How long what was found is believed at first; it doubles each time it is found again.
-const BELIEVED: Duration = Duration::from_secs(2);
+const BELIEVED: Duration = Duration::from_secs(4);
 /// It doubles up to this.
 const LONGEST_BELIEVED: Duration = Duration::from_secs(30);
 
@@ -146,7 +150,8 @@ impl Level {
     }
 
     fn decide(&mut self, seen: Look) {
-        let Some(rate) = self.slices.rate().or_else(|| self.evident()) else { return };
+        let known = if self.trial.is_some() { self.evident() } else { self.slices.steady() };
+        let Some(rate) = known.or_else(|| self.slices.mean()) else { return };
         if let Some(trial) = self.trial.take() {
             self.judge(trial, rate);
             if trial.from == self.permits() {
@@ -166,9 +171,9 @@ impl Level {
         };
         let to = match way {
             Way::More if self.opening => level.saturating_mul(2).min(self.max),
-            Way::More => level + 1,
+            Way::More => (level + step(level)).min(self.max),
             Way::Fewer if self.opening => (level / 2).max(self.min),
-            Way::Fewer => level - 1,
+            Way::Fewer => (level - step(level)).max(self.min),
         };
         self.trial = Some(Trial { from: level, before: rate });
         self.set(to);
@@ -195,7 +200,7 @@ impl Level {
             return;
         }
         self.set(trial.from);
-        if level.abs_diff(trial.from) > 1 {
+        if level.abs_diff(trial.from) > step(trial.from) {
             // A step may do where a leap did not.
             self.opening = false;
         } else if is_more {
@@ -230,7 +235,13 @@ impl Level {
 /// Whether bytes a second with more transfers are worth it: counts and rates.
 fn is_worth((fewer, slower): (u32, f64), (more, faster): (u32, f64)) -> bool {
     let fewer_are = f64::from(fewer.max(1));
-    faster > slower * (1.0 + WORTH * (f64::from(more) - fewer_are) / fewer_are)
+    let ideal = (f64::from(more) - fewer_are) / fewer_are;
+    faster > slower * (1.0 + (WORTH * ideal).max(LEAST_GAIN))
+}
+
+/// How many more or fewer are tried: so many that it can be seen.
+fn step(level: u32) -> u32 {
+    (level / 4).max(1)
 }
 
 impl Slices {
@@ -258,15 +269,16 @@ impl Slices {
         true
     }
 
-    /// Bytes a second, once it can be told.
-    fn rate(&self) -> Option<f64> {
+    /// Bytes a second, as the last two show them, if they agree.
+    fn steady(&self) -> Option<f64> {
         let [.., before, last] = *self.rates.as_slice() else { return None };
-        if last > 0.0 && (last - before).abs() <= STEADY * last.max(before) {
-            return Some(f64::midpoint(last, before));
-        }
-        (self.rates.len() == MOST_SLICES).then(|| {
-            let share = 1.0 / f64::from(u32::try_from(MOST_SLICES).unwrap_or(u32::MAX));
-            self.rates.iter().map(|rate| rate * share).sum()
-        })
+        let agree = last > 0.0 && (last - before).abs() <= STEADY * last.max(before);
+        agree.then(|| f64::midpoint(last, before))
+    }
+
+    /// Bytes a second, once there are enough slices to tell.
+    fn mean(&self) -> Option<f64> {
+        let count = u32::try_from(self.rates.len()).ok().filter(|_| self.rates.len() >= ENOUGH_SLICES)?;
+        Some(self.rates.iter().sum::<f64>() / f64::from(count))
     }
 }
