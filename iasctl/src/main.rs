@@ -7,8 +7,10 @@ mod chain;
 mod check;
 mod check_settings;
 mod check_signature;
+mod control_text;
 mod doctor;
 mod excerpt;
+mod generate;
 mod inspect;
 mod keygen;
 mod pack;
@@ -36,6 +38,9 @@ enum Verb {
     Check(check::Arguments),
     /// What a repository of titles looks like from a Mac: what no Mac gets, or not as meant
     Doctor(doctor::Arguments),
+    /// A control file from packages and scripts
+    #[command(visible_alias = "generatejson")]
+    Generate(generate::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
     /// A new pair of keys for signing control files
@@ -60,6 +65,7 @@ fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
+        Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),

@@ -12,6 +12,7 @@ mod ending;
 mod example;
 mod failures;
 mod faults;
+mod generate;
 mod hostile_control_files;
 mod impostors;
 mod intruders;

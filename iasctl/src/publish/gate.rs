@@ -338,7 +338,7 @@ fn is_package(path: &Path) -> io::Result<bool> {
 }
 
 /// The digest of a file.
-pub(super) fn digest(path: &Path) -> io::Result<Digest> {
+pub(crate) fn digest(path: &Path) -> io::Result<Digest> {
     let (mut file, mut digester) = (File::open(path)?, shared::digest::Digester::default());
     let mut buffer = vec![0; 1 << 18];
     loop {

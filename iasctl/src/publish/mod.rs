@@ -23,6 +23,8 @@ mod step;
 mod trust;
 mod virustotal;
 
+pub(crate) use gate::digest as digest_of_file;
+
 use std::process::ExitCode;
 
 /// What `publish` is asked.
