@@ -11,6 +11,7 @@ mod control_text;
 mod doctor;
 mod excerpt;
 mod generate;
+mod import;
 mod inspect;
 mod keygen;
 mod pack;
@@ -41,6 +42,8 @@ enum Verb {
     /// A control file from packages and scripts
     #[command(visible_alias = "generatejson")]
     Generate(generate::Arguments),
+    /// A control file from what Baseline, Setup Manager, Setup Your Mac, BootstrapMate or Munki read
+    Import(import::Arguments),
     /// What is inside an Apple flat package
     Inspect(inspect::Arguments),
     /// A new pair of keys for signing control files
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
+        Verb::Import(arguments) => import::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),

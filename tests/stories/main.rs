@@ -14,6 +14,7 @@ mod failures;
 mod faults;
 mod generate;
 mod hostile_control_files;
+mod import;
 mod impostors;
 mod intruders;
 mod lent;

@@ -5,11 +5,11 @@ use url::Url;
 
 /// The address that all others begin with.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Base(String);
+pub(crate) struct Base(String);
 
 impl Base {
     /// The text of `--base-url`.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
+    pub(crate) fn new(text: &str) -> Result<Self, String> {
         let url = Url::parse(text).map_err(|why| format!("not a usable URL: {why}"))?;
         if !matches!(url.scheme(), "https" | "http" | "file") {
             return Err(format!("unknown scheme {:?} (expected https, http, file)", url.scheme()));
@@ -21,7 +21,7 @@ impl Base {
     }
 
     /// The address of a file of a phase.
-    pub(super) fn of(&self, phase: Phase, file_name: &str) -> String {
+    pub(crate) fn of(&self, phase: Phase, file_name: &str) -> String {
         format!("{}/{phase}/{}", self.0, segment(file_name))
     }
 }

@@ -10,7 +10,9 @@ use crate::{
     control_text::{Dialect, Phases},
     stdout,
 };
-use address::Base;
+pub(crate) use address::Base;
+pub(crate) use package::identify;
+
 use clap::{ArgMatches, FromArgMatches};
 use folder::Listed;
 use item::{Terms, make};

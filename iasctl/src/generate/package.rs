@@ -6,15 +6,15 @@ use std::{fs::File, io::BufReader, path::Path};
 
 /// What is known of a package.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Known {
-    pub(super) id: Option<String>,
-    pub(super) version: Option<String>,
+pub(crate) struct Known {
+    pub(crate) id: Option<String>,
+    pub(crate) version: Option<String>,
     /// What the admin should know of that.
-    pub(super) warning: Option<String>,
+    pub(crate) warning: Option<String>,
 }
 
 /// Reads the descriptions in the package.
-pub(super) fn identify(path: &Path) -> Result<Known, String> {
+pub(crate) fn identify(path: &Path) -> Result<Known, String> {
     let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let package = FlatPackage::open(BufReader::new(file))
         .map_err(|error| format!("{}: {}", path.display(), chain(&error)))?;

@@ -7,7 +7,7 @@ use crate::hint;
 pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
 
 /// The keys of an item, of every dialect.
-pub(super) const ITEM: [&str; 37] = [
+pub const ITEM: [&str; 37] = [
     "additional_headers",
     "app",
     "blocking",

@@ -20,6 +20,7 @@ mod word;
 #[cfg(test)]
 mod tests;
 
+pub use keys::ITEM as ITEM_KEYS;
 pub use local_name::{USUAL_NAME, local_name};
 pub use validate::read;
 

@@ -3,24 +3,12 @@
 use super::{Publisher, words};
 use plist::Value;
 use shared::digest::Digest;
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
-
-fn corpus(kind: &str) -> Vec<PathBuf> {
-    let root = std::env::var("IAS_CORPUS")
-        .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/corpus").to_owned());
-    let Ok(listing) = fs::read_dir(Path::new(&root).join(kind)) else {
-        println!("skipped: no corpus at {root}");
-        return Vec::new();
-    };
-    listing.map(|entry| entry.unwrap().path()).collect()
-}
+use std::fs;
+use support::corpus;
 
 #[test]
 fn t91_the_pkginfos_of_real_catalogs_make_the_same_catalogs_again() {
-    for file in corpus("munki-catalog") {
+    for file in corpus::files("munki-catalog") {
         let publisher = Publisher::new();
         let found = fs::read_to_string(&file).unwrap();
         let items = Value::from_file(&file).unwrap().into_array().unwrap();
