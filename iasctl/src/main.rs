@@ -20,6 +20,7 @@ mod plan;
 mod publish;
 mod repair;
 mod resolve;
+mod schema;
 mod sign;
 mod simulate;
 mod stdout;
@@ -58,6 +59,8 @@ enum Verb {
     Repair(repair::Arguments),
     /// A control file whose titles are packages with addresses and digests, as the catalogs have them today
     Resolve(resolve::Arguments),
+    /// The JSON schema of control files, for editors
+    Schema,
     /// The signature of a control file, to be published beside it
     Sign(sign::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
@@ -77,6 +80,7 @@ fn main() -> ExitCode {
         Verb::Publish(arguments) => publish::run(&arguments),
         Verb::Repair(arguments) => repair::run(&arguments),
         Verb::Resolve(arguments) => resolve::run(&arguments),
+        Verb::Schema => schema::run(),
         Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
     }

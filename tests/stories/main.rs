@@ -27,6 +27,7 @@ mod publish;
 mod records;
 mod repair;
 mod resolve;
+mod schema;
 mod seed;
 mod signatures;
 mod signers;

@@ -14,6 +14,7 @@ pub mod mixed;
 mod outcome;
 mod programs;
 mod repository;
+pub mod schema;
 pub mod server;
 pub mod signed;
 mod world;

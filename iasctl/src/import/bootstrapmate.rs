@@ -8,7 +8,7 @@ use super::{
 use crate::control_text::Keys;
 use serde_json::{Map, Value, json};
 use shared::{
-    control::ITEM_KEYS,
+    control::table,
     digest::Digest,
     item::{ItemKind, Phase, TeamId},
 };
@@ -96,7 +96,7 @@ fn carry_item(carried: &mut Carried<'_>, (file, key): (&str, &str), phase: Phase
     };
     let mut keys = Keys::new();
     let mut taken = vec!["type", "name", "displayname", "arguments", "condition", "target"];
-    for known in ITEM_KEYS {
+    for known in table::KEYS.map(|key| key.name) {
         if let Some(value) = item.get(known).filter(|_| !taken.contains(&known)) {
             taken.push(known);
             keys.insert(known, value.clone());

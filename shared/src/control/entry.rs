@@ -6,7 +6,7 @@ use super::{
     findings::{Findings, Subject},
     keys,
     raw::{Json, Value},
-    signers, title,
+    signers, table, title,
     word::{self, Coerced, Problem, quoted},
 };
 use crate::{
@@ -64,7 +64,7 @@ pub(super) fn examine<'a>(
             return Examined { entry: Entry::Malformed(listed, reason), file_at: at };
         }
     };
-    let (fields, key_problems) = Fields::sort(members, &keys::ITEM, findings, keys::stranger_in_item);
+    let (fields, key_problems) = Fields::sort(members, &table::ITEM, findings, keys::stranger_in_item);
     let mut examination =
         Examination { findings, context, plain_hosts, id, at, name: None, fields, refusals: Vec::new() };
     examination.name = examination.read_name();

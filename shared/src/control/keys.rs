@@ -1,51 +1,10 @@
-//! The keys a control file may hold, and what to say about any other (R3, R8).
+//! What to say about keys that are not in the table (R3, R8).
 
-use super::word::{Problem, quoted};
+use super::{
+    table::{DOCUMENT, ITEM},
+    word::{Problem, quoted},
+};
 use crate::hint;
-
-/// The keys of the document.
-pub(super) const DOCUMENT: [&str; 3] = ["preflight", "setupassistant", "userland"];
-
-/// The keys of an item, of every dialect.
-pub const ITEM: [&str; 37] = [
-    "additional_headers",
-    "app",
-    "blocking",
-    "cache_data",
-    "can_resume",
-    "catalog",
-    "confirm",
-    "connection_timeout",
-    "donotwait",
-    "download_only_if_changed",
-    "download_timeout",
-    "ensure",
-    "fail_policy",
-    "file",
-    "follow_redirects",
-    "hash",
-    "ignore_system_proxy",
-    "minimum_tls_protocol",
-    "name",
-    "packageid",
-    "parallel_group",
-    "password",
-    "pkg_required",
-    "reinstall",
-    "required",
-    "retries",
-    "retrywait",
-    "skip_if",
-    "team_ids",
-    "timeout",
-    "title",
-    "type",
-    "updates",
-    "url",
-    "urls",
-    "username",
-    "version",
-];
 
 /// What to tell of a key that is none of [`DOCUMENT`]. The phases of old versions do not run, and that is said (R3).
 pub(super) fn stranger_in_document(key: &str) -> Problem {

@@ -12,6 +12,7 @@ mod raw;
 pub mod signed;
 mod signers;
 mod syntax;
+pub mod table;
 mod title;
 mod titles;
 mod validate;
@@ -20,8 +21,8 @@ mod word;
 #[cfg(test)]
 mod tests;
 
-pub use keys::ITEM as ITEM_KEYS;
 pub use local_name::{USUAL_NAME, local_name};
+pub use title::FOREIGN as NOT_OF_TITLES;
 pub use validate::read;
 
 use crate::{

@@ -5,6 +5,7 @@ use super::{
     content::digest,
     entry::Examination,
     raw::Json,
+    table::KEYS,
     word::{self, Coerced, Problem, quoted},
 };
 use crate::{
@@ -14,10 +15,8 @@ use crate::{
 };
 use std::time::Duration;
 
-/// Keys that only titles know.
-const TITLE_KEYS: [&str; 7] = ["title", "catalog", "reinstall", "updates", "confirm", "blocking", "ensure"];
 /// Keys that say where content is, which catalogs say of a title (T11); each with what to do instead.
-const FOREIGN: [(&str, &str); 8] = [
+pub const FOREIGN: [(&str, &str); 8] = [
     ("url", "remove it: the catalog says where the title is"),
     ("urls", "remove it: the catalog says where the title is"),
     ("packageid", "remove it: the catalog says how to tell that the title is there"),
@@ -153,9 +152,10 @@ impl Examination<'_, '_> {
 
 /// Warns of keys that mean something for titles or for applications only.
 pub(super) fn warn_of_idle_keys(item: &mut Examination<'_, '_>, kind: ItemKind) {
-    for key in TITLE_KEYS {
-        if item.has(key) {
-            item.idle(key, "it means something for titles only");
+    let of_titles = KEYS.iter().filter(|key| *key.kinds == [ItemKind::Title]);
+    for key in of_titles {
+        if item.has(key.name) {
+            item.idle(key.name, "it means something for titles only");
         }
     }
     if kind != ItemKind::App && item.has("app") {

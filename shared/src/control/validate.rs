@@ -7,6 +7,7 @@ use super::{
     findings::{self, Findings, Subject},
     keys,
     raw::{Document, Json, Value},
+    table,
     word::{self, Problem, quoted},
 };
 use crate::{
@@ -68,7 +69,7 @@ impl<'a> Check<'_, 'a> {
             }
         };
         let (fields, problems) =
-            Fields::sort(members, &keys::DOCUMENT, &self.findings, keys::stranger_in_document);
+            Fields::sort(members, &table::DOCUMENT, &self.findings, keys::stranger_in_document);
         for KeyProblem { offset, key, problem } in problems {
             self.findings.add(offset, Subject::key(key), problem);
         }

@@ -149,7 +149,7 @@ fn r34_one_file_has_one_content() {
 #[test]
 fn r8_every_key_is_documented() {
     let reference = include_str!("../../../../docs/control-file.md");
-    for key in keys::DOCUMENT.iter().chain(&keys::ITEM) {
+    for key in table::DOCUMENT.iter().chain(&table::ITEM) {
         assert!(reference.contains(&format!("`{key}`")), "{key} is missing in docs/control-file.md");
     }
 }

@@ -49,7 +49,7 @@ fn any_json() -> impl Strategy<Value = serde_json::Value> {
         ".{0,8}".prop_map(Value::from),
     ];
     leaf.prop_recursive(4, 40, 8, |inner| {
-        let keys: Vec<&'static str> = keys::ITEM.iter().chain(&keys::DOCUMENT).copied().collect();
+        let keys: Vec<&'static str> = table::ITEM.iter().chain(&table::DOCUMENT).copied().collect();
         let key = prop_oneof![4 => prop::sample::select(keys).prop_map(str::to_owned), 1 => ".{0,6}"];
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..5).prop_map(Value::from),
