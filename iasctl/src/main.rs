@@ -1,12 +1,13 @@
 //! `iasctl`: the admin's tool. One file per verb; results go to stdout, diagnostics to stderr.
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;
 
 mod chain;
 mod check;
 mod check_settings;
 mod check_signature;
+mod completions;
 mod control_text;
 mod doctor;
 mod excerpt;
@@ -14,6 +15,7 @@ mod generate;
 mod import;
 mod inspect;
 mod keygen;
+mod man;
 mod pack;
 mod pem;
 mod plan;
@@ -38,6 +40,8 @@ struct Command {
 enum Verb {
     /// Every problem of a control file, settings, a profile or a launchd job, with its place and how to mend it
     Check(check::Arguments),
+    /// What a shell needs to complete commands and options
+    Completions(completions::Arguments),
     /// What a repository of titles looks like from a Mac: what no Mac gets, or not as meant
     Doctor(doctor::Arguments),
     /// A control file from packages and scripts
@@ -49,6 +53,8 @@ enum Verb {
     Inspect(inspect::Arguments),
     /// A new pair of keys for signing control files
     Keygen(keygen::Arguments),
+    /// A manual page for each command
+    Man(man::Arguments),
     /// The enrolment package and what an MDM needs beside it, from one settings file
     Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
@@ -70,11 +76,13 @@ enum Verb {
 fn main() -> ExitCode {
     match Command::parse().verb {
         Verb::Check(arguments) => check::run(&arguments),
+        Verb::Completions(arguments) => completions::run(&arguments, &mut Command::command()),
         Verb::Doctor(arguments) => doctor::run(&arguments),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Import(arguments) => import::run(&arguments),
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Keygen(arguments) => keygen::run(&arguments),
+        Verb::Man(arguments) => man::run(&arguments, Command::command()),
         Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Publish(arguments) => publish::run(&arguments),

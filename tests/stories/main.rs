@@ -13,6 +13,7 @@ mod example;
 mod failures;
 mod faults;
 mod generate;
+mod help;
 mod hostile_control_files;
 mod import;
 mod impostors;
