@@ -95,6 +95,8 @@ pub(crate) struct Request {
     pub(crate) body: Option<(String, Bytes)>,
     /// POST, also without a body.
     pub(crate) post: bool,
+    /// HEAD: what would be said about the content, without it.
+    pub(crate) head: bool,
     /// What to do with redirects.
     pub(crate) follow: Follow,
     /// The longest answer that is taken, in bytes.
@@ -199,7 +201,11 @@ impl Web {
     }
 
     async fn send(&self, url: &Url, request: &Request, private: bool) -> Result<reqwest::Response, WebError> {
-        let method = if request.post || request.body.is_some() { Method::POST } else { Method::GET };
+        let method = match (request.head, request.post || request.body.is_some()) {
+            (true, _) => Method::HEAD,
+            (false, true) => Method::POST,
+            (false, false) => Method::GET,
+        };
         let mut asked = self.client.request(method, url.clone());
         if private && !request.headers.is_empty() {
             if url.scheme() != "https" && !is_this_computer(url) {

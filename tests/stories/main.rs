@@ -9,6 +9,7 @@ mod credentials;
 mod dialects;
 mod doctor;
 mod ending;
+mod estimate;
 mod example;
 mod failures;
 mod faults;

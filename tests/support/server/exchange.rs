@@ -57,7 +57,9 @@ fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
 /// Whether the connection lives on.
 fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Shared) -> io::Result<bool> {
     let out = stream.get_mut();
-    let Some(reply) = shared.reply(seen) else { return send(out, &Reply::status(404), (200, 0, None)) };
+    let Some(reply) = shared.reply(seen) else {
+        return send_to(out, seen, &Reply::status(404), (200, 0, None));
+    };
     if let Some(file) = &reply.after {
         let asked = Instant::now();
         while !file.exists() && asked.elapsed() < PATIENCE {
@@ -85,7 +87,7 @@ fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Share
     let known = seen.header("if-none-match").filter(|known| Some(*known) == reply.etag.as_deref());
     let reply = if known.is_some() { reply.not_modified() } else { reply.made_for(seen) };
     let plan = plan(&reply, seen)?;
-    let alive = send(stream.get_mut(), &reply, plan)?;
+    let alive = send_to(stream.get_mut(), seen, &reply, plan)?;
     if reply.stall_after.is_some() {
         wait_for_the_end(stream)?;
     }
@@ -110,6 +112,24 @@ fn plan(reply: &Reply, seen: &Seen) -> io::Result<(u16, u64, Option<String>)> {
         Ranges::Honoured if first >= total => (416, 0, Some(format!("bytes */{total}"))),
         Ranges::Honoured => (206, first, Some(format!("bytes {first}-{}/{total}", total - 1))),
     })
+}
+
+/// To HEAD, everything but the body.
+fn send_to(
+    out: &mut impl Write,
+    seen: &Seen,
+    reply: &Reply,
+    plan: (u16, u64, Option<String>),
+) -> io::Result<bool> {
+    if seen.method != "HEAD" {
+        return send(out, reply, plan);
+    }
+    let mut whole = Vec::new();
+    let alive = send(&mut whole, reply, plan)?;
+    let end = whole.windows(4).position(|window| window == b"\r\n\r\n").map_or(whole.len(), |at| at + 4);
+    out.write_all(&whole[..end])?;
+    out.flush()?;
+    Ok(alive)
 }
 
 fn send(out: &mut impl Write, reply: &Reply, plan: (u16, u64, Option<String>)) -> io::Result<bool> {

@@ -1,6 +1,12 @@
 //! `iasctl plan`: what a run would do on the Mac described, and why, without doing anything.
 
+mod estimate;
+mod line;
+mod sizes;
+
 use crate::stdout;
+use estimate::Estimate;
+use line::Line;
 use serde_json::{Value, json};
 use shared::{
     control::{self, Context, Finding, Severity},
@@ -12,6 +18,7 @@ use shared::{
     plan::{PhasePlan, Plan, plan},
     title::Resolution,
 };
+use sizes::Sizes;
 use std::{collections::BTreeMap, path::PathBuf, process::ExitCode};
 
 /// What `plan` is asked.
@@ -32,6 +39,15 @@ pub(crate) struct Arguments {
     /// The HashCheckPolicy of the run
     #[arg(long, value_name = "POLICY", default_value = "Strict", value_parser = crate::check::hash_check_policy)]
     hash_check_policy: HashCheckPolicy,
+    /// Estimate how long it takes on a line such as 100Mbit/s
+    #[arg(long, value_name = "RATE")]
+    line: Option<Line>,
+    /// A JSON file with sizes in bytes, by address, id or name of the item: {"userland[0]": 12345}
+    #[arg(long, value_name = "FILE", requires = "line")]
+    sizes: Option<PathBuf>,
+    /// Ask the servers how large the other downloads are (HEAD, without credentials)
+    #[arg(long, requires = "line")]
+    online: bool,
     /// Print one JSON document instead of text
     #[arg(long)]
     json: bool,
@@ -64,15 +80,34 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         finding.hint.iter().for_each(|hint| eprintln!("hint: {hint}"));
     }
     let is_sound = findings.iter().all(|finding| finding.severity != Severity::Error);
-    match plan.map(|plan| print(&plan, arguments.json)) {
-        Some(code) if is_sound => code,
+    let Some(plan) = plan else { return ExitCode::FAILURE };
+    let estimate = match estimated(&plan, arguments) {
+        Ok(estimate) => estimate,
+        Err(problem) => {
+            eprintln!("{problem}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match print(&plan, estimate.as_ref(), arguments.json) {
+        code if is_sound => code,
         _ => ExitCode::FAILURE,
     }
 }
 
+/// How long it takes, when a line is given.
+fn estimated(plan: &Plan, arguments: &Arguments) -> Result<Option<Estimate>, String> {
+    let Some(line) = arguments.line else { return Ok(None) };
+    let mut sizes = Sizes::new(arguments.sizes.as_deref(), arguments.online)?;
+    Ok(Some(Estimate::of(plan, line, |item| sizes.of(item))))
+}
+
 /// Results go to standard output, the verdict to standard error.
-fn print(plan: &Plan, json: bool) -> ExitCode {
-    let text = if json { format!("{:#}\n", as_json(plan)) } else { plan.to_string() };
+fn print(plan: &Plan, estimate: Option<&Estimate>, json: bool) -> ExitCode {
+    let text = if json {
+        format!("{:#}\n", as_json(plan, estimate))
+    } else {
+        plan.to_string() + &estimate.map(Estimate::text).unwrap_or_default()
+    };
     if let Err(failed) = stdout::print(&text) {
         return failed;
     }
@@ -119,9 +154,13 @@ fn planned(arguments: &Arguments) -> Result<(Option<Plan>, Vec<Finding>), String
     Ok((plan, reading.findings))
 }
 
-fn as_json(plan: &Plan) -> Value {
+fn as_json(plan: &Plan, estimate: Option<&Estimate>) -> Value {
     let phases: Vec<Value> = plan.phases.iter().map(phase_json).collect();
-    json!({ "phases": phases, "refused": plan.forbidding().next().is_some() })
+    let mut document = json!({ "phases": phases, "refused": plan.forbidding().next().is_some() });
+    if let (Some(document), Some(estimate)) = (document.as_object_mut(), estimate) {
+        document.insert("estimate".to_owned(), estimate.json());
+    }
+    document
 }
 
 fn phase_json(phase: &PhasePlan) -> Value {
