@@ -239,7 +239,9 @@ fn bootstrapmate_items_come_over_in_our_words() {
     let windows = json!({"displayname": "W", "file": "w.msi", "hash": "sha256", "url": "https://x.example/w.msi", "type": "msi"});
     let args = json!({"file": "a.sh", "url": "https://x.example/a.sh", "hash": "sha256", "type": "rootscript", "arguments": ["-x"]});
     let script = json!({"file": "b.sh", "url": "https://x.example/b.sh", "hash": "sha256", "type": "userscript", "order": 3});
-    let manifest = json!({"setupassistant": [package, windows, args], "userland": [script]});
+    let broken =
+        json!({"file": "/Library/c.sh", "url": "ftp://x.example/c.sh", "type": "rootscript", "skipIf": 7});
+    let manifest = json!({"setupassistant": [package, windows, args], "userland": [broken, script]});
     let yaml = "userland:\n  - name: B\n    file: /Library/b.sh\n    url: https://x.example/b.sh\n    type: userscript\n    followRedirects: true\n    version: \"6.0\"\n";
     let desk = Desk::new(&[("m.json", &manifest.to_string()), ("m.yaml", yaml)]);
     let (control, diagnostics) = desk.imported(&["auto", "m.json"]);
@@ -255,8 +257,10 @@ fn bootstrapmate_items_come_over_in_our_words() {
         &[
             "setupassistant[1].type: not carried over: msi: for Windows",
             "setupassistant[2].arguments: not carried over",
-            "userland[0].hash: not carried over: no SHA-256",
-            "userland[0].order: not carried over",
+            "userland[0]: not carried over: ",
+            "url: unknown scheme \"ftp\"",
+            "userland[1].hash: not carried over: no SHA-256",
+            "userland[1].order: not carried over",
         ],
     );
     let (control, _) = desk.imported(&["auto", "m.yaml"]);

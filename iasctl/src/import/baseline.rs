@@ -114,7 +114,7 @@ fn carry_item(
             if let Some(team) = team {
                 keys.insert("team_ids", json!([team]));
             }
-            carried.phases.add(PHASE, keys);
+            carried.add((file, key), PHASE, keys);
         }
     }
     let table = [

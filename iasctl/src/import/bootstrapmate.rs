@@ -134,11 +134,17 @@ fn carry_item(carried: &mut Carried<'_>, (file, key): (&str, &str), phase: Phase
         taken.push("expectedTeamID");
         keys.insert("team_ids", json!([team]));
     }
+    // What is said anyway loses nothing.
+    for (default, value) in [("allowUnsigned", false), ("baseline", true)] {
+        if item.get(default) == Some(&Value::Bool(value)) {
+            taken.push(default);
+        }
+    }
     if phase != Phase::Preflight {
         // It goes on, whatever fails.
         keys.entry("fail_policy").or_insert_with(|| "failable".into());
     }
-    carried.phases.add(phase, keys);
+    carried.add((file, key), phase, keys);
     carried.lose_rest((file, key), item, &taken, &[], &OTHERS);
 }
 

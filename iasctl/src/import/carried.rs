@@ -1,13 +1,18 @@
 //! What could be carried over into a control file, and what could not, with the reasons.
 
 use crate::{
-    control_text::{Keys, Phases},
+    control_text::{Dialect, Keys, Phases},
     generate::{Base, identify},
     publish::digest_of_file,
 };
 use serde::Serialize;
 use serde_json::{Map, Value};
-use shared::{digest::Digest, item::Phase, layout::MacPath};
+use shared::{
+    control::{self, Context, Severity},
+    digest::Digest,
+    item::{ItemId, Phase},
+    layout::MacPath,
+};
 use std::{collections::BTreeMap, path::PathBuf};
 use url::Url;
 
@@ -58,10 +63,18 @@ pub(super) struct Script {
     pub(super) text: String,
 }
 
+/// An item, and where it comes from.
+struct Item {
+    phase: Phase,
+    keys: Keys,
+    file: String,
+    key: String,
+}
+
 /// What came of all files.
 pub(super) struct Carried<'a> {
     pub(super) terms: &'a Terms,
-    pub(super) phases: Phases,
+    items: Vec<Item>,
     pub(super) losses: Vec<Loss>,
     pub(super) scripts: Vec<Script>,
     /// The address of each `file`.
@@ -81,7 +94,48 @@ pub(super) struct Content<'a> {
 impl<'a> Carried<'a> {
     pub(super) fn new(terms: &'a Terms) -> Self {
         let (places, shown) = (BTreeMap::new(), BTreeMap::new());
-        Self { terms, phases: Phases::default(), losses: Vec::new(), scripts: Vec::new(), places, shown }
+        Self { terms, items: Vec::new(), losses: Vec::new(), scripts: Vec::new(), places, shown }
+    }
+
+    /// An item that comes from this place.
+    pub(super) fn add(&mut self, (file, key): (&str, &str), phase: Phase, keys: Keys) {
+        self.items.push(Item { phase, keys, file: file.to_owned(), key: key.to_owned() });
+    }
+
+    /// The items of the control file.
+    pub(super) fn phases(&self) -> Phases {
+        let mut phases = Phases::default();
+        self.items.iter().for_each(|item| phases.add(item.phase, item.keys.clone()));
+        phases
+    }
+
+    /// Takes out every item that nothing could be done with, so that the others can be used: what the check refuses of it
+    /// is the reason.
+    pub(super) fn keep_what_is_sound(&mut self, context: &Context) {
+        // Two that contradict each other may be refused one after the other.
+        for _ in 0..=self.items.len() {
+            let text = self.phases().text(Dialect::Ia);
+            let mut refused: BTreeMap<ItemId, String> = BTreeMap::new();
+            for finding in control::read(text.as_bytes(), "", context).findings {
+                let Some(id) = finding.item.filter(|_| finding.severity == Severity::Error) else { continue };
+                let key = finding.key.map(|key| format!("{key}: ")).unwrap_or_default();
+                let problem = format!("{key}{}", finding.problem);
+                let whole = refused.entry(id).or_default();
+                *whole = if whole.is_empty() { problem } else { format!("{whole}; {problem}") };
+            }
+            if refused.is_empty() {
+                return;
+            }
+            let mut counts: BTreeMap<Phase, u32> = BTreeMap::new();
+            for item in std::mem::take(&mut self.items) {
+                let count = counts.entry(item.phase).or_default();
+                match refused.remove(&ItemId::new(item.phase, *count)) {
+                    Some(why) => self.lose_item(&item.file, item.key, why),
+                    None => self.items.push(item),
+                }
+                *count += 1;
+            }
+        }
     }
 
     /// Tells that an item is missing.

@@ -9,7 +9,11 @@ mod munki;
 mod setup_manager;
 mod setup_your_mac;
 
-use crate::{control_text::Dialect, generate::Base, stdout};
+use crate::{
+    control_text::{Dialect, Phases},
+    generate::Base,
+    stdout,
+};
 use carried::{Carried, Terms};
 use document::Document;
 use format::Format;
@@ -102,11 +106,17 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
         .collect();
     munki::carry(&of_munki, &mut carried);
     carried.finish();
+    let context = Context {
+        install_path: arguments.install_path.clone(),
+        hash_check: HashCheckPolicy::WarningRequireMatch,
+    };
+    carried.keep_what_is_sound(&context);
     carried.losses.iter().for_each(|loss| eprintln!("{}", loss.line()));
-    if carried.phases.count() == 0 && errors.is_empty() {
+    let phases = carried.phases();
+    if phases.count() == 0 && errors.is_empty() {
         errors.push("nothing could be carried over".to_owned());
     }
-    let (text, findings) = checked(arguments, &carried, &mut errors);
+    let (text, findings) = checked(arguments, &phases, &context, &mut errors);
     let told = if errors.is_empty() { write(arguments, &carried, &text) } else { Ok(()) };
     errors.extend(told.err());
     errors.iter().for_each(|error| eprintln!("error: {error}"));
@@ -147,12 +157,15 @@ fn documents(arguments: &Arguments, errors: &mut Vec<String>) -> Vec<(Format, Do
 }
 
 /// The control file, and what `iasctl check` says of it where downloads without a digest are accepted.
-fn checked(arguments: &Arguments, carried: &Carried<'_>, errors: &mut Vec<String>) -> (String, Vec<Finding>) {
-    let text = carried.phases.text(Dialect::Ia) + "\n";
+fn checked(
+    arguments: &Arguments,
+    phases: &Phases,
+    context: &Context,
+    errors: &mut Vec<String>,
+) -> (String, Vec<Finding>) {
+    let text = phases.text(Dialect::Ia) + "\n";
     let name = arguments.output.as_ref().map_or(USUAL_NAME.to_owned(), |path| path.display().to_string());
-    let hash_check = HashCheckPolicy::WarningRequireMatch;
-    let context = Context { install_path: arguments.install_path.clone(), hash_check };
-    let findings = control::read(text.as_bytes(), &name, &context).findings;
+    let findings = control::read(text.as_bytes(), &name, context).findings;
     for finding in &findings {
         eprintln!("{finding}");
         finding.hint.iter().for_each(|hint| eprintln!("hint: {hint}"));
@@ -175,7 +188,7 @@ fn write(arguments: &Arguments, carried: &Carried<'_>, text: &str) -> Result<(),
     }
     let Some(path) = &arguments.output else { return Ok(()) };
     atomic::replace(path, text.as_bytes(), 0o644).map_err(|error| failed(path, error))?;
-    let (items, losses) = (carried.phases.count(), carried.losses.len());
+    let (items, losses) = (carried.phases().count(), carried.losses.len());
     eprintln!("{}: {items} carried over; {losses} things were not, see above", path.display());
     Ok(())
 }
@@ -192,11 +205,106 @@ fn as_json(
     let files: Vec<_> = documents.iter().map(file).collect();
     let document = json!({
         "files": files,
-        "items": carried.phases.count(),
+        "items": carried.phases().count(),
         "not_carried": carried.losses,
         "findings": findings,
         "errors": errors,
         "control_file": is_good.then_some(text),
     });
     format!("{document:#}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
+
+    /// Words of all formats, and what stands where it should not.
+    const WORDS: [&str; 34] = [
+        "Packages",
+        "Scripts",
+        "InitialScripts",
+        "Installomator",
+        "WaitFor",
+        "PackagePath",
+        "ScriptPath",
+        "DisplayName",
+        "TeamID",
+        "MD5",
+        "enrollmentActions",
+        "shell",
+        "watchPath",
+        "wait",
+        "policy",
+        "label",
+        "steps",
+        "trigger_list",
+        "trigger",
+        "preflight",
+        "userland",
+        "setupassistant",
+        "type",
+        "file",
+        "url",
+        "hash",
+        "package",
+        "rootscript",
+        "skipIf",
+        "managed_installs",
+        "included_manifests",
+        "conditional_items",
+        "https://x.example/a.pkg",
+        "/Library/a.sh",
+    ];
+
+    fn any_value() -> impl Strategy<Value = Value> {
+        let word = || prop::sample::select(WORDS.to_vec());
+        let leaf = prop_oneof![
+            4 => word().prop_map(Value::from),
+            1 => any::<bool>().prop_map(Value::from),
+            1 => any::<i32>().prop_map(Value::from),
+            1 => ".{0,8}".prop_map(Value::from),
+            1 => Just(Value::Null),
+        ];
+        leaf.prop_recursive(4, 40, 6, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::btree_map(word(), inner, 0..6).prop_map(|members| {
+                    Value::Object(members.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_the_files_say_the_control_file_is_sound(root in any_value(), writes_scripts in any::<bool>()) {
+            let terms = Terms {
+                base: Base::new("https://x.example").ok(),
+                files: None,
+                writes_scripts,
+                install_path: MacPath::new("/Library/ias").unwrap(),
+            };
+            let document =
+                Document { file: "f".to_owned(), name: "a".to_owned(), root, domains: Vec::new() };
+            let mut carried = Carried::new(&terms);
+            baseline::carry(&document, &mut carried);
+            setup_manager::carry(&document, &mut carried);
+            setup_your_mac::carry(&document, &mut carried);
+            bootstrapmate::carry(&document, &mut carried);
+            munki::carry(&[&document], &mut carried);
+            carried.finish();
+            let context = Context {
+                install_path: terms.install_path.clone(),
+                hash_check: HashCheckPolicy::WarningRequireMatch,
+            };
+            carried.keep_what_is_sound(&context);
+            let text = carried.phases().text(Dialect::Ia);
+            let reading = control::read(text.as_bytes(), "made", &context);
+            let errors: Vec<_> =
+                reading.findings.iter().filter(|finding| finding.severity == Severity::Error).collect();
+            prop_assert!(reading.control.is_some() && errors.is_empty(), "{errors:?}");
+        }
+    }
 }

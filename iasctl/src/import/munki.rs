@@ -160,7 +160,7 @@ impl Reading<'_, '_> {
         }
         // Munki goes on, whatever fails.
         keys.insert("fail_policy", "failable".into());
-        self.carried.phases.add(PHASE, keys);
+        self.carried.add((place.file, key), PHASE, keys);
         if let Some(missing) = self.missing(title, place.catalogs) {
             self.carried.note(place.file, key, format!("{title}: in none of the catalogs given ({missing})"));
         }

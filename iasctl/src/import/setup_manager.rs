@@ -87,7 +87,7 @@ fn carry_action(carried: &mut Carried<'_>, (file, key): (&str, &str), action: &M
             keys.insert("name", label.into());
             // Setup Manager goes on, whatever fails.
             keys.insert("fail_policy", "failable".into());
-            carried.phases.add(PHASE, keys);
+            carried.add((file, key), PHASE, keys);
         }
     }
     carried.lose_rest((file, key), action, taken, &SHOWN, &OTHERS);
