@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     /// Estimate how long it takes on a line such as 100Mbit/s
     #[arg(long, value_name = "RATE")]
     line: Option<Line>,
-    /// A JSON file with sizes in bytes, by address, id or name of the item: {"userland[0]": 12345}
+    /// A JSON file with sizes in bytes, by address, id or name of the item: {"Tools": 12345}
     #[arg(long, value_name = "FILE", requires = "line")]
     sizes: Option<PathBuf>,
     /// Ask the servers how large the other downloads are (HEAD, without credentials)
