@@ -21,6 +21,7 @@ mod pem;
 mod plan;
 mod publish;
 mod repair;
+mod report;
 mod resolve;
 mod schema;
 mod sign;
@@ -63,6 +64,8 @@ enum Verb {
     Publish(publish::Arguments),
     /// A run that does what is missing, changed or failed, or repeats what is named
     Repair(repair::Arguments),
+    /// A recorded run told again: what it waited for, what cost most, what failed; as text, a page, JSON
+    Report(report::Arguments),
     /// A control file whose titles are packages with addresses and digests, as the catalogs have them today
     Resolve(resolve::Arguments),
     /// The JSON schema of control files, for editors
@@ -87,6 +90,7 @@ fn main() -> ExitCode {
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Publish(arguments) => publish::run(&arguments),
         Verb::Repair(arguments) => repair::run(&arguments),
+        Verb::Report(arguments) => report::run(&arguments),
         Verb::Resolve(arguments) => resolve::run(&arguments),
         Verb::Schema => schema::run(),
         Verb::Sign(arguments) => sign::run(&arguments),
