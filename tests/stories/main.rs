@@ -28,6 +28,7 @@ mod power_cuts;
 mod publish;
 mod records;
 mod repair;
+mod report;
 mod resolve;
 mod schema;
 mod seed;

@@ -5,6 +5,7 @@
     reason = "a story that cannot be set up has failed, and this is where it says why"
 )]
 
+pub mod chromium;
 pub mod corpus;
 pub mod crafted;
 pub mod fleet;
