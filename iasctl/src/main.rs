@@ -5,8 +5,6 @@ use std::process::ExitCode;
 
 mod chain;
 mod check;
-mod check_settings;
-mod check_signature;
 mod completions;
 mod control_text;
 mod doctor;

@@ -23,6 +23,7 @@ mod lent;
 mod many_titles;
 mod network;
 mod once;
+mod online;
 mod policies;
 mod power_cuts;
 mod publish;

@@ -1,6 +1,6 @@
 //! What another tool reads, whatever it is written in: property list, profile, JSON, YAML, or JSON inside a shell script.
 
-use crate::check_settings;
+use crate::check::settings;
 use plist::Value as Plist;
 use saphyr::{Scalar, ScalarStyle, Yaml, YamlLoader};
 use saphyr_parser::Parser;
@@ -54,7 +54,7 @@ impl Document {
     /// What these bytes are.
     pub(super) fn of(file: &str, name: &str, bytes: &[u8]) -> Result<Self, String> {
         let document = |root, domains| Self { file: file.to_owned(), name: name.to_owned(), root, domains };
-        if check_settings::is_settings(bytes) {
+        if settings::is_settings(bytes) {
             let plist = plist(bytes)?;
             let is_profile = matches!(
                 profile::Use::of(plist.clone()),

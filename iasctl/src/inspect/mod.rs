@@ -5,9 +5,9 @@ mod contents;
 mod expand;
 mod image;
 mod image_text;
-mod report;
+pub(crate) mod report;
 mod signature;
-mod survey;
+pub(crate) mod survey;
 mod text;
 
 use crate::{chain::chain, stdout};

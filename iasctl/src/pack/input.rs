@@ -1,7 +1,7 @@
 //! The admin's settings file: checked as `iasctl check` does, with the names it is to have.
 
 use super::names;
-use crate::check_settings;
+use crate::check::settings;
 use plist::{Dictionary, Value};
 use shared::{
     control::Severity,
@@ -28,7 +28,7 @@ impl Input {
     pub(super) fn read(path: &Path, prefix: Option<&str>) -> Result<Self, Vec<String>> {
         let name = path.display().to_string();
         let bytes = bytes_of(path).map_err(|error| vec![format!("error: {name}: {error}")])?;
-        let checked = check_settings::check(&name, &bytes);
+        let checked = settings::check(&name, &bytes);
         let (errors, warnings): (Vec<_>, Vec<_>) =
             checked.findings.iter().partition(|finding| finding.severity == Severity::Error);
         if !errors.is_empty() {

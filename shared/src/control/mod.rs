@@ -16,6 +16,7 @@ pub mod table;
 mod title;
 mod titles;
 mod validate;
+mod whereabouts;
 mod word;
 
 #[cfg(test)]
@@ -24,6 +25,7 @@ mod tests;
 pub use local_name::{USUAL_NAME, local_name};
 pub use title::FOREIGN as NOT_OF_TITLES;
 pub use validate::read;
+pub use whereabouts::Whereabouts;
 
 use crate::{
     digest::Digest,

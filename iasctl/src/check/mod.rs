@@ -1,11 +1,18 @@
-//! `iasctl check`: every problem of control files and settings, offline, before a Mac meets it (R17).
+//! `iasctl check`: every problem of control files and settings before a Mac meets it (R17), also those of what is served.
 
-use crate::{
-    check_settings::{self, CheckedSettings},
-    check_signature,
-    excerpt::Excerpts,
-    stdout,
+mod github;
+mod online;
+mod sarif;
+pub(crate) mod settings;
+pub(crate) mod signature;
+
+use self::{
+    online::{Online, Seen},
+    settings::CheckedSettings,
 };
+use crate::{chain::chain, excerpt::Excerpts, pem, stdout};
+use clap::ValueEnum;
+use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use shared::{
     control::{self, Context, Finding, Reading, Severity, signed::Endorsement},
@@ -18,6 +25,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{self, IsTerminal as _, Read},
+    path::PathBuf,
     process::ExitCode,
 };
 
@@ -30,9 +38,21 @@ pub(crate) struct Arguments {
     /// Control files, settings plists, profiles, launchd jobs; - is standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<String>,
-    /// Print one JSON document instead of text
-    #[arg(long)]
+    /// How the findings are printed
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// The same as `--format json`
+    #[arg(long, conflicts_with = "format")]
     json: bool,
+    /// Ask the servers for what the items name, and compare what comes with what they say
+    #[arg(long)]
+    online: bool,
+    /// A certificate that is trusted beside the system's, in PEM or DER, for --online
+    #[arg(long, value_name = "FILE", requires = "online")]
+    ca: Vec<PathBuf>,
+    /// No more than this is taken from one address, for --online
+    #[arg(long, value_name = "MB", default_value_t = 20_000)]
+    most: u64,
     /// Exit with 2 when there are warnings, but no errors
     #[arg(long)]
     strict: bool,
@@ -43,8 +63,21 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "POLICY", default_value = "Strict", value_parser = hash_check_policy)]
     hash_check_policy: HashCheckPolicy,
     /// A key of ControlFileKeys, or its file: control files must be signed with one of those given, in FILE.sig
-    #[arg(long, value_name = "KEY", value_parser = check_signature::public_key)]
+    #[arg(long, value_name = "KEY", value_parser = signature::public_key)]
     key: Vec<PublicKey>,
+}
+
+/// How findings are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For a terminal
+    Text,
+    /// One JSON document
+    Json,
+    /// Annotations of a pull request on GitHub
+    Github,
+    /// SARIF 2.1.0, for code scanning services
+    Sarif,
 }
 
 fn install_path(text: &str) -> Result<MacPath, String> {
@@ -63,19 +96,42 @@ pub(crate) fn hash_check_policy(text: &str) -> Result<HashCheckPolicy, String> {
 pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     let context =
         Context { install_path: arguments.install_path.clone(), hash_check: arguments.hash_check_policy };
-    let checked: Vec<Checked> =
+    let mut checked: Vec<Checked> =
         arguments.files.iter().map(|file| Checked::of(file, &context, &arguments.key)).collect();
+    if arguments.online {
+        match online(arguments) {
+            Ok(mut online) => checked.iter_mut().for_each(|file| file.look(&mut online)),
+            Err(why) => {
+                eprintln!("error: {why}");
+                return ExitCode::FAILURE;
+            }
+        }
+    }
     let verdict = Verdict::of(&checked);
     for unreadable in checked.iter().filter_map(|file| file.unreadable.as_ref()) {
         eprintln!("error: {unreadable}");
     }
-    let text = if arguments.json {
-        as_json(&checked, verdict)
-    } else {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        checked.iter().map(|file| file.as_text(colour)).collect()
+    let text = match if arguments.json { Format::Json } else { arguments.format } {
+        Format::Json => as_json(&checked, verdict),
+        Format::Github => checked.iter().map(Checked::as_annotations).collect(),
+        Format::Sarif => as_sarif(&checked),
+        Format::Text => {
+            let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+            checked.iter().map(|file| file.as_text(colour)).collect()
+        }
     };
     stdout::print(&text).err().unwrap_or_else(|| verdict.exit_code(arguments.strict))
+}
+
+fn online(arguments: &Arguments) -> Result<Online, String> {
+    let mut roots = Vec::new();
+    for path in &arguments.ca {
+        let refuse = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
+        let bytes = std::fs::read(path).map_err(|error| refuse(&error))?;
+        let found = pem::certificates(&bytes).map_err(|error| refuse(&error))?;
+        roots.extend(found.into_iter().map(CertificateDer::from));
+    }
+    Online::new(roots, arguments.most.saturating_mul(1_000_000)).map_err(|error| chain(&error))
 }
 
 /// One file, checked, or not even read.
@@ -86,6 +142,8 @@ struct Checked {
     settings: Option<CheckedSettings>,
     signed: Option<Endorsement>,
     unreadable: Option<String>,
+    /// What its servers gave, when they were asked.
+    seen: Vec<Seen>,
 }
 
 impl Checked {
@@ -98,6 +156,7 @@ impl Checked {
             settings: None,
             signed: None,
             unreadable: None,
+            seen: Vec::new(),
         };
         match bytes_of(file) {
             Ok(bytes) => checked.bytes = bytes,
@@ -106,13 +165,13 @@ impl Checked {
                 return checked;
             }
         }
-        if check_settings::is_settings(&checked.bytes) {
-            checked.settings = Some(check_settings::check(name, &checked.bytes));
+        if settings::is_settings(&checked.bytes) {
+            checked.settings = Some(settings::check(name, &checked.bytes));
             return checked;
         }
         let mut reading = control::read(&checked.bytes, name, context);
         if !keys.is_empty() {
-            let (signed, finding) = check_signature::check(file, &checked.bytes, keys);
+            let (signed, finding) = signature::check(file, &checked.bytes, keys);
             reading.findings.extend(finding);
             if signed.is_none() {
                 reading.control = None;
@@ -121,6 +180,20 @@ impl Checked {
         }
         checked.reading = Some(reading);
         checked
+    }
+
+    /// Asks the servers.
+    fn look(&mut self, online: &mut Online) {
+        let Some(reading) = &mut self.reading else { return };
+        let Some(control) = &reading.control else { return };
+        let (findings, seen) = online.look(&self.file, &self.bytes, control);
+        reading.findings.extend(findings);
+        self.seen = seen;
+    }
+
+    fn as_annotations(&self) -> String {
+        let unreadable = self.unreadable.as_ref().map(|why| github::unreadable(&self.file, why));
+        github::annotations(self.findings().iter()) + &unreadable.unwrap_or_default()
     }
 
     fn findings(&self) -> &[Finding] {
@@ -162,6 +235,7 @@ impl Checked {
             settings.notes.iter().for_each(|note| text.push_str(&format!("{note}\n")));
             text.push_str(&settings.table());
         }
+        self.seen.iter().for_each(|seen| text.push_str(&format!("{}\n", seen.line())));
         let what = match (&self.settings, self.items()) {
             (Some(settings), _) => settings.purpose.to_owned(),
             (None, Some(items)) => counted(items, "item"),
@@ -263,6 +337,9 @@ struct FileDocument<'a> {
     /// Of settings: every key with its effective value and its source.
     #[serde(skip_serializing_if = "Option::is_none")]
     settings: Option<&'a [Origin]>,
+    /// What the servers gave.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    online: &'a [Seen],
 }
 
 #[derive(Serialize)]
@@ -292,10 +369,18 @@ fn as_json(checked: &[Checked], verdict: Verdict) -> String {
             }),
             notes: checked.settings.as_ref().map(|settings| settings.notes.as_slice()),
             settings: checked.settings.as_ref().map(|settings| settings.origins.as_slice()),
+            online: &checked.seen,
         }
     });
     let document = Document { files: files.collect(), errors: verdict.errors, warnings: verdict.warnings };
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+fn as_sarif(checked: &[Checked]) -> String {
+    let findings = checked.iter().flat_map(Checked::findings);
+    let unreadable =
+        checked.iter().filter_map(|file| Some((file.file.as_str(), file.unreadable.as_deref()?)));
+    format!("{:#}\n", sarif::document(findings, unreadable))
 }
