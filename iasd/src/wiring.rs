@@ -17,7 +17,7 @@ use crate::{
     lock::{LockError, MacLock, RunLock},
     report::{
         Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, notifier::Notifier,
-        status::Status,
+        status::Status, swiftdialog::SwiftDialog,
     },
     settings::{self, Loaded, Mac},
     titles::Titles,
@@ -339,7 +339,10 @@ fn reporters(
     }
     reporters.push(Box::new(Status::new(root.to_owned(), owner, troubles.clone())));
     if settings.depnotify.enable {
-        reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles)));
+        reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles.clone())));
+    }
+    if settings.swiftdialog.enable {
+        reporters.push(Box::new(SwiftDialog::new(root, &settings.swiftdialog, owner, troubles)));
     }
     Ok(reporters)
 }

@@ -42,6 +42,7 @@ fn type_of(key: &Key) -> String {
         Kind::WebAddress(_) => "https URL".to_owned(),
         Kind::Catalogs(_) => "array of strings".to_owned(),
         Kind::ClockPolicy(_) => "name".to_owned(),
+        Kind::Language(_) => "language code".to_owned(),
         Kind::TitleKeys(_) => "array of dictionaries".to_owned(),
         Kind::ControlFile(_) => "dictionary".to_owned(),
     }

@@ -37,6 +37,7 @@ mod signatures;
 mod signers;
 mod standalone;
 mod stopped;
+mod swiftdialog;
 mod title_service;
 mod titles;
 mod wire;

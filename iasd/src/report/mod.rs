@@ -1,6 +1,7 @@
 //! Whoever tells others about a run: reporters listen to the dispatcher's events, and only listen.
 
 mod append;
+mod command_file;
 pub(crate) mod depnotify;
 mod lines;
 pub(crate) mod log;
@@ -10,6 +11,7 @@ pub(crate) mod notifier;
 #[cfg(test)]
 mod sample;
 pub(crate) mod status;
+pub(crate) mod swiftdialog;
 pub(crate) mod system_log;
 
 use shared::{

@@ -111,6 +111,9 @@ impl Draft {
             Kind::ClockPolicy(set) => {
                 Ok(self.put(title_value::clock_policy(value)?, set, |policy| policy.name().to_owned()))
             }
+            Kind::Language(set) => {
+                Ok(self.put(value::language(value)?, set, |known| known.code().to_owned()))
+            }
             Kind::TitleKeys(set) => {
                 let show = |keys: &Keys| if keys.is_empty() { String::new() } else { REDACTED.to_owned() };
                 Ok(self.put(title_value::title_keys(value)?, set, show))

@@ -342,6 +342,30 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "SwiftDialogEnable",
+        kind: Kind::Switch(|to, flag| to.settings.swiftdialog.enable = flag),
+        default: "false",
+        option: "swiftdialog-enable",
+        doc: "Write a list of the items and their progress for a window of swiftDialog.",
+        ..PLAIN
+    },
+    Key {
+        name: "SwiftDialogCommandFile",
+        kind: Kind::Path(|to, path| to.settings.swiftdialog.file = path),
+        default: "/var/tmp/dialog.log",
+        option: "swiftdialog-command-file",
+        doc: "The file of commands that window reads.",
+        ..PLAIN
+    },
+    Key {
+        name: "Language",
+        kind: Kind::Language(|to, language| to.settings.swiftdialog.language = language),
+        default: "en",
+        option: "language",
+        doc: "What the user reads in that window: `en`, `de`, `fr`, `es`, `ja` or `cs`.",
+        ..PLAIN
+    },
+    Key {
         name: "Debug",
         kind: Kind::Switch(|to, flag| to.settings.debug = flag),
         default: "false",

@@ -7,6 +7,7 @@ use crate::{
     layout::MacPath,
     minisign::PublicKey,
     title::grant::{ClockPolicy, Keys},
+    wording::user::Language,
 };
 use std::time::Duration;
 
@@ -49,6 +50,8 @@ pub enum Kind {
     Catalogs(fn(&mut Draft, Vec<String>)),
     /// `strict` or `server`.
     ClockPolicy(fn(&mut Draft, ClockPolicy)),
+    /// The code of a language.
+    Language(fn(&mut Draft, Language)),
     /// The keys of a titles service. Without them it is not believed, so a list that cannot be used is left out.
     TitleKeys(fn(&mut Draft, Keys)),
     /// A whole control file.
@@ -78,6 +81,7 @@ impl Kind {
             Self::WebAddress(_) => "an https URL".to_owned(),
             Self::Catalogs(_) => "an array of catalog names".to_owned(),
             Self::ClockPolicy(_) => "strict or server".to_owned(),
+            Self::Language(_) => "en, de, fr, es, ja or cs".to_owned(),
             Self::TitleKeys(_) => "an array of {kid, alg, key}".to_owned(),
             Self::ControlFile(_) => "a dictionary like a control file".to_owned(),
         }

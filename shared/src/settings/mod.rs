@@ -43,6 +43,7 @@ use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     layout::MacPath,
     minisign::PublicKey,
+    wording::user::Language,
 };
 use std::time::Duration;
 
@@ -97,6 +98,17 @@ pub struct DepNotifySettings {
     pub determinate: bool,
     /// The arguments of `--depnotify` in InstallApplications' dialect (R101), in order.
     pub arguments: Vec<String>,
+}
+
+/// What to tell swiftDialog.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwiftDialogSettings {
+    /// `SwiftDialogEnable`.
+    pub enable: bool,
+    /// `SwiftDialogCommandFile`.
+    pub file: MacPath,
+    /// `Language`: what the user reads.
+    pub language: Language,
 }
 
 impl DepNotifySettings {
@@ -170,6 +182,8 @@ pub struct Settings {
     pub run_once: bool,
     /// What to tell DEPNotify.
     pub depnotify: DepNotifySettings,
+    /// What to tell swiftDialog.
+    pub swiftdialog: SwiftDialogSettings,
     /// `Debug`.
     pub debug: bool,
     /// `Verbose`.
@@ -233,6 +247,11 @@ impl Default for Settings {
                 file: MacPath::of("/var/tmp/depnotify.log"),
                 determinate: true,
                 arguments: Vec::new(),
+            },
+            swiftdialog: SwiftDialogSettings {
+                enable: false,
+                file: MacPath::of("/var/tmp/dialog.log"),
+                language: Language::English,
             },
             debug: false,
             verbose: false,

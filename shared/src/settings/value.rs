@@ -6,6 +6,7 @@ use crate::{
     item::{FollowRedirects, HashCheckPolicy, Secret},
     minisign::PublicKey,
     property_list::name_of,
+    wording::user::Language,
 };
 use plist::Value;
 use std::time::Duration;
@@ -166,6 +167,15 @@ pub(super) fn hash_policy(value: &Value) -> Fitting<HashCheckPolicy> {
     let text = text(value)?.value.trim();
     match HashCheckPolicy::named(text) {
         Some(policy) => exact(policy),
+        None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
+    }
+}
+
+/// The code of a language that users are spoken to in.
+pub(super) fn language(value: &Value) -> Fitting<Language> {
+    let text = text(value)?.value.trim();
+    match Language::named(text) {
+        Some(language) => exact(language),
         None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
     }
 }

@@ -7,6 +7,7 @@ mod result;
 #[cfg(test)]
 mod sample;
 mod units;
+pub mod user;
 
 pub use item::{finished, tolerates, working};
 pub use result::{Tally, reason, status_line};

@@ -1,39 +1,23 @@
 //! Tells DEPNotify how far the run is, through the file it watches (R95–R101).
 //!
-//! [`dialect`] decides on the lines, this file gets them into the control file: in order, one write each, and
-//! again with the next line when one could not be written.
+//! [`dialect`] decides on the lines.
 
 mod dialect;
 
-use super::{Reporter, Troubles, append};
+use super::{Reporter, Troubles, command_file::CommandFile};
 use dialect::Dialect;
-use rustix::fs::Mode;
 use shared::{
     event::{Event, EventKind},
-    layout::MacPath,
     settings::DepNotifySettings,
     state::RunState,
 };
-use std::{
-    collections::VecDeque,
-    io::Write as _,
-    path::{Path, PathBuf},
-};
-
-/// Unwritten lines that are kept; beyond this nobody is watching.
-const MOST_WAITING: usize = 4096;
+use std::path::Path;
 
 /// Writes DEPNotify's control file.
 #[derive(Debug)]
 pub(crate) struct DepNotify {
     dialect: Dialect,
-    root: PathBuf,
-    path: MacPath,
-    /// Whose file may be written to: the trusted owner's, and the console user's once known.
-    owners: Vec<u32>,
-    waiting: VecDeque<Vec<u8>>,
-    last_trouble: Option<String>,
-    troubles: Troubles,
+    file: CommandFile,
     dry_run: bool,
 }
 
@@ -47,42 +31,8 @@ impl DepNotify {
         trusted_owner: u32,
         troubles: Troubles,
     ) -> Self {
-        Self {
-            dialect: Dialect::of(settings),
-            root: root.to_owned(),
-            path: settings.file.clone(),
-            owners: vec![trusted_owner],
-            waiting: VecDeque::new(),
-            last_trouble: None,
-            troubles,
-            dry_run: false,
-        }
-    }
-
-    fn write_waiting(&mut self) {
-        while let Some(line) = self.waiting.front() {
-            let written = append::open(&self.root, &self.path, Mode::from_bits_truncate(0o644), &self.owners)
-                .and_then(|mut file| file.write(line).map_err(|error| format!("{}: {error}", self.path)));
-            match written {
-                Ok(count) if count == line.len() => {
-                    self.waiting.pop_front();
-                    self.last_trouble = None;
-                }
-                Ok(count) => {
-                    // The disk is full: the rest goes first next time.
-                    self.waiting.front_mut().map(|line| line.drain(..count));
-                    return self.trouble(format!("{}: the disk is full", self.path));
-                }
-                Err(error) => return self.trouble(error),
-            }
-        }
-    }
-
-    fn trouble(&mut self, text: String) {
-        if self.last_trouble.as_ref() != Some(&text) {
-            self.troubles.tell(format!("DEPNotify is not told: {text}; trying again with the next line"));
-            self.last_trouble = Some(text);
-        }
+        let file = CommandFile::new("DEPNotify", (root, &settings.file), trusted_owner, troubles);
+        Self { dialect: Dialect::of(settings), file, dry_run: false }
     }
 }
 
@@ -90,27 +40,17 @@ impl Reporter for DepNotify {
     fn event(&mut self, event: &Event, state: &RunState) {
         match &event.kind {
             EventKind::RunStarted { dry_run, .. } => self.dry_run = *dry_run,
-            EventKind::UserPresent { user } => {
-                self.owners.truncate(1);
-                self.owners.push(user.uid);
-            }
+            EventKind::UserPresent { user } => self.file.user(user.uid),
             _ => {}
         }
-        if self.dry_run {
-            return;
+        let lines = if self.dry_run { Vec::new() } else { self.dialect.lines(&event.kind, state) };
+        if !lines.is_empty() {
+            self.file.write(lines);
         }
-        let lines = self.dialect.lines(&event.kind, state);
-        if lines.is_empty() {
-            return;
-        }
-        self.waiting.extend(lines.into_iter().map(|line| (line + "\n").into_bytes()));
-        let surplus = self.waiting.len().saturating_sub(MOST_WAITING);
-        self.waiting.drain(..surplus);
-        self.write_waiting();
     }
 
     fn finish(&mut self) {
-        self.write_waiting();
+        self.file.write(None);
     }
 }
 
