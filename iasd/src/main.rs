@@ -13,6 +13,7 @@ mod lock;
 mod report;
 mod settings;
 mod titles;
+mod webhook;
 mod wiring;
 
 use shared::{

@@ -21,6 +21,7 @@ use crate::{
     },
     settings::{self, Loaded, Mac},
     titles::Titles,
+    webhook::Webhook,
     wiring::world::World,
 };
 use shared::{
@@ -104,6 +105,8 @@ struct Run {
     taken: Option<String>,
     loaded: Loaded,
     settings: Arc<Settings>,
+    /// Whom to tell how the run ended.
+    webhook: Option<Arc<Webhook>>,
     /// Held to the very end (R45).
     _lock: RunLock,
 }
@@ -139,7 +142,9 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     folders::prepare(host.root(), &settings, host.trusted_owner()).map_err(refused)?;
     let lock = of_the_mac.and(&settings.install_path.under(host.root())).map_err(locked)?;
 
-    let mut reporters = reporters(arguments, &*host, own_log(&settings), &settings)?;
+    let (mut reporters, troubles) = reporters(arguments, &*host, own_log(&settings), &settings)?;
+    let webhook = webhook(&*host, &network, &settings, troubles).await;
+    reporters.extend(webhook.iter().map(Webhook::reporter));
     if let Some(program) = settings.titles.notifier.clone().filter(|_| !settings.dry_run) {
         let (notifier, notices) = Notifier::new();
         reporters.push(Box::new(notifier));
@@ -173,6 +178,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
         taken,
         loaded,
         settings,
+        webhook,
         _lock: lock,
     })
 }
@@ -186,6 +192,11 @@ impl Run {
         let network = Connectivity::new(self.engine.host.online());
         tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
+        // What an earlier end could not tell is told beside the run.
+        if let Some(webhook) = self.webhook.clone() {
+            tokio::spawn(async move { webhook.deliver().await });
+        }
+
         let (pausing, packages) = (self.engine.deadline.clone(), self.engine.package_lane.clone());
         let stop = Stop { pausing, packages, recorder: self.engine.recorder.clone() };
         let stop = stop.requested(self.trouble.clone());
@@ -193,6 +204,9 @@ impl Run {
         if !self.dispatcher.conclude(&ending, self.engine.leftovers()) {
             // Cleanup would remove what a further start needs to go on.
             ending = Ending::Temporary("the journal could not be written".to_owned());
+        }
+        if let Some(webhook) = &self.webhook {
+            webhook.deliver().await;
         }
         let fate = || fate(&*self.host, &self.settings, self.taken.as_deref());
         let clean = async { cleanup::clean_up(&self.engine, &ending, fate).await };
@@ -313,7 +327,7 @@ fn reporters(
     host: &dyn Host,
     own_log: Option<Box<dyn Reporter>>,
     settings: &Settings,
-) -> Result<Vec<Box<dyn Reporter>>, Refused> {
+) -> Result<(Vec<Box<dyn Reporter>>, Troubles), Refused> {
     let (root, owner) = (host.root(), host.trusted_owner());
     let (troubles, least) = (Troubles::default(), Log::least(settings.debug, settings.verbose));
     let cannot =
@@ -342,9 +356,22 @@ fn reporters(
         reporters.push(Box::new(DepNotify::new(root, &settings.depnotify, owner, troubles.clone())));
     }
     if settings.swiftdialog.enable {
-        reporters.push(Box::new(SwiftDialog::new(root, &settings.swiftdialog, owner, troubles)));
+        reporters.push(Box::new(SwiftDialog::new(root, &settings.swiftdialog, owner, troubles.clone())));
     }
-    Ok(reporters)
+    Ok((reporters, troubles))
+}
+
+async fn webhook(
+    host: &dyn Host,
+    network: &Network,
+    settings: &Settings,
+    troubles: Troubles,
+) -> Option<Arc<Webhook>> {
+    settings.webhook.url.as_ref()?;
+    // A Mac that cannot say which one it is still tells how it went.
+    let uuid = host.hardware_uuid().await.unwrap_or_else(|_| "unknown".to_owned());
+    let place = (host.root().to_owned(), host.trusted_owner());
+    Webhook::new(&settings.webhook, uuid, Http::new(network.clone()), place, troubles)
 }
 
 async fn pass_on(mut notices: mpsc::UnboundedReceiver<String>, recorder: Recorder) {

@@ -40,4 +40,5 @@ mod stopped;
 mod swiftdialog;
 mod title_service;
 mod titles;
+mod webhook;
 mod wire;

@@ -47,7 +47,7 @@ pub(crate) use self::{
     control_file::read_small,
     document::Document,
     error::{Cause, DownloadError},
-    fetch::{FetchError, Posted, Request, needs_network, shown},
+    fetch::{Fetch, FetchError, Identity, Posted, Request, Response, needs_network, shown},
     http::{Http, random_token},
     stage::DownloadStage,
     store::{Existing, Place, Store},
@@ -57,7 +57,7 @@ pub(crate) use self::{
 
 pub(crate) use shared::sys::folder::{Folder, Missing, StoreError};
 
-use self::{busy::Busy, fetch::Fetch, gate::LONGEST_HELD, hosts::Hosts};
+use self::{busy::Busy, gate::LONGEST_HELD, hosts::Hosts};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,

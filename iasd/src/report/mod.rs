@@ -53,3 +53,13 @@ impl Troubles {
         std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
+
+/// A finished run in which an item failed.
+#[cfg(test)]
+pub(crate) fn sample_of_a_failure() -> RunState {
+    struct Deaf;
+    impl Reporter for Deaf {
+        fn event(&mut self, _: &Event, _: &RunState) {}
+    }
+    sample::tell(&mut Deaf, sample::failing())
+}

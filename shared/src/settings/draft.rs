@@ -111,6 +111,9 @@ impl Draft {
             Kind::ClockPolicy(set) => {
                 Ok(self.put(title_value::clock_policy(value)?, set, |policy| policy.name().to_owned()))
             }
+            Kind::WebhookFormat(set) => {
+                Ok(self.put(value::webhook_format(value)?, set, |format| format.name().to_owned()))
+            }
             Kind::Language(set) => {
                 Ok(self.put(value::language(value)?, set, |known| known.code().to_owned()))
             }

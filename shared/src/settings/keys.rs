@@ -366,6 +366,22 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "WebhookURL",
+        kind: Kind::WebAddress(|to, url| to.settings.webhook.url = Some(url)),
+        option: "webhook-url",
+        secret: true,
+        doc: "Who is told how each run ended. An `https` URL; whoever knows it can write there, so it is treated as a secret.",
+        ..PLAIN
+    },
+    Key {
+        name: "WebhookFormat",
+        kind: Kind::WebhookFormat(|to, format| to.settings.webhook.format = format),
+        default: "json",
+        option: "webhook-format",
+        doc: "In which form: `json`, `slack` or `teams`.",
+        ..PLAIN
+    },
+    Key {
         name: "Debug",
         kind: Kind::Switch(|to, flag| to.settings.debug = flag),
         default: "false",

@@ -1,6 +1,6 @@
 //! What the value of a key must be, and where it goes.
 
-use super::Draft;
+use super::{Draft, WebhookFormat};
 use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
@@ -50,6 +50,8 @@ pub enum Kind {
     Catalogs(fn(&mut Draft, Vec<String>)),
     /// `strict` or `server`.
     ClockPolicy(fn(&mut Draft, ClockPolicy)),
+    /// The form of a message.
+    WebhookFormat(fn(&mut Draft, WebhookFormat)),
     /// The code of a language.
     Language(fn(&mut Draft, Language)),
     /// The keys of a titles service. Without them it is not believed, so a list that cannot be used is left out.
@@ -81,6 +83,7 @@ impl Kind {
             Self::WebAddress(_) => "an https URL".to_owned(),
             Self::Catalogs(_) => "an array of catalog names".to_owned(),
             Self::ClockPolicy(_) => "strict or server".to_owned(),
+            Self::WebhookFormat(_) => "json, slack or teams".to_owned(),
             Self::Language(_) => "en, de, fr, es, ja or cs".to_owned(),
             Self::TitleKeys(_) => "an array of {kid, alg, key}".to_owned(),
             Self::ControlFile(_) => "a dictionary like a control file".to_owned(),

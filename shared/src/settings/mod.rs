@@ -100,6 +100,42 @@ pub struct DepNotifySettings {
     pub arguments: Vec<String>,
 }
 
+/// Whom to tell how a run ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct WebhookSettings {
+    /// `WebhookURL`.
+    pub url: Option<url::Url>,
+    /// `WebhookFormat`.
+    pub format: WebhookFormat,
+}
+
+/// In which form a service takes messages.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum WebhookFormat {
+    /// Our own.
+    #[default]
+    Json,
+    /// An incoming webhook of Slack.
+    Slack,
+    /// A workflow of Microsoft Teams that posts an adaptive card.
+    Teams,
+}
+
+impl WebhookFormat {
+    /// All forms.
+    pub const ALL: [Self; 3] = [Self::Json, Self::Slack, Self::Teams];
+
+    /// As settings have it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Json => "json",
+            Self::Slack => "slack",
+            Self::Teams => "teams",
+        }
+    }
+}
+
 /// What to tell swiftDialog.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SwiftDialogSettings {
@@ -182,6 +218,8 @@ pub struct Settings {
     pub run_once: bool,
     /// What to tell DEPNotify.
     pub depnotify: DepNotifySettings,
+    /// Whom to tell how a run ended.
+    pub webhook: WebhookSettings,
     /// What to tell swiftDialog.
     pub swiftdialog: SwiftDialogSettings,
     /// `Debug`.
@@ -248,6 +286,7 @@ impl Default for Settings {
                 determinate: true,
                 arguments: Vec::new(),
             },
+            webhook: WebhookSettings::default(),
             swiftdialog: SwiftDialogSettings {
                 enable: false,
                 file: MacPath::of("/var/tmp/dialog.log"),

@@ -70,7 +70,8 @@ fn every_key_changes_the_settings() {
         <key>TitleKeys</key><array><dict><key>kid</key><string>k1</string><key>alg</key><string>HS256</string>
             <key>key</key><string>AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8</string></dict></array>
         <key>TitleHosts</key><array><string>h.example</string></array><key>TitleClockPolicy</key><string>server</string>
-        <key>Language</key><string>cs</string>
+        <key>Language</key><string>cs</string><key>WebhookFormat</key><string>slack</string>
+        <key>WebhookURL</key><string>https://a.example/hook</string>
         <key>TitleCatalogs</key><array><string>testing</string></array>
         <key>TitleCatalogKeys</key><array>
             <string>RWQ2joOrEAlvfT8oU7zb01NM2mFSKmDduhsTQlfr8UY0qOCeBC999FyI</string></array>";

@@ -1,6 +1,6 @@
 //! One value: what a key wants, what a plist gives, and what is made of it (R38, 1.4 of the control-file rules).
 
-use super::duration;
+use super::{WebhookFormat, duration};
 use crate::{
     digest::Digest,
     item::{FollowRedirects, HashCheckPolicy, Secret},
@@ -167,6 +167,15 @@ pub(super) fn hash_policy(value: &Value) -> Fitting<HashCheckPolicy> {
     let text = text(value)?.value.trim();
     match HashCheckPolicy::named(text) {
         Some(policy) => exact(policy),
+        None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
+    }
+}
+
+/// The name of a form of messages, in any case.
+pub(super) fn webhook_format(value: &Value) -> Fitting<WebhookFormat> {
+    let text = text(value)?.value.trim();
+    match WebhookFormat::ALL.into_iter().find(|format| format.name().eq_ignore_ascii_case(text)) {
+        Some(format) => exact(format),
         None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
     }
 }

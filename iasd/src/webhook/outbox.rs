@@ -1,0 +1,70 @@
+//! Messages that have not been taken yet, in one file of the records folder, which is root's: they survive a power cut.
+
+use crate::{download::Folder, folders};
+use rustix::{
+    fd::AsFd as _,
+    fs::{Mode, OFlags, openat},
+};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use shared::sys::atomic;
+use std::{ffi::OsStr, fs::File, io::Read as _, path::Path};
+
+/// Its name.
+const NAME: &str = "outbox.json";
+/// More is not read, and so not written.
+const LARGEST: u64 = 1 << 20;
+/// The newest are kept.
+const MOST: usize = 20;
+
+/// What waits to be sent.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Outbox {
+    #[serde(default)]
+    pub(super) messages: Vec<Message>,
+}
+
+/// One of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Message {
+    /// When it was written, in milliseconds since 1970.
+    pub(super) at_ms: u64,
+    /// How often it was tried in vain.
+    pub(super) tried: u32,
+    /// What is sent.
+    pub(super) body: Value,
+}
+
+impl Outbox {
+    /// Reads it; what cannot be read is as good as nothing.
+    pub(super) fn read(root: &Path, owner: u32) -> Self {
+        let Ok(folder) = folders::records(root, owner) else { return Self::default() };
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let Ok(file) = openat(&folder, NAME, flags, Mode::empty()) else { return Self::default() };
+        let mut text = Vec::new();
+        match File::from(file).take(LARGEST).read_to_end(&mut text) {
+            Ok(_) => serde_json::from_slice(&text).unwrap_or_default(),
+            Err(_) => Self::default(),
+        }
+    }
+
+    /// Replaces it as a whole; an empty one is removed.
+    pub(super) fn write(&mut self, root: &Path, owner: u32) -> Result<(), String> {
+        let surplus = self.messages.len().saturating_sub(MOST);
+        self.messages.drain(..surplus);
+        let folder = folders::records(root, owner).map_err(|error| error.to_string())?;
+        if self.messages.is_empty() {
+            return remove(&folder);
+        }
+        let text = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+        atomic::replace_in(folder.as_fd(), OsStr::new(NAME), &text, 0o600)
+            .map_err(|error| format!("{NAME}: {error}"))
+    }
+}
+
+fn remove(folder: &Folder) -> Result<(), String> {
+    match rustix::fs::unlinkat(folder, NAME, rustix::fs::AtFlags::empty()) {
+        Ok(()) | Err(rustix::io::Errno::NOENT) => Ok(()),
+        Err(errno) => Err(format!("{NAME}: {errno}")),
+    }
+}
