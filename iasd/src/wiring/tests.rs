@@ -13,7 +13,7 @@ use shared::{
     settings::arguments::{self, Invocation},
     sys::packing::build_component,
 };
-use std::{fs, os::unix::fs::PermissionsExt as _};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 
 /// Preferences nobody set.
 struct Unset;
