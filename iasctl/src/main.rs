@@ -14,6 +14,7 @@ mod import;
 mod inspect;
 mod keygen;
 mod man;
+mod minos;
 mod pack;
 mod pem;
 mod plan;
@@ -54,6 +55,8 @@ enum Verb {
     Keygen(keygen::Arguments),
     /// A manual page for each command
     Man(man::Arguments),
+    /// What a server has to answer a Mac in Setup Assistant whose macOS is too old
+    Minos(minos::Arguments),
     /// The enrolment package and what an MDM needs beside it, from one settings file
     Pack(pack::Arguments),
     /// What a run would do on a Mac, and why
@@ -84,6 +87,7 @@ fn main() -> ExitCode {
         Verb::Inspect(arguments) => inspect::run(&arguments),
         Verb::Keygen(arguments) => keygen::run(&arguments),
         Verb::Man(arguments) => man::run(&arguments, Command::command()),
+        Verb::Minos(arguments) => minos::run(&arguments),
         Verb::Pack(arguments) => pack::run(&arguments),
         Verb::Plan(arguments) => plan::run(&arguments),
         Verb::Publish(arguments) => publish::run(&arguments),

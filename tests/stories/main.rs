@@ -21,6 +21,7 @@ mod impostors;
 mod intruders;
 mod lent;
 mod many_titles;
+mod minos;
 mod network;
 mod once;
 mod online;

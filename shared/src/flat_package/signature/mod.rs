@@ -29,9 +29,7 @@ pub use certificate::{Certificate, Name};
 pub use examine::{verify, verify_whole};
 pub use flaw::{ChainFault, Flaw};
 pub use purpose::Purpose;
-#[cfg(test)]
-pub(super) use trust::APPLE_ROOT_CA;
-pub use trust::{BadRoot, TrustRoots};
+pub use trust::{APPLE_ROOT_CA, BadRoot, TrustRoots};
 
 use time::OffsetDateTime;
 

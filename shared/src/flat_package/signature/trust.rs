@@ -4,7 +4,7 @@ use super::certificate::Certificate;
 
 /// Apple Root CA as published at <https://www.apple.com/certificateauthority/> (`AppleIncRootCertificate.cer`), valid
 /// until February 2035; every package signed with a Developer ID carries it, too.
-pub(in crate::flat_package) const APPLE_ROOT_CA: &[u8] = include_bytes!("apple_root_ca.der");
+pub const APPLE_ROOT_CA: &[u8] = include_bytes!("apple_root_ca.der");
 
 /// Certificates that need no proof.
 #[derive(Debug, Clone)]

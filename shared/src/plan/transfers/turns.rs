@@ -98,18 +98,17 @@ impl<W> Turns<W> {
     }
 
     /// The next thing that has to change; nothing when everybody does what they should.
+    ///
+    /// Nobody is held for one that has not begun to receive: its server may think for long.
     pub fn change(&mut self) -> Option<Change<W>> {
         let permits = usize::try_from(self.level.permits()).unwrap_or(usize::MAX);
         let most = usize::try_from(self.level.max()).unwrap_or(usize::MAX);
-        let unstoppable = |running: &&Running| !running.may_be_held;
-        let mut free = permits.saturating_sub(self.running.values().filter(unstoppable).count());
-        let mut begins = None;
-        for place in self.in_order(permits) {
-            let Some(running) = self.running.get_mut(&place) else {
-                if free > 0 && self.running.len() < most {
-                    begins = begins.or(Some(place));
-                    free -= 1;
-                }
+        let order = self.in_order(permits);
+        let unstoppable = |running: &&Running| running.receives && !running.may_be_held;
+        // The first in order always goes, also beside those that cannot be held.
+        let mut free = permits.saturating_sub(self.running.values().filter(unstoppable).count()).max(1);
+        for place in &order {
+            let Some(running) = self.running.get_mut(place).filter(|running| running.receives) else {
                 continue;
             };
             let held = running.may_be_held && free == 0;
@@ -118,10 +117,20 @@ impl<W> Turns<W> {
             }
             if running.held != held {
                 running.held = held;
-                return Some(if held { Change::Hold(place) } else { Change::GoOn(place) });
+                return Some(if held { Change::Hold(*place) } else { Change::GoOn(*place) });
             }
         }
-        let place = begins?;
+        let connecting = self.running.values().filter(|running| !running.receives).count();
+        let goes =
+            |place: &usize| self.running.get(place).is_some_and(|running| running.receives && !running.held);
+        let going = order.iter().filter(|place| goes(place)).count();
+        let first = order.iter().position(|place| self.waiting.contains_key(place))?;
+        let place = *order.get(first)?;
+        // Execution waits for it, and others receive that come after it.
+        let pushes = self.urgent.contains(&place) && connecting == 0 && order.iter().skip(first).any(goes);
+        if self.running.len() >= most || (connecting + going >= permits && !pushes) {
+            return None;
+        }
         let waiter = self.waiting.remove(&place)?;
         self.running.insert(place, Running::default());
         Some(Change::Begin(place, waiter))
@@ -199,8 +208,10 @@ mod tests {
         assert_eq!(begun(&mut turns), [0]);
         turns.receives(0, Some(1000), true);
         turns.hurry(1);
-        assert_eq!(turns.change(), Some(Change::Hold(0)));
         assert_eq!(turns.change(), Some(Change::Begin(1, 1)));
+        assert_eq!(turns.change(), None, "its server may think for long");
+        turns.receives(1, Some(1000), true);
+        assert_eq!(turns.change(), Some(Change::Hold(0)));
         assert_eq!(turns.change(), None);
         turns.leave(1);
         assert_eq!(turns.change(), Some(Change::GoOn(0)));
@@ -214,12 +225,12 @@ mod tests {
         assert_eq!(begun(&mut turns), [0]);
         turns.receives(0, Some(1000), true);
         // How long the other is must be known first.
-        assert_eq!(turns.change(), Some(Change::Hold(0)));
         assert_eq!(turns.change(), Some(Change::Begin(1, 1)));
         turns.receives(1, Some(5000), true);
-        assert_eq!(turns.change(), Some(Change::GoOn(0)));
         assert_eq!(turns.change(), Some(Change::Hold(1)));
         assert_eq!(turns.change(), None);
+        turns.leave(0);
+        assert_eq!(turns.change(), Some(Change::GoOn(1)));
     }
 
     #[test]
@@ -228,6 +239,8 @@ mod tests {
         assert_eq!(begun(&mut turns), [0]);
         turns.receives(0, None, false);
         turns.hurry(1);
+        assert_eq!(turns.change(), Some(Change::Begin(1, 1)), "beside it");
+        turns.receives(1, Some(1000), true);
         assert_eq!(turns.change(), None);
     }
 
