@@ -71,3 +71,40 @@ fn every_command_has_a_manual_page() {
     let refused = Command::new(program("iasctl")).args(["man", check.to_str().unwrap()]).output().unwrap();
     assert_eq!(refused.status.code(), Some(1));
 }
+
+/// What is between the words of a line of documentation and its comment.
+fn commands_of(document: &str) -> Vec<Vec<String>> {
+    let line = |line: &str| {
+        let line = line.split(" #").next().unwrap_or_default().trim().trim_start_matches("$ ").to_owned();
+        let words = line.strip_prefix("target/release/").unwrap_or(&line).strip_prefix("iasctl ")?.to_owned();
+        Some(words.split_whitespace().map(str::to_owned).collect())
+    };
+    let in_blocks = document.lines().filter(|line| line.starts_with("    "));
+    let in_text = document.split('`').skip(1).step_by(2);
+    in_blocks.chain(in_text).filter_map(line).collect()
+}
+
+#[test]
+fn every_command_of_the_guide_and_the_readme_is_there_with_its_options() {
+    let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let known = commands();
+    let mut seen = 0;
+    for name in ["docs/guide.md", "README.md", "docs/report.md", "docs/minos.md"] {
+        let text = fs::read_to_string(repository.join(name)).unwrap();
+        for words in commands_of(&text) {
+            let verb = &words[0];
+            assert!(known.contains(verb), "{name}: iasctl {verb}");
+            let help = iasctl(&[verb, "--help"]);
+            for option in words.iter().filter(|word| word.starts_with("--")) {
+                let option = option.split('=').next().unwrap();
+                // A command of a command has options of its own.
+                let own = words.get(1).filter(|word| word.chars().all(|c| c.is_ascii_lowercase()));
+                let found = help.contains(option)
+                    || own.is_some_and(|own| iasctl(&[verb, own, "--help"]).contains(option));
+                assert!(found, "{name}: iasctl {} has no {option}", words.join(" "));
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
+}

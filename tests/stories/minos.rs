@@ -57,6 +57,8 @@ fn t114_where_no_answer_helps_none_is_given() {
     assert_eq!((code, text.as_str()), (3, "nothing to do: 14.4 is not older than 14.3\n"));
     let (code, text, _) = minos(&lists, &["--minimum", "15", "--installed", "14.4"]);
     assert_eq!(code, 4, "{text}");
+    fs::write(&lists, json!({ "etag": "1", "data": march() }).to_string()).unwrap();
+    assert_eq!(minos(&lists, &["--minimum", "14.3", "--installed", "14.4"]).0, 3, "T104: SOFA's copy");
     fs::write(&lists, "{}").unwrap();
     let (code, _, error) = minos(&lists, &["--minimum", "15"]);
     assert!(code == 1 && error.contains("not what gdmf.apple.com gives"), "{error}");

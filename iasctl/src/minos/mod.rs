@@ -10,6 +10,7 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use rustls::pki_types::CertificateDer;
+use serde::Deserialize;
 use serde_json::json;
 use std::{fs, path::PathBuf, process::ExitCode, time::Duration};
 use time::{OffsetDateTime, macros::format_description};
@@ -115,7 +116,16 @@ fn lists(arguments: &Arguments) -> Result<Lists, String> {
         }
         None => (SOURCE.to_owned(), ask()?),
     };
-    serde_json::from_slice(&text).map_err(|error| format!("{whence}: not what gdmf.apple.com gives: {error}"))
+    // As Apple gives it, or as SOFA keeps a copy (T104).
+    let copy = serde_json::from_slice::<Copy>(&text).map(|copy| copy.data);
+    copy.or_else(|_| serde_json::from_slice(&text))
+        .map_err(|error| format!("{whence}: not what gdmf.apple.com gives: {error}"))
+}
+
+/// A copy with the mark by which it is known to be current.
+#[derive(Deserialize)]
+struct Copy {
+    data: Lists,
 }
 
 /// The list's certificate leads to Apple's own root, which the web does not know (T104).
