@@ -3,7 +3,6 @@
 use serde::Serialize;
 use shared::{
     event::{Event, EventKind, ItemEnd, Level, SkipReason},
-    exit::Ended,
     item::{ItemId, ItemKind},
     state::RunState,
     wording,
@@ -119,8 +118,6 @@ pub(super) struct Timeline {
     pub(super) began_ms: u64,
     /// How long it took, up to its end or the end of the recording.
     pub(super) took: u64,
-    /// When the control file was known.
-    pub(super) known: u64,
     pub(super) items: Vec<Item>,
     pub(super) spans: Vec<Span>,
     /// What belongs to no item.
@@ -137,17 +134,20 @@ pub(super) struct Timeline {
 pub(super) fn timeline(events: &[Event]) -> Timeline {
     let mut timeline =
         Timeline { began_ms: events.first().map_or(0, |event| event.at_ms), ..Timeline::default() };
-    let mut now = 0;
+    let (mut now, mut over) = (0, false);
     for event in events {
         // A clock that is set back does not undo what happened.
         let at = event.at_ms.saturating_sub(timeline.began_ms).max(now);
         timeline.take(event, (now, at));
         now = at;
-        if !matches!(event.kind, EventKind::Cleanup { .. } | EventKind::CleanupFinished) {
+        // What comes after its end, until it goes on, is cleanup.
+        over &= !matches!(event.kind, EventKind::RunStarted { .. });
+        if !over {
             timeline.took = at;
         }
+        over |= matches!(event.kind, EventKind::RunFinished { .. });
     }
-    timeline.cut_off(now);
+    timeline.cut_off(timeline.took);
     timeline.spans.sort_by_key(|span| (span.lane, span.from, span.to));
     let tolerated: Vec<(usize, Outcome)> = timeline.judged().collect();
     for (place, outcome) in tolerated {
@@ -166,11 +166,9 @@ impl Timeline {
                 self.add(Lane::Waiting, Doing::NotRunning, None, (before, at));
             }
             EventKind::ControlFileLoaded { items, .. } => {
-                self.known = at;
                 self.list(items.iter().map(|listed| (listed.id, listed.name.clone(), listed.kind)));
             }
             EventKind::TitlesResolved { items, .. } => {
-                self.known = at;
                 self.list(items.iter().map(|listed| (listed.id, listed.name.clone(), listed.kind)));
             }
             EventKind::WaitingForUser => self.begin(Lane::Waiting, Doing::WaitsForUser, None, at),
@@ -379,7 +377,6 @@ fn outcome(end: &ItemEnd) -> Outcome {
         ) => Outcome::Current,
         ItemEnd::Skipped(_) => Outcome::Skipped,
         ItemEnd::NotStarted => Outcome::NotBegun,
-        ItemEnd::ExecutionFailed(Ended::Exited(_)) => Outcome::Failed,
         end if end.is_failure() => Outcome::Failed,
         _ => Outcome::Open,
     }
