@@ -75,6 +75,23 @@ fn a_record_that_is_cut_off_anywhere_is_told_as_far_as_it_goes() {
 }
 
 #[test]
+fn a_power_cut_in_the_middle_is_part_of_the_story() {
+    let outcome = World::new()
+        .script("setupassistant", "First", "exit 0", json!({}))
+        .script("setupassistant", "Second", "sleep 0.3", json!({}))
+        .run(&["--power-cut", "after item_running setupassistant[1]"]);
+    outcome.exits(0);
+    let record = outcome.on_disk("/Library/Application Support/ias/last-run.ndjson");
+    let told = json(&[record.to_str().unwrap()]);
+    assert_eq!((&told["starts"], &told["over"]), (&json!(2), &json!(true)));
+    let spans = told["spans"].as_array().unwrap();
+    let off = spans.iter().find(|span| span["doing"] == "not_running").unwrap();
+    let cut = spans.iter().find(|span| span["doing"] == "runs" && span["cut_off"] == true).unwrap();
+    assert_eq!((&cut["item"], &cut["to"]), (&json!(1), &off["from"]), "what ran then ended with the power");
+    assert_eq!(told["counts"]["done"], 2);
+}
+
+#[test]
 fn two_runs_are_compared_item_by_item() {
     let (_one, slow) = recorded(World::new());
     let other = World::new().script("setupassistant", "Quick", "exit 0", json!({})).run(&[]);
