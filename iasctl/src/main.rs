@@ -13,6 +13,7 @@ mod generate;
 mod import;
 mod inspect;
 mod keygen;
+mod lifetime;
 mod man;
 mod minos;
 mod pack;
@@ -27,6 +28,7 @@ mod sign;
 mod simulate;
 mod stdout;
 mod web;
+mod witness;
 
 /// Check, rehearse and inspect a Mac's enrolment, on a Mac or on Linux.
 #[derive(Debug, Parser)]

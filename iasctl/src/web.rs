@@ -2,6 +2,7 @@
 //!
 //! What may be secret is sent to the asked origin only, and over https only, unless that is this computer.
 
+use crate::witness::{Shown, Witness};
 use bytes::Bytes;
 use reqwest::{
     Method,
@@ -10,7 +11,12 @@ use reqwest::{
 };
 use rustls::{ClientConfig, crypto::ring, pki_types::CertificateDer, version::TLS12, version::TLS13};
 use rustls_platform_verifier::Verifier;
-use std::{io::Write, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    io::Write,
+    net::IpAddr,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::runtime::Runtime;
 use url::Url;
 
@@ -128,6 +134,7 @@ pub(crate) struct Web {
     runtime: Runtime,
     client: reqwest::Client,
     patience: Duration,
+    shown: Shown,
 }
 
 impl Web {
@@ -141,12 +148,16 @@ impl Web {
     ) -> Result<Self, WebError> {
         let unusable = |why: &dyn std::fmt::Display| WebError::Unusable(why.to_string());
         let provider = Arc::new(ring::default_provider());
+        let shown = Shown::default();
         let verifier = Verifier::new_with_extra_roots(extra_roots, Arc::clone(&provider));
         let tls = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(|error| unusable(&error))?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier.map_err(|error| unusable(&error))?))
+            .with_custom_certificate_verifier(Arc::new(Witness::new(
+                verifier.map_err(|error| unusable(&error))?,
+                Shown::clone(&shown),
+            )))
             .with_no_client_auth();
         let client = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -158,7 +169,12 @@ impl Web {
             .build()
             .map_err(|error| unusable(&error))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        Ok(Self { runtime: runtime.map_err(|error| unusable(&error))?, client, patience })
+        Ok(Self { runtime: runtime.map_err(|error| unusable(&error))?, client, patience, shown })
+    }
+
+    /// The certificates a host has shown, in DER, its own first; also where it was not trusted.
+    pub(crate) fn certificates(&self, host: &str) -> Option<Vec<Vec<u8>>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
     }
 
     /// Asks, and keeps the answer in memory.

@@ -181,3 +181,22 @@ fn findings_can_be_shown_where_the_change_is_reviewed() {
         "{sarif}"
     );
 }
+
+#[test]
+fn t119_a_certificate_that_macs_refuse_is_told_although_the_connection_succeeds() {
+    let authority = Authority::new("House").unwrap();
+    let server = Server::start_tls(authority.lasting(&["127.0.0.1"], 1096).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    authority.write_pem(&folder.path().join("house.pem")).unwrap();
+    let item = package(&server, "/tools.pkg", &component(("com.example.tools", "1.2"), &[]), json!({}));
+    let (code, document) = check(folder.path(), &[item.clone(), item], &["--ca", "house.pem"]);
+    let told = told(&document).join("\n");
+    assert_eq!(code, 1, "{told}");
+    assert!(
+        told.contains(
+            "127.0.0.1: its certificate is valid 1096 days; macOS refuses more than 825 from an added CA"
+        ),
+        "{told}"
+    );
+    assert_eq!(told.matches("1096 days").count(), 1, "each host once: {told}");
+}

@@ -9,6 +9,10 @@ use rustls::{
     pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer},
 };
 use std::{io, path::Path, sync::Arc};
+use time::OffsetDateTime;
+
+/// From when to when a certificate is valid.
+type Validity = (OffsetDateTime, OffsetDateTime);
 
 /// An authority nobody trusts by itself.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -45,7 +49,7 @@ impl Authority {
     /// # Errors
     /// When a name is unusable.
     pub fn server(&self, names: &[&str]) -> io::Result<ServerConfig> {
-        self.issue(names, false)
+        self.issue(names, None)
     }
 
     /// The same, but its certificate expired long ago.
@@ -53,7 +57,16 @@ impl Authority {
     /// # Errors
     /// When a name is unusable.
     pub fn expired_server(&self, names: &[&str]) -> io::Result<ServerConfig> {
-        self.issue(names, true)
+        self.issue(names, Some((date_time_ymd(2001, 1, 1), date_time_ymd(2002, 1, 1))))
+    }
+
+    /// The same, but its certificate, issued in 2025, is valid for `days` days.
+    ///
+    /// # Errors
+    /// When a name is unusable.
+    pub fn lasting(&self, names: &[&str], days: u64) -> io::Result<ServerConfig> {
+        let from = date_time_ymd(2025, 1, 1);
+        self.issue(names, Some((from, from + std::time::Duration::from_secs(days * 86_400))))
     }
 
     /// The certificate and the key of a server called `names`, each in PEM, for servers that read them from files.
@@ -61,24 +74,23 @@ impl Authority {
     /// # Errors
     /// When a name is unusable.
     pub fn server_pem(&self, names: &[&str]) -> io::Result<(String, String)> {
-        let (certificate, key) = self.certify(names, false)?;
+        let (certificate, key) = self.certify(names, None)?;
         Ok((certificate.pem(), key.serialize_pem()))
     }
 
-    fn certify(&self, names: &[&str], expired: bool) -> io::Result<(Certificate, KeyPair)> {
+    fn certify(&self, names: &[&str], valid: Option<Validity>) -> io::Result<(Certificate, KeyPair)> {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let mut parameters = CertificateParams::new(names).map_err(io::Error::other)?;
-        if expired {
-            parameters.not_before = date_time_ymd(2001, 1, 1);
-            parameters.not_after = date_time_ymd(2002, 1, 1);
+        if let Some((from, to)) = valid {
+            (parameters.not_before, parameters.not_after) = (from, to);
         }
         let key = KeyPair::generate().map_err(io::Error::other)?;
         let certificate = parameters.signed_by(&key, &self.0).map_err(io::Error::other)?;
         Ok((certificate, key))
     }
 
-    fn issue(&self, names: &[&str], expired: bool) -> io::Result<ServerConfig> {
-        let (certificate, key) = self.certify(names, expired)?;
+    fn issue(&self, names: &[&str], valid: Option<Validity>) -> io::Result<ServerConfig> {
+        let (certificate, key) = self.certify(names, valid)?;
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.serialize_der()));
         ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()

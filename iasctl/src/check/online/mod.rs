@@ -15,6 +15,7 @@ use crate::{
         report::Report,
         survey::{Wanted, survey},
     },
+    lifetime::{Root, Verdict, judge as judge_lifetime},
     web::{Follow, Request, Web, WebError},
 };
 use rustls::pki_types::CertificateDer;
@@ -23,12 +24,12 @@ use shared::{
     digest::{Digest, Digester},
     flat_package::{
         FlatPackage,
-        signature::{TrustRoots, Verdict},
+        signature::{Certificate, TrustRoots, Verdict as Signed},
     },
     item::ItemKind,
 };
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io::{self, Seek as _, Write},
     rc::Rc,
@@ -49,6 +50,9 @@ pub(super) struct Online {
     web: Web,
     roots: TrustRoots,
     most: u64,
+    /// Whether a certificate leads to one of the authorities that were given.
+    added: Vec<Certificate>,
+    hosts: BTreeSet<String>,
     known: BTreeMap<Url, Fetched>,
 }
 
@@ -75,14 +79,15 @@ struct Content {
 struct Judged {
     report: Report,
     /// What verifying its signature said, once for all who ask.
-    verdict: Option<Verdict>,
+    verdict: Option<Signed>,
 }
 
 impl Online {
     /// Trusts the system, and `extra_roots` in DER; takes no more than `most` bytes from an address.
     pub(super) fn new(extra_roots: Vec<CertificateDer<'static>>, most: u64) -> Result<Self, WebError> {
-        let web = Web::new(extra_roots, PATIENCE)?;
-        Ok(Self { web, roots: TrustRoots::apple(), most, known: BTreeMap::new() })
+        let added = extra_roots.iter().filter_map(|der| Certificate::parse(der)).collect();
+        let (web, hosts) = (Web::new(extra_roots, PATIENCE)?, BTreeSet::new());
+        Ok(Self { web, roots: TrustRoots::apple(), most, added, hosts, known: BTreeMap::new() })
     }
 
     /// Looks at everything a control file names.
@@ -103,10 +108,31 @@ impl Online {
                 }
                 let fetched = self.fetch(&source.url, item.kind);
                 judge(&mut notes, (item, source, key), &fetched);
+                // Each host once, where it is named first.
+                let host = source.url.host_str().filter(|_| source.url.scheme() == "https");
+                if let Some(host) = host.filter(|host| self.hosts.insert((*host).to_owned())) {
+                    notes.certificate((item, key), host, self.lifetime(host));
+                }
                 seen.push(told(item, &fetched));
             }
         }
         (notes.findings, seen)
+    }
+
+    /// How long a host's certificate is valid, by the rules of macOS. Off a Mac it is a guess who issued it: one of those
+    /// that were given, or somebody the system knows (T120).
+    fn lifetime(&self, host: &str) -> Option<Verdict> {
+        let chain: Vec<Certificate> =
+            self.web.certificates(host)?.iter().filter_map(|der| Certificate::parse(der)).collect();
+        let (own, last) = (chain.first()?, chain.last()?);
+        let leads_to =
+            |root: &&Certificate| last.issuer == root.subject || chain.iter().any(|one| one.der == root.der);
+        let root = match self.added.iter().find(leads_to) {
+            Some(root) if root.der == own.der => Root::Itself,
+            Some(_) => Root::Added,
+            None => Root::Shipped,
+        };
+        Some(judge_lifetime((own.not_before, own.not_after), root, OffsetDateTime::now_utc()))
     }
 
     fn fetch(&mut self, url: &Url, kind: ItemKind) -> Fetched {
