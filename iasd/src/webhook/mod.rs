@@ -24,7 +24,11 @@ use shared::{
     settings::WebhookSettings,
     state::RunState,
 };
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
 use tokio::{sync::Mutex, time::timeout};
 use url::Url;
 
@@ -46,6 +50,8 @@ pub(crate) struct Webhook {
     troubles: Troubles,
     /// One at a time empties the outbox.
     turn: Mutex<()>,
+    /// One at a time changes its file.
+    file: std::sync::Mutex<()>,
 }
 
 impl Webhook {
@@ -58,8 +64,8 @@ impl Webhook {
         troubles: Troubles,
     ) -> Option<Arc<Self>> {
         let url = settings.url.clone()?;
-        let (settings, turn) = (settings.clone(), Mutex::new(()));
-        Some(Arc::new(Self { url, settings, uuid, http, root, owner, troubles, turn }))
+        let (settings, turn, file) = (settings.clone(), Mutex::new(()), std::sync::Mutex::new(()));
+        Some(Arc::new(Self { url, settings, uuid, http, root, owner, troubles, turn, file }))
     }
 
     /// What writes messages down.
@@ -75,22 +81,21 @@ impl Webhook {
 
     async fn send_all(&self) {
         let _turn = self.turn.lock().await;
-        let mut left = Outbox::read(&self.root, self.owner);
-        for mut message in std::mem::take(&mut left.messages) {
+        for message in self.outbox(|_| {}).messages {
             if now_ms().saturating_sub(message.at_ms) > LONGEST_KEPT_MS {
+                self.outbox(|outbox| outbox.messages.retain(|other| *other != message));
                 continue;
             }
             match self.send(&message).await {
-                Sent::Taken => {}
-                Sent::Refused(why) => self.tell(format!("{why}; it is not sent again")),
                 Sent::Later(why) => {
                     self.tell(format!("{why}; it is sent at the next start"));
-                    message.tried = message.tried.saturating_add(1);
-                    left.messages.push(message);
+                    continue;
                 }
+                Sent::Refused(why) => self.tell(format!("{why}; it is not sent again")),
+                Sent::Taken => {}
             }
+            self.outbox(|outbox| outbox.messages.retain(|other| *other != message));
         }
-        self.keep(left);
     }
 
     async fn send(&self, message: &Message) -> Sent {
@@ -118,15 +123,21 @@ impl Webhook {
     }
 
     fn add(&self, body: serde_json::Value) {
-        let mut outbox = Outbox::read(&self.root, self.owner);
-        outbox.messages.push(Message { at_ms: now_ms(), tried: 0, body });
-        self.keep(outbox);
+        self.outbox(|outbox| outbox.messages.push(Message { at_ms: now_ms(), body }));
     }
 
-    fn keep(&self, mut outbox: Outbox) {
-        if let Err(error) = outbox.write(&self.root, self.owner) {
+    /// Changes what waits; a message may be added while others are sent.
+    fn outbox(&self, change: impl FnOnce(&mut Outbox)) -> Outbox {
+        let _alone = self.file.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = Outbox::read(&self.root, self.owner);
+        let mut outbox = before.clone();
+        change(&mut outbox);
+        if outbox != before
+            && let Err(error) = outbox.write(&self.root, self.owner)
+        {
             self.tell(format!("the message is not kept: {error}"));
         }
+        outbox
     }
 
     /// The address may be a secret, so it is not named.

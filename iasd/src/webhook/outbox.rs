@@ -29,8 +29,6 @@ pub(super) struct Outbox {
 pub(super) struct Message {
     /// When it was written, in milliseconds since 1970.
     pub(super) at_ms: u64,
-    /// How often it was tried in vain.
-    pub(super) tried: u32,
     /// What is sent.
     pub(super) body: Value,
 }

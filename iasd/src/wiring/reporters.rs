@@ -63,7 +63,7 @@ pub(super) async fn webhook(
     settings: &Settings,
     troubles: Troubles,
 ) -> Option<Arc<Webhook>> {
-    settings.webhook.url.as_ref()?;
+    settings.webhook.url.as_ref().filter(|_| !settings.dry_run)?;
     // A Mac that cannot say which one it is still tells how it went.
     let uuid = host.hardware_uuid().await.unwrap_or_else(|_| "unknown".to_owned());
     let place = (host.root().to_owned(), host.trusted_owner());

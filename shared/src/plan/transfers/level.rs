@@ -141,7 +141,8 @@ impl Level {
             self.first = Way::Fewer;
         }
         if self.measured != Some(runs) {
-            self.trial = None;
+            // What was found with others running says nothing about those that are left, or come back.
+            (self.trial, self.rests_until, self.not_worth) = (None, None, (false, false));
             self.set(runs);
         }
         if self.slices.add(seen) {
