@@ -1,5 +1,5 @@
 //! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download [--go
-//! PROGRAM]`, `-- line`, `-- schedule`, `-- titles`, and `-- kills [RUNS [SEED]]`.
+//! PROGRAM] [--only ROWS]`, `-- line`, `-- schedule`, `-- titles`, and `-- kills [RUNS [SEED]]`.
 
 mod download;
 mod kills;
@@ -24,7 +24,7 @@ fn main() -> ExitCode {
         Some(measure::MEASURED) => measure::measured(arguments),
         Some(download::FLOOR) => download::floor(arguments),
         _ => {
-            Err("usage: benches download [--go PROGRAM] | line | schedule | titles | kills [RUNS [SEED]]"
+            Err("usage: benches download [--go PROGRAM] [--only ROWS] | line | schedule | titles | kills [RUNS [SEED]]"
                 .into())
         }
     };
@@ -38,12 +38,16 @@ fn main() -> ExitCode {
 }
 
 fn download(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
-    let go = match arguments.next() {
-        None => None,
-        Some(option) if option == "--go" => Some(arguments.next().ok_or("--go: which program?")?),
-        Some(other) => return Err(format!("download: unknown argument {}", other.display()).into()),
-    };
-    download::run(go.map(Into::into))
+    let (mut go, mut only) = (None, String::new());
+    while let Some(option) = arguments.next() {
+        let mut value = || arguments.next().ok_or_else(|| format!("{}: which one?", option.display()));
+        match option.to_str() {
+            Some("--go") => go = Some(value()?.into()),
+            Some("--only") => only = value()?.to_string_lossy().into_owned(),
+            _ => return Err(format!("download: unknown argument {}", option.display()).into()),
+        }
+    }
+    download::run(go, &only)
 }
 
 fn kills() -> Result<(), Failure> {

@@ -22,6 +22,13 @@ pub(super) struct Load {
     pub(super) promise: Promise,
 }
 
+impl Load {
+    /// What its row is called.
+    pub(super) fn title(&self) -> String {
+        format!("{}, {}", self.name, self.scheme.name())
+    }
+}
+
 /// What was promised for it.
 pub(super) enum Promise {
     /// Our time and, where given, our processor time over those of curl and openssl; less is better.

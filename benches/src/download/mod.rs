@@ -52,8 +52,8 @@ const fn nothing(scheme: Scheme, most: f64) -> Load {
     Load { name: "no items", count: 0, kib: 0, scheme, rounds: 21, promise }
 }
 
-/// Measures all loads and prints a table; `go` is a further peer.
-pub(crate) fn run(go: Option<PathBuf>) -> Result<(), Failure> {
+/// Measures the loads whose row has `only` in its title and prints a table; `go` is a further peer.
+pub(crate) fn run(go: Option<PathBuf>, only: &str) -> Result<(), Failure> {
     let iasd = std::env::current_exe()?.with_file_name("iasd");
     if !iasd.exists() {
         return Err(format!("{} is missing: cargo build --release -p iasd", iasd.display()).into());
@@ -66,7 +66,7 @@ pub(crate) fn run(go: Option<PathBuf>) -> Result<(), Failure> {
         "", "min ms", "median", "max", "ratio", "cpu ms", "ratio", "peak MiB"
     );
     let mut broken = Vec::new();
-    for load in &LOADS {
+    for load in LOADS.iter().filter(|load| load.title().contains(only)) {
         broken.extend(one(&iasd, go.as_ref(), load)?);
     }
     if broken.is_empty() {
@@ -97,7 +97,7 @@ fn one(iasd: &Path, go: Option<&PathBuf>, load: &Load) -> Result<Vec<String>, Fa
             fs::remove_dir_all(into)?;
         }
     }
-    println!("{}, {}, {}", load.name, load.scheme.name(), web.name());
+    println!("{}, {}", load.title(), web.name());
     let sums: Vec<Sum> = costs.into_iter().map(Sum::of).collect();
     let find = |wanted| contenders.iter().zip(&sums).find(|(one, _)| **one == wanted).map(|(_, sum)| sum);
     let reference = find(Contender::CurlAndOpenssl);
@@ -162,8 +162,8 @@ fn broken(load: &Load, ours: &Sum, reference: Option<&Sum>) -> Vec<String> {
         }
         (Promise::Ratio { .. }, None) => {}
     }
-    let (name, scheme) = (load.name, load.scheme.name());
-    let told = |(what, found, most)| format!("{name}, {scheme}: {found:.2} {what}, promised {most}");
+    let title = load.title();
+    let told = |(what, found, most)| format!("{title}: {found:.2} {what}, promised {most}");
     compared.into_iter().filter(|(_, found, most)| found > most).map(told).collect()
 }
 

@@ -10,9 +10,9 @@ use shared::{
 };
 use std::{
     sync::mpsc::channel,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Instant, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::sleep_until};
 
 /// Owns the state of a run.
 pub(crate) struct Dispatcher {
@@ -41,11 +41,13 @@ impl Dispatcher {
     ) -> T {
         tokio::pin!(work, stop);
         let end = loop {
+            let due = self.due();
             tokio::select! {
                 biased;
                 Some(message) = self.facts.recv() => self.take(message),
                 end = &mut stop => break end,
                 end = &mut work => break end,
+                () = reached(due) => self.catch_up(),
             }
         };
         // What was said before the end is part of the run.
@@ -78,6 +80,17 @@ impl Dispatcher {
         wait.recv().is_ok()
     }
 
+    /// When the first reporter wants to be told of the state again.
+    fn due(&self) -> Option<Instant> {
+        self.reporters.iter().filter_map(|reporter| reporter.due()).min()
+    }
+
+    fn catch_up(&mut self) {
+        for reporter in self.reporters.iter_mut().filter(|reporter| reporter.due().is_some()) {
+            reporter.catch_up(&self.state);
+        }
+    }
+
     fn take_fact(&mut self, kind: EventKind, then: Box<dyn FnOnce() + Send>) {
         let event = Event { seq: self.state.seq.saturating_add(1), at_ms: now_ms(), kind };
         self.state.apply(&event);
@@ -100,6 +113,13 @@ impl Dispatcher {
                 }
             }
         }
+    }
+}
+
+async fn reached(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time.into()).await,
+        None => std::future::pending().await,
     }
 }
 

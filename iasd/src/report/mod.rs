@@ -18,7 +18,10 @@ use shared::{
     event::{Event, Progress},
     state::RunState,
 };
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
+};
 
 /// Listens to a run.
 ///
@@ -30,6 +33,14 @@ pub(crate) trait Reporter: Send {
 
     /// Takes news that may be lost; `state` already contains it.
     fn progress(&mut self, _progress: &Progress, _state: &RunState) {}
+
+    /// When it wants to be told of the state although nothing more may happen: it has put something off.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// It is due, or close to it.
+    fn catch_up(&mut self, _state: &RunState) {}
 
     /// The run is over: write what is still unwritten.
     fn finish(&mut self) {}

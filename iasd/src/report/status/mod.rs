@@ -1,6 +1,7 @@
 //! Where the run stands, for other programs: `status.json`, `status.txt` and `report.json` in the records folder.
 //!
-//! Each is replaced as a whole, by a thread of its own, not more often than twice a second; the newest wins.
+//! Each is replaced as a whole, by a thread of its own, not more often than twice a second; the newest wins. What is not
+//! written is not put into words either: with many items that would cost more than the run itself.
 //! The folder is opened anew for each writing: what a script put in its place meanwhile is not followed (R115).
 //! They leave the Mac: no user names, addresses, credentials or output of scripts go into them (R102).
 
@@ -23,7 +24,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{Arc, Condvar, Mutex, PoisonError},
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 /// The shortest time between two writings.
@@ -34,8 +35,20 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(crate) struct Status {
     phases: Phases,
     version: String,
+    /// When the files may be written next.
+    next: Option<Instant>,
+    behind: Behind,
     mailbox: Arc<Mailbox>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// What has changed since it was last put into words.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Behind {
+    Nothing,
+    Status,
+    /// The report, too.
+    Report,
 }
 
 impl Status {
@@ -49,16 +62,12 @@ impl Status {
         if let Err(error) = &started {
             troubles.tell(format!("the status files are not written: {error}"));
         }
-        Self { phases: Phases::default(), version: String::new(), mailbox, thread: started.ok() }
+        let (phases, version, thread) = (Phases::default(), String::new(), started.ok());
+        Self { phases, version, next: None, behind: Behind::Nothing, mailbox, thread }
     }
-}
 
-impl Reporter for Status {
-    fn event(&mut self, event: &Event, state: &RunState) {
-        if let EventKind::RunStarted { version, .. } = &event.kind {
-            self.version.clone_from(version);
-        }
-        let report = self.phases.apply(&event.kind, state).then(|| self.phases.report(&self.version, state));
+    fn tell(&mut self, state: &RunState) {
+        let report = (self.behind == Behind::Report).then(|| self.phases.report(&self.version, state));
         let snapshot = Snapshot::of(&self.version, state);
         self.mailbox.put(|files| {
             files.status = serde_json::to_vec_pretty(&snapshot).ok();
@@ -67,6 +76,29 @@ impl Reporter for Status {
                 files.report = serde_json::to_vec_pretty(&report).ok();
             }
         });
+        (self.behind, self.next) = (Behind::Nothing, Some(Instant::now() + PAUSE));
+    }
+}
+
+impl Reporter for Status {
+    fn event(&mut self, event: &Event, state: &RunState) {
+        if let EventKind::RunStarted { version, .. } = &event.kind {
+            self.version.clone_from(version);
+        }
+        let report = self.phases.apply(&event.kind, state);
+        self.behind = self.behind.max(if report { Behind::Report } else { Behind::Status });
+        // Nothing may come after the end.
+        if state.finished.is_some() || self.next.is_none_or(|next| next <= Instant::now()) {
+            self.tell(state);
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.next.filter(|_| self.behind > Behind::Nothing)
+    }
+
+    fn catch_up(&mut self, state: &RunState) {
+        self.tell(state);
     }
 
     fn finish(&mut self) {
@@ -112,12 +144,6 @@ impl Mailbox {
         std::mem::take(&mut *files)
     }
 
-    fn pause(&self) {
-        let files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
-        // Only the end of the run cuts the pause short.
-        drop(self.changed.wait_timeout_while(files, PAUSE, |files| !files.last));
-    }
-
     fn write(&self, root: &Path, owner: u32, troubles: &Troubles) {
         loop {
             let files = self.take();
@@ -128,7 +154,6 @@ impl Mailbox {
             if last {
                 return;
             }
-            self.pause();
         }
     }
 }
