@@ -7,12 +7,15 @@ mod disk;
 mod download;
 mod engine;
 mod folders;
+mod gathered;
 mod host;
 mod journal;
+mod limits;
 mod lock;
 mod report;
 mod settings;
 mod titles;
+mod watched;
 mod webhook;
 mod wiring;
 
@@ -82,8 +85,16 @@ fn become_agent(arguments: &arguments::Arguments) -> ExitCode {
 }
 
 fn carry_out(arguments: &arguments::Arguments) -> ExitCode {
+    limits::raise();
     match tokio::runtime::Builder::new_multi_thread().worker_threads(DOWNLOAD_THREADS).enable_all().build() {
-        Ok(runtime) => ExitCode::from(runtime.block_on(wiring::run(arguments)).code()),
+        Ok(runtime) => {
+            // On one of its threads: a download tells the engine what happened many times, and waking another thread
+            // costs more than what is told.
+            let arguments = arguments.clone();
+            let run = runtime.spawn(async move { wiring::run(&arguments).await });
+            let exit = runtime.block_on(run).unwrap_or(shared::exit::ExitCode::Temporary);
+            ExitCode::from(exit.code())
+        }
         Err(error) => {
             eprintln!("iasd: the runtime cannot be started: {error}");
             ExitCode::from(shared::exit::ExitCode::Temporary.code())

@@ -16,7 +16,7 @@ use crate::{
     journal::{self, Journal, Trouble},
     lock::{LockError, MacLock, RunLock},
     report::notifier::Notifier,
-    settings::{self, Loaded, Mac},
+    settings::{self, Loaded, Mac, PreferenceDomain},
     titles::Titles,
     webhook::Webhook,
     wiring::world::World,
@@ -69,7 +69,7 @@ impl Refused {
 pub(crate) async fn run(arguments: &Arguments) -> ExitCode {
     let attempt = async {
         let world = World::choose(arguments)?;
-        let loaded = load(arguments, &world).await?;
+        let loaded = load(arguments, &*world.host, &*world.preferences).await?;
         let settings = Arc::new(loaded.settings.clone());
         Ok(match prepare(arguments, world, loaded).await {
             Ok(run) => run.carry_out().await,
@@ -107,14 +107,17 @@ struct Run {
 }
 
 /// The settings from all their sources.
-async fn load(arguments: &Arguments, world: &World) -> Result<Loaded, Refused> {
+async fn load(
+    arguments: &Arguments,
+    host: &dyn Host,
+    preferences: &dyn PreferenceDomain,
+) -> Result<Loaded, Refused> {
     let mut waiting = |merged: &shared::settings::Merged| {
         eprintln!("iasd: neither JSONURL nor Bootstrap is set; looking again every 10 s");
         say(&merged.findings);
     };
-    let host = &world.host;
     let mac = Mac { root: host.root(), owner: host.is_privileged().then(|| host.trusted_owner()) };
-    settings::load(arguments, &*world.preferences, mac, &mut waiting)
+    settings::load(arguments, preferences, mac, &mut waiting)
         .await
         .map_err(|error| Refused::new(ExitCode::Configuration, format!("{error}: {}", error.hint())))
 }

@@ -20,6 +20,7 @@ mod import;
 mod impostors;
 mod intruders;
 mod lent;
+mod many_files;
 mod many_titles;
 mod minos;
 mod network;

@@ -111,7 +111,7 @@ impl Downloader {
                     return Err(Failed { cause, partial: left });
                 }
                 let (note, key) = (Note::new(&job.request.url, &head), job.key.clone());
-                (self.on_disk(move |store| Partial::new(store, &key, note)).await?, body, page)
+                (self.at_once(|store| Partial::new(store, &key, note))?, body, page)
             }
         };
         let length = partial.length();
@@ -160,7 +160,11 @@ impl Downloader {
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
         let (before, goes_on) = (partial.have(), partial.may_go_on(job.compared));
-        let mut intake = self.on_disk(move |store| partial.begin(store)).await?;
+        let mut intake = if before == 0 {
+            self.at_once(|store| partial.begin(store))?
+        } else {
+            self.on_disk(move |store| partial.begin(store)).await?
+        };
         let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
         turn.receives(length.map(|length| length.saturating_sub(before)), job.may_be_held && goes_on);
         let arrived = self.arrive((body, turn), &mut intake, (before, length), tell).await;
@@ -179,7 +183,7 @@ impl Downloader {
         let hopeless = matches!(cause, Cause::Store(_) | Cause::Endless { .. });
         if hopeless || !partial.is_of_use(job.compared) {
             // The failure is what counts.
-            let _ = self.on_disk(move |_| partial.discard()).await;
+            let _ = self.at_once(|_| partial.discard());
             return Err(cause.into());
         }
         Err(Failed { cause, partial: Some(partial) })

@@ -9,7 +9,8 @@ use super::{
     error::{Cause, DownloadError},
     fetch::{Request, shown},
     folder::StoreError,
-    store::{Existing, Place, Store},
+    place::Place,
+    store::{Existing, Store},
 };
 use crate::engine::recorder::Recorder;
 use futures::FutureExt as _;

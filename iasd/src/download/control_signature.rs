@@ -1,12 +1,8 @@
 //! The signature of the control file: fetched from beside it, judged, and the edition remembered before it is used.
 
 use super::{
-    Downloader,
-    control_file::read_small,
-    error::Cause,
-    fetch::shown,
-    folder::StoreError,
-    store::{Place, Store},
+    Downloader, control_file::read_small, error::Cause, fetch::shown, folder::StoreError, place::Place,
+    store::Store,
 };
 use crate::engine::recorder::Recorder;
 use shared::{

@@ -7,7 +7,8 @@ use super::{
     folder::StoreError,
     partial::key,
     pieces::PIECE,
-    store::{Content, Existing, Opened, Place},
+    place::Place,
+    store::{Content, Existing, Opened},
     verify::{Verdict, VerifiedArtifact, digest, judge_existing, judge_local},
 };
 use crate::engine::recorder::Recorder;
@@ -84,20 +85,21 @@ impl Downloader {
     /// # Errors
     /// When its folder is unsafe (R115): found here, before anything is downloaded. The folder of a root file is
     /// judged when the file is placed, because an earlier item may mend it.
-    pub(super) async fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
+    pub(super) fn look(&self, item: &Item, source: &Source) -> Result<Found, Cause> {
         let target = self.place_for(item, &key(item, source)).path;
         let compared = self.hash_check(item) != HashCheckPolicy::Ignore && item.hash.is_some();
         let useful = compared || self.earlier(item).is_some();
         let final_place = (item.kind == ItemKind::RootFile).then(|| item.file.clone());
-        let found = self.on_disk(move |store| {
-            let there = final_place.and_then(|path| store.existing(&path).ok());
+        let found = self.at_once(|store| {
+            let there = final_place.filter(|path| store.has_anything_at(path));
+            let there = there.and_then(|path| store.existing(&path).ok());
             Ok([there, Some(store.existing(&target)?)])
-        });
+        })?;
         let usable = |existing| match existing {
             Existing::Usable(opened) if useful => Some(opened),
             _ => None,
         };
-        Ok(Found(found.await?.into_iter().flatten().filter_map(usable).collect()))
+        Ok(Found(found.into_iter().flatten().filter_map(usable).collect()))
     }
 
     /// The content that is there already, if it serves (R87); costs no attempt and no permit (R30, R55).

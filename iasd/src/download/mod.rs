@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A piece is written and digested on the runtime's thread that received it, so that transfers go on side by side and
-//! memory stays flat. What may take long (digesting what is there, creating, flushing, renaming) has a blocking thread.
+//! memory stays flat. What may take long (digesting what is there, copying, flushing) has a blocking thread.
 
 mod attempt;
 mod auth;
@@ -24,10 +24,12 @@ mod hosts;
 mod http;
 mod identity;
 mod local;
+mod open_folders;
 mod pace;
 mod partial;
 mod peek;
 mod pieces;
+mod place;
 mod placed;
 mod portal;
 mod queue;
@@ -38,6 +40,7 @@ mod signer;
 mod stage;
 mod store;
 mod tls;
+mod together;
 mod verify;
 
 #[cfg(test)]
@@ -49,8 +52,9 @@ pub(crate) use self::{
     error::{Cause, DownloadError},
     fetch::{Fetch, FetchError, Identity, Posted, Request, Response, needs_network, shown},
     http::{Http, random_token},
+    place::Place,
     stage::DownloadStage,
-    store::{Existing, Place, Store},
+    store::{Existing, Store},
     tls::Network,
     verify::VerifiedArtifact,
 };
@@ -71,7 +75,7 @@ use shared::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 use tokio::sync::Semaphore;
@@ -94,6 +98,7 @@ pub(crate) struct Downloader {
     busy: Busy,
     /// What the signature of a package may lead to.
     package_roots: TrustRoots,
+    has_seed: OnceLock<bool>,
     /// What was put in place, noted while it happens: a cancelled transfer tells nobody that it was the last piece.
     brought: Arc<Mutex<BTreeSet<MacPath>>>,
 }
@@ -146,6 +151,7 @@ impl Downloader {
             digests: Semaphore::new(DIGESTS_AT_ONCE),
             busy: Busy::default(),
             package_roots: TrustRoots::apple(),
+            has_seed: OnceLock::new(),
             brought: Arc::default(),
         }
     }
@@ -169,6 +175,15 @@ impl Downloader {
     /// The same, that believes signatures on packages which lead to one of `package_roots`.
     pub(crate) fn believing(self, package_roots: TrustRoots) -> Self {
         Self { package_roots, ..self }
+    }
+
+    /// Does disk work that takes no longer than a few system calls do: opens, creates, renames what is ours. To hand that
+    /// to another thread would cost more, and with many small files more than all the rest.
+    pub(crate) fn at_once<T>(
+        &self,
+        work: impl FnOnce(&Store) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        work(&self.store)
     }
 
     /// Does disk work away from the runtime's thread.

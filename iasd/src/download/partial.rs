@@ -7,7 +7,8 @@ use super::{
     fetch::{Head, Resume},
     folder::{Folder, StoreError, kind, stat},
     pieces::read_pieces,
-    store::{Content, Opened, Place, Store, create_anew, create_new, remove},
+    place::Place,
+    store::{Content, Opened, Store, create_anew, create_new, remove},
 };
 use rustix::{
     fd::AsFd as _,
@@ -22,6 +23,7 @@ use shared::{
 use std::{
     fs::File,
     io::{Read as _, Seek as _, Write as _},
+    sync::Arc,
 };
 use url::Url;
 
@@ -69,7 +71,7 @@ pub(crate) fn key(item: &Item, source: &Source) -> String {
 /// A file being received.
 #[derive(Debug)]
 pub(crate) struct Partial {
-    work: Folder,
+    work: Arc<Folder>,
     key: String,
     path: MacPath,
     file: File,
@@ -163,6 +165,9 @@ impl Partial {
             store.reserve(&self.work, self.have, self.note.length)?;
         }
         let mut digester = Digester::default();
+        if self.have == 0 {
+            return Ok(Intake { partial: self, digester });
+        }
         let read = self.file.rewind().and_then(|()| {
             read_pieces(&mut self.file, |piece| {
                 digester.update(piece);

@@ -179,10 +179,10 @@ impl Worker {
 
     async fn begin(self, tickets: Vec<Ticket>, running: &mut JoinSet<()>) {
         for (place, ticket) in tickets.into_iter().enumerate() {
-            let found = self.downloader.look(&ticket.item, &ticket.source).await;
+            let found = self.downloader.look(&ticket.item, &ticket.source);
             let nothing = found.as_ref().is_ok_and(Found::is_nothing);
             // What the seed has needs no transfer; should it turn out to be unusable, a permit is asked for then.
-            let transfer = nothing && !self.downloader.may_be_seeded(&ticket.item, &ticket.source).await;
+            let transfer = nothing && !self.downloader.may_be_seeded(&ticket.item, &ticket.source);
             let permit = transfer.then(|| self.gate.request(place));
             let (task, working) =
                 (self.clone().one(place, ticket, (found, permit)), self.downloader.busy.enter());

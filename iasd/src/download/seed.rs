@@ -35,7 +35,7 @@ impl Downloader {
         source: &Source,
         recorder: &Recorder,
     ) -> Result<Option<VerifiedArtifact>, DownloadError> {
-        let Some(hash) = item.hash else { return Ok(None) };
+        let Some(hash) = item.hash.filter(|_| self.has_seed()) else { return Ok(None) };
         for name in names(item, source, hash) {
             let used = match self.seed_file(&name, hash).await {
                 Ok(Some((opened, accepted))) => {
@@ -60,14 +60,19 @@ impl Downloader {
     }
 
     /// Whether the seed has a file for an item, without a look at what is in it.
-    pub(super) async fn may_be_seeded(&self, item: &Item, source: &Source) -> bool {
-        let Some(hash) = item.hash else { return false };
+    pub(super) fn may_be_seeded(&self, item: &Item, source: &Source) -> bool {
+        let Some(hash) = item.hash.filter(|_| self.has_seed()) else { return false };
         let paths = names(item, source, hash).into_iter().map(|name| self.seed_path(&name));
         let paths: Vec<MacPath> = paths.collect();
-        let found = self.on_disk(move |store| {
+        let found = self.at_once(|store| {
             Ok(paths.iter().any(|path| matches!(store.existing(path), Ok(Existing::Usable(_)))))
         });
-        found.await.unwrap_or(false)
+        found.unwrap_or(false)
+    }
+
+    /// Whether the package brought anything along: it is there from the beginning, or not at all.
+    fn has_seed(&self) -> bool {
+        *self.has_seed.get_or_init(|| self.store.has_anything_at(&self.store.in_install(SEED_FOLDER)))
     }
 
     fn seed_path(&self, name: &str) -> MacPath {
@@ -81,7 +86,7 @@ impl Downloader {
         hash: Digest,
     ) -> Result<Option<((Opened, Content), Accepted)>, StoreError> {
         let path = self.seed_path(name);
-        let opened = match self.on_disk(move |store| store.existing(&path)).await? {
+        let opened = match self.at_once(|store| store.existing(&path))? {
             Existing::Usable(opened) => opened,
             Existing::Unusable(error) => return Err(error),
             Existing::Absent => return Ok(None),

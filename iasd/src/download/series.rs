@@ -9,8 +9,9 @@ use super::{
     identity::identity,
     local::finished,
     partial::{Partial, forget, key},
+    place::Place,
     portal::Portal,
-    store::{Content, Place},
+    store::{Content, Store},
     verify::{Verdict, VerifiedArtifact, judge},
 };
 use crate::{chance::chance, engine::recorder::Recorder};
@@ -202,9 +203,8 @@ impl Series<'_> {
     /// What came of content that no `hash` vouches for serves no later run.
     async fn forget(&self) {
         if !self.job.compared {
-            let key = self.job.key.clone();
             // The failure of the series is what counts.
-            let _ = self.downloader.on_disk(move |store| forget(store, &key)).await;
+            let _ = self.downloader.at_once(|store| forget(store, &self.job.key));
         }
     }
 
@@ -336,8 +336,7 @@ impl Series<'_> {
             return Ok(self.partial.take());
         }
         let addresses: Vec<Url> = self.requests.iter().map(|request| request.url.clone()).collect();
-        let key = self.job.key.clone();
-        Ok(self.downloader.on_disk(move |store| Partial::left_over(store, &key, &addresses)).await?)
+        Ok(self.downloader.at_once(|store| Partial::left_over(store, &self.job.key, &addresses))?)
     }
 
     async fn judge(&mut self, received: Received) -> Result<VerifiedArtifact, Cause> {
@@ -348,17 +347,22 @@ impl Series<'_> {
         let cause = match (verdict, page, self.item.hash) {
             // No policy takes it for the content, however lenient.
             (_, Some(page), _) => {
-                self.downloader.on_disk(move |_| partial.discard()).await?;
+                self.downloader.at_once(|_| partial.discard())?;
                 return Err(page);
             }
             (Verdict::Accepted(accepted), None, _) => {
                 let (place, brought) = (self.place.clone(), Arc::clone(&self.downloader.brought));
-                let placed = self.downloader.on_disk(move |store| {
+                let near = self.downloader.store.is_near(&place);
+                let placed = move |store: &Store| {
                     let opened = partial.place(store, content, &place)?;
                     brought.lock().unwrap_or_else(PoisonError::into_inner).insert(place.path);
                     VerifiedArtifact::new(opened, content, accepted, false)
+                };
+                return Ok(if near {
+                    self.downloader.at_once(placed)?
+                } else {
+                    self.downloader.on_disk(placed).await?
                 });
-                return Ok(placed.await?);
             }
             (_, None, None) => Cause::NoHash,
             (_, None, Some(expected)) => {
@@ -370,7 +374,7 @@ impl Series<'_> {
         }
         // Put together from two answers it proves nothing about what the server has now.
         self.previous = (!resumed).then_some(content).or(self.previous);
-        self.downloader.on_disk(move |_| partial.discard()).await?;
+        self.downloader.at_once(|_| partial.discard())?;
         Err(cause)
     }
 

@@ -176,6 +176,10 @@ impl Contents for DownloadStage {
         })
     }
 
+    fn place_together<'a>(&'a self, files: &'a [(&'a Item, VerifiedArtifact)]) -> BoxFuture<'a, usize> {
+        Box::pin(self.downloader.place_together(files))
+    }
+
     fn discard<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<(), String>> {
         let path = path.clone();
         Box::pin(async move {

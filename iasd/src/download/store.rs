@@ -2,7 +2,9 @@
 
 use super::{
     folder::{Folder, Missing, StoreError, kind, stat},
+    open_folders::OpenFolders,
     pieces::{read_at_pieces, read_pieces},
+    place::Place,
 };
 use crate::disk::Disk;
 use rustix::{
@@ -12,7 +14,6 @@ use rustix::{
 };
 use shared::{
     digest::{Digest, Digester},
-    item::ItemKind,
     layout::{MacPath, WORK_FOLDER},
     plan::room,
 };
@@ -32,6 +33,7 @@ pub(crate) struct Store {
     work: MacPath,
     owner: u32,
     disk: Disk,
+    folders: OpenFolders,
 }
 
 /// An open file in an open, safe folder.
@@ -43,38 +45,6 @@ pub(crate) struct Opened {
     pub(crate) folder: Arc<Folder>,
     /// The file, open for reading only.
     pub(crate) file: Arc<File>,
-}
-
-/// Where content is put, and how.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Place {
-    /// The final path.
-    pub(crate) path: MacPath,
-    /// R113.
-    pub(crate) mode: u32,
-    /// Whether it must be on the disk before it appears there, and its name once it does (R114).
-    pub(crate) flush: bool,
-}
-
-impl Place {
-    /// The place of an item's content (R113).
-    ///
-    /// A root file is flushed, because nobody looks at it again. What only this daemon reads is not: it is digested
-    /// again before any later run uses it (R87), and waiting for the disk would hold up the run for nothing.
-    pub(crate) fn of(kind: ItemKind, path: MacPath) -> Self {
-        let mode = match kind {
-            ItemKind::Package | ItemKind::UserFile | ItemKind::App | ItemKind::Title => 0o600,
-            ItemKind::RootScript => 0o700,
-            ItemKind::UserScript => 0o755,
-            ItemKind::RootFile => 0o644,
-        };
-        Self { path, mode, flush: kind == ItemKind::RootFile }
-    }
-
-    /// A place in the work folder, where content waits for its turn.
-    pub(crate) fn aside(path: MacPath) -> Self {
-        Self { path, mode: 0o600, flush: false }
-    }
 }
 
 /// What lies at a path.
@@ -102,7 +72,8 @@ impl Store {
     pub(crate) fn new(root: PathBuf, install_path: &MacPath, owner: u32) -> Self {
         // A constant without `..` or NUL can be joined to anything.
         let work = install_path.join(WORK_FOLDER).unwrap_or_else(|_| install_path.clone());
-        Self { root, install: install_path.clone(), work, owner, disk: Disk::default() }
+        let (install, disk, folders) = (install_path.clone(), Disk::default(), OpenFolders::default());
+        Self { root, install, work, owner, disk, folders }
     }
 
     /// The same, on this disk.
@@ -128,14 +99,35 @@ impl Store {
         self.owner
     }
 
+    /// Whether `place` is on the volume downloads come to, so that putting something there is a rename and no copy.
+    pub(crate) fn is_near(&self, place: &Place) -> bool {
+        !place.flush && place.path.is_within(&self.install)
+    }
+
     /// Opens the private folder for downloads, and makes it if need be (R114).
     ///
     /// # Errors
     /// When it is unsafe or cannot be made.
-    pub(crate) fn work(&self) -> Result<Folder, StoreError> {
+    pub(crate) fn work(&self) -> Result<Arc<Folder>, StoreError> {
         let folder = self.folder(&self.work)?;
-        folder.set_mode(0o700)?;
+        if stat(folder.as_fd(), &self.work)?.st_mode & 0o7777 != 0o700 {
+            folder.set_mode(0o700)?;
+        }
         Ok(folder)
+    }
+
+    /// The private folder for downloads.
+    pub(crate) fn work_path(&self) -> &MacPath {
+        &self.work
+    }
+
+    /// Opens the folder `file` is to lie in, and makes it if need be.
+    ///
+    /// # Errors
+    /// When it is unsafe or cannot be made.
+    pub(crate) fn folder_of(&self, file: &MacPath) -> Result<Arc<Folder>, StoreError> {
+        let unsafe_because = |why| StoreError::Unsafe { path: file.clone(), why };
+        self.folder(&file.parent().ok_or(unsafe_because("files do not belong into the root folder"))?)
     }
 
     /// Where in the work folder something called `name` lies.
@@ -148,9 +140,19 @@ impl Store {
         self.install.join(name).unwrap_or_else(|_| self.install.clone())
     }
 
-    fn folder(&self, path: &MacPath) -> Result<Folder, StoreError> {
-        let opened = Folder::open(&self.root, path, self.owner, Missing::Create)?;
+    fn folder(&self, path: &MacPath) -> Result<Arc<Folder>, StoreError> {
+        let opened = self.open_folder(path, Missing::Create)?;
         opened.ok_or_else(|| StoreError::io("make the folder", path, "it vanished"))
+    }
+
+    fn open_folder(&self, path: &MacPath, missing: Missing) -> Result<Option<Arc<Folder>>, StoreError> {
+        self.folders.open(&self.root, path, self.owner, missing)
+    }
+
+    /// Whether anything has this path, safe or not.
+    pub(crate) fn has_anything_at(&self, path: &MacPath) -> bool {
+        let found = rustix::fs::lstat(path.under(&self.root));
+        !matches!(found, Err(Errno::NOENT | Errno::NOTDIR))
     }
 
     /// Looks at what lies at `path`. Never makes a folder.
@@ -164,9 +166,9 @@ impl Store {
                 why: "files do not belong into the root folder",
             });
         };
-        match Folder::open(&self.root, &parent, self.owner, Missing::Leave)? {
+        match self.open_folder(&parent, Missing::Leave)? {
             None => Ok(Existing::Absent),
-            Some(folder) => Ok(open_usable(Arc::new(folder), path, self.owner)),
+            Some(folder) => Ok(open_usable(folder, path, self.owner)),
         }
     }
 
@@ -190,7 +192,8 @@ impl Store {
     /// When the folder is unsafe, or the system refuses.
     pub(crate) fn discard(&self, path: &MacPath) -> Result<(), StoreError> {
         let Some(parent) = path.parent() else { return Ok(()) };
-        remove(&self.folder(&parent)?, path.file_name(), path)
+        let folder = self.folder(&parent)?;
+        remove(&folder, path.file_name(), path)
     }
 
     /// Moves the finished file `name` of the work folder to its place, replacing what lies there.
@@ -204,13 +207,7 @@ impl Store {
         place: &Place,
     ) -> Result<Opened, StoreError> {
         let target = &place.path;
-        let Some(parent) = target.parent() else {
-            return Err(StoreError::Unsafe {
-                path: target.clone(),
-                why: "files do not belong into the root folder",
-            });
-        };
-        let folder = self.folder(&parent)?;
+        let folder = self.folder_of(target)?;
         self.finish(&file, place)?;
         let placed = match rustix::fs::renameat(work, name, &folder, target.file_name()) {
             Ok(()) => file,
@@ -223,7 +220,7 @@ impl Store {
         let given = identity(&placed, target)?;
         // Whoever executes it must not find it open for writing.
         drop(placed);
-        match open_usable(Arc::new(folder), target, self.owner) {
+        match open_usable(folder, target, self.owner) {
             Existing::Usable(opened) if identity(&opened.file, target)? == given => Ok(opened),
             Existing::Usable(_) => Err(StoreError::Unsafe {
                 path: target.clone(),

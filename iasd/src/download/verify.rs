@@ -5,7 +5,8 @@
 use super::{
     folder::{Folder, StoreError, stat},
     pieces::read_at_pieces,
-    store::{Content, Existing, Opened, Place, Store},
+    place::Place,
+    store::{Content, Existing, Opened, Store},
 };
 use rustix::{
     fd::AsFd as _,
@@ -175,6 +176,21 @@ impl VerifiedArtifact {
     /// The open file whose content was digested; its offset is at the beginning and shared by all who hold it.
     pub(crate) fn file(&self) -> &File {
         &self.file
+    }
+
+    /// The folder it lies in.
+    pub(super) fn folder(&self) -> &Folder {
+        &self.folder
+    }
+
+    /// Whether it lies in the work folder of `store` under a name of its own, and waits for its turn.
+    pub(super) fn is_in_work(&self, store: &Store) -> bool {
+        self.path.parent().is_some_and(|folder| folder == *store.work_path())
+    }
+
+    /// Whether this is what the system says of the same file.
+    pub(super) fn is(&self, found: &Stat) -> bool {
+        Stamp::of(found).file == self.stamp.file
     }
 
     /// Its SHA-256.

@@ -1,6 +1,7 @@
 //! When one start of the daemon has to pause: its time is over (`RunDeadline`), or it was told to. What waits is ended, what works finishes.
 
 use super::Ending;
+use crate::watched::found;
 use shared::settings::duration;
 use std::{future::pending, time::Duration};
 use tokio::{
@@ -58,10 +59,10 @@ impl Deadline {
 
     async fn told(&self) -> String {
         let mut told = self.told.subscribe();
-        match told.wait_for(Option::is_some).await.as_deref() {
-            Ok(Some(why)) => why.clone(),
+        match found(&mut told, Clone::clone).await {
+            Some(why) => why,
             // The sender is `self`, so the channel is not closed while we wait.
-            _ => pending().await,
+            None => pending().await,
         }
     }
 

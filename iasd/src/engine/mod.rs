@@ -11,6 +11,7 @@ pub(crate) mod dispatcher;
 mod earlier;
 mod ending;
 mod ends;
+mod files;
 pub(crate) mod needs;
 mod phase;
 mod preflight;

@@ -113,6 +113,10 @@ pub(crate) trait Contents: Send + Sync {
         artifact: &'a VerifiedArtifact,
     ) -> BoxFuture<'a, Result<(), Unavailable>>;
 
+    /// Puts root files, whose turn has come, under their final names, in this order and up to the first one that cannot
+    /// be; gives how many are there, and on the disk.
+    fn place_together<'a>(&'a self, files: &'a [(&'a Item, VerifiedArtifact)]) -> BoxFuture<'a, usize>;
+
     /// Removes a file that a download put in place and nobody needs any more; that it is gone already is no error.
     ///
     /// # Errors

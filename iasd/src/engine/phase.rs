@@ -62,7 +62,20 @@ impl Engine {
     async fn batches(&self, plan: &PhasePlan) -> Result<(), Ending> {
         let stop = Stop::new();
         let (mut behind, mut ended) = (FuturesUnordered::new(), Vec::new());
-        for Batch(items) in &plan.batches {
+        let mut batches = plan.batches.as_slice();
+        while let [Batch(items), others @ ..] = batches {
+            let files = self.ready_files(batches);
+            if !files.is_empty() {
+                batches = batches.get(files.len()..).unwrap_or_default();
+                let placed = self.place_files(&files, &stop);
+                let results = beside(placed, &mut behind, &mut ended).await;
+                ended.extend(results);
+                if stop.is_raised() {
+                    break;
+                }
+                continue;
+            }
+            batches = others;
             let (left, waited): (Vec<&Item>, Vec<&Item>) =
                 items.iter().partition(|item| goes_on_behind(item));
             behind.extend(left.into_iter().map(|item| self.carry(item, &stop)));
@@ -84,7 +97,16 @@ impl Engine {
     }
 
     async fn carry<'i>(&self, item: &'i Item, stop: &Stop) -> Carried<'i> {
-        let result = self.carry_out(item, stop).await;
+        self.judged(item, self.carry_out(item, stop).await, stop)
+    }
+
+    /// Whether what follows `item` may begin after this `result`.
+    pub(super) fn judged<'i>(
+        &self,
+        item: &'i Item,
+        result: Result<ItemEnd, Ending>,
+        stop: &Stop,
+    ) -> Carried<'i> {
         match &result {
             Ok(end) => stop.judge(item, end),
             Err(_) => stop.raise(),

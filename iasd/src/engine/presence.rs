@@ -1,6 +1,7 @@
 //! Waiting for a real user, and for that user's agent (R61–R64).
 
 use super::{Ending, Engine};
+use crate::watched::found;
 use shared::{
     event::{Category, EventKind, Level},
     facts::ConsoleUser,
@@ -48,17 +49,14 @@ impl Engine {
 
     async fn user_present(&self, deadline: Option<Instant>) -> Result<ConsoleUser, Ending> {
         let mut console = self.host.console_user();
-        let real = |user: &Option<ConsoleUser>| user.as_ref().is_some_and(ConsoleUser::is_real);
-        if !real(&console.borrow_and_update()) {
+        let real = |user: &Option<ConsoleUser>| user.clone().filter(ConsoleUser::is_real);
+        if real(&console.borrow()).is_none() {
             self.recorder.record(EventKind::WaitingForUser).await?;
         }
-        let waited = or_late(deadline, console.wait_for(real)).await;
-        let found = match waited {
-            Some(Ok(user)) => user.clone(),
-            Some(Err(_)) => None,
-            None => return Err(Ending::Temporary("nobody logged in within WaitForAgentTimeout".to_owned())),
+        let Some(user) = or_late(deadline, found(&mut console, real)).await else {
+            return Err(Ending::Temporary("nobody logged in within WaitForAgentTimeout".to_owned()));
         };
-        let Some(user) = found else {
+        let Some(user) = user else {
             return Err(Ending::Temporary("the console user can no longer be observed".to_owned()));
         };
         self.recorder.record(EventKind::UserPresent { user: user.clone() }).await?;

@@ -51,6 +51,16 @@ impl Engine {
         self.recorder.record(EventKind::ItemStarted { id: item.id }).await?;
         let mut turn = Turn::default();
         let end = self.work(item, stop, &mut turn).await?;
+        self.finished(item, end, (begun, turn)).await
+    }
+
+    /// Reports how `item` ended.
+    pub(super) async fn finished(
+        &self,
+        item: &Item,
+        end: ItemEnd,
+        (begun, turn): (Instant, Turn),
+    ) -> Result<ItemEnd, Ending> {
         if end.is_failure() {
             self.mark_failed(&item.file);
         }
@@ -68,7 +78,7 @@ impl Engine {
         Ok(end)
     }
 
-    async fn work(&self, item: &Item, stop: &Stop, turn: &mut Turn) -> Result<ItemEnd, Ending> {
+    pub(super) async fn work(&self, item: &Item, stop: &Stop, turn: &mut Turn) -> Result<ItemEnd, Ending> {
         if item.kind == ItemKind::Title {
             return self.title(item, stop, turn).await;
         }

@@ -4,7 +4,10 @@
 //! nothing more is begun.
 
 use super::found::{JournalError, Opened};
-use crate::disk::Disk;
+use crate::{
+    disk::Disk,
+    gathered::{Receiver, Sender, channel},
+};
 use rustix::process::{Signal, getpid, kill_process};
 use shared::{
     event::{Event, Progress},
@@ -24,6 +27,9 @@ use tokio::sync::watch;
 /// How long a full disk is waited for, and how often it is looked at.
 const PATIENCE: Duration = Duration::from_secs(10 * 60);
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// How long what nobody waits for may wait for more, to be written and flushed with it.
+const GATHERED: Duration = Duration::from_millis(2);
 
 /// Called when a fact is on the disk; dropped when it will never be.
 type Then = Box<dyn FnOnce() + Send>;
@@ -54,7 +60,7 @@ pub(crate) type Checkpoint = Box<dyn Fn(Passing<'_>) -> Option<Death> + Send>;
 
 /// The journal, being written.
 pub(crate) struct Journal {
-    lines: Option<mpsc::Sender<Entry>>,
+    lines: Option<Sender<Entry>>,
     thread: Option<JoinHandle<()>>,
     trouble: watch::Receiver<Trouble>,
     checkpoint: Option<Checkpoint>,
@@ -89,7 +95,7 @@ impl Journal {
         disk: Disk,
     ) -> Result<Self, JournalError> {
         let Opened { path, file, length, .. } = opened;
-        let (lines, entries) = mpsc::channel();
+        let (lines, entries) = channel();
         let (tell, trouble) = watch::channel(Trouble::None);
         let writer = Writer { path: path.clone(), file, disk, length, entries, tell };
         let thread = thread::Builder::new().name("journal".to_owned()).spawn(move || writer.run());
@@ -127,7 +133,7 @@ impl Journal {
         };
         if let Some(lines) = &self.lines {
             // Gone: `then` is dropped, and whoever waits for it learns that.
-            let _ = lines.send(Entry { line, durability, then });
+            lines.send(Entry { line, durability, then }, durability == Durability::First);
         }
     }
 
@@ -167,15 +173,13 @@ struct Writer {
     file: File,
     disk: Disk,
     length: u64,
-    entries: mpsc::Receiver<Entry>,
+    entries: Receiver<Entry>,
     tell: watch::Sender<Trouble>,
 }
 
 impl Writer {
     fn run(mut self) {
-        while let Ok(first) = self.entries.recv() {
-            let mut batch = vec![first];
-            batch.extend(self.entries.try_iter());
+        while let Some(batch) = self.entries.take(GATHERED) {
             if let Err(error) = self.write_patiently(&batch) {
                 let why = format!("{}: {error}", self.path);
                 self.tell.send_replace(Trouble::Broken(why));

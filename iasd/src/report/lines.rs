@@ -1,13 +1,10 @@
 //! Lines written by a thread of their own, so that a slow reader or disk never holds the run up (R98).
 
 use super::Troubles;
+use crate::gathered::{Receiver, Sender, channel};
 use std::{
     io::{self, Write},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-        mpsc,
-    },
+    sync::mpsc,
     thread,
     time::Duration,
 };
@@ -16,6 +13,8 @@ use std::{
 const MOST_WAITING: usize = 65_536;
 /// Beyond this many waiting lines, those that may be lost are dropped.
 const MOST_BEFORE_LOSSY: usize = 256;
+/// How long a line may wait for more, to be written with them.
+const GATHERED: Duration = Duration::from_millis(10);
 /// How long the end of the run waits for a reader.
 const PATIENCE: Duration = Duration::from_secs(3);
 
@@ -23,8 +22,7 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Debug)]
 pub(super) struct Lines {
     what: String,
-    sender: Option<mpsc::Sender<String>>,
-    waiting: Arc<AtomicUsize>,
+    sender: Option<Sender<String>>,
     ended: mpsc::Receiver<()>,
     troubles: Troubles,
 }
@@ -32,31 +30,29 @@ pub(super) struct Lines {
 impl Lines {
     /// Writes to `writer`; `what` names it in troubles.
     pub(super) fn new(writer: Box<dyn Write + Send>, what: String, troubles: Troubles) -> Self {
-        let (sender, lines) = mpsc::channel();
+        let (sender, lines) = channel();
         let (end, ended) = mpsc::channel();
-        let waiting = Arc::new(AtomicUsize::new(0));
-        let thread = Thread { writer, lines, waiting: Arc::clone(&waiting), end };
+        let thread = Thread { writer, lines, end };
         let (name, to) = (what.clone(), troubles.clone());
         let started = thread::Builder::new().name("report".to_owned()).spawn(move || thread.run(&name, &to));
         if let Err(error) = started {
             troubles.tell(format!("{what} is not written: {error}"));
         }
-        Self { what, sender: Some(sender), waiting, ended, troubles }
+        Self { what, sender: Some(sender), ended, troubles }
     }
 
     /// Writes a line; `lossy` ones are dropped when nobody keeps up.
     pub(super) fn write(&self, line: String, lossy: bool) {
         let most = if lossy { MOST_BEFORE_LOSSY } else { MOST_WAITING };
-        if self.waiting.load(Ordering::Relaxed) >= most {
+        let Some(sender) = &self.sender else { return };
+        if sender.waiting() >= most {
             if !lossy {
                 self.troubles.tell(format!("{}: nobody reads it; lines are dropped", self.what));
             }
             return;
         }
-        let Some(sender) = &self.sender else { return };
-        self.waiting.fetch_add(1, Ordering::Relaxed);
         // Gone: the thread has told why.
-        let _ = sender.send(line);
+        sender.send(line, false);
     }
 
     /// Waits until everything is written, though not for ever.
@@ -76,17 +72,15 @@ impl Drop for Lines {
 
 struct Thread {
     writer: Box<dyn Write + Send>,
-    lines: mpsc::Receiver<String>,
-    waiting: Arc<AtomicUsize>,
+    lines: Receiver<String>,
     end: mpsc::Sender<()>,
 }
 
 impl Thread {
     fn run(mut self, what: &str, troubles: &Troubles) {
-        while let Ok(mut line) = self.lines.recv() {
-            self.waiting.fetch_sub(1, Ordering::Relaxed);
-            line.push('\n');
-            match self.writer.write_all(line.as_bytes()).and_then(|()| self.writer.flush()) {
+        while let Some(lines) = self.lines.take(GATHERED) {
+            let text: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
+            match self.writer.write_all(text.as_bytes()).and_then(|()| self.writer.flush()) {
                 Ok(()) => {}
                 Err(error) if error.kind() == io::ErrorKind::BrokenPipe => break,
                 Err(error) => troubles.tell(format!("{what}: {error}")),

@@ -8,6 +8,7 @@
 use crate::{
     engine::{Deadline, Ending, recorder::Recorder},
     journal::Trouble,
+    watched::found,
 };
 use shared::event::{Category, Level};
 use std::{sync::Arc, time::Duration};
@@ -39,9 +40,13 @@ impl Stop {
             return std::future::pending().await;
         };
         let broken = async {
-            match trouble.wait_for(|trouble| matches!(trouble, Trouble::Broken(_))).await.as_deref() {
-                Ok(Trouble::Broken(why)) => why.clone(),
-                _ => std::future::pending().await,
+            let why = found(&mut trouble, |trouble| match trouble {
+                Trouble::Broken(why) => Some(why.clone()),
+                Trouble::None | Trouble::Waiting(_) => None,
+            });
+            match why.await {
+                Some(why) => why,
+                None => std::future::pending().await,
             }
         };
         let name = tokio::select! {

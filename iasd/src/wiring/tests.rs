@@ -104,7 +104,7 @@ async fn run(root: &Path) -> (ExitCode, Vec<String>) {
         disk: Disk::default(),
         boot: Box::new(move |settings: &Settings| starting.boot(settings)),
     };
-    let loaded = load(&arguments, &world).await.unwrap();
+    let loaded = load(&arguments, &*world.host, &*world.preferences).await.unwrap();
     let exit = prepare(&arguments, world, loaded).await.unwrap().carry_out().await;
     let calls = fs::read_to_string(root.join("calls")).unwrap();
     let here = format!("{}/", root.display());

@@ -128,6 +128,17 @@ impl Folder {
         opened.ok_or_else(|| StoreError::io("open the folder of", file, "there is no such folder"))
     }
 
+    /// Whether this is still what `root` has under its path, and nobody but `owner` can change it.
+    ///
+    /// A link on the way that leads to this very folder does no harm: everything goes through what is open.
+    #[must_use]
+    pub fn still_at(&self, root: &Path, owner: u32) -> bool {
+        let named = rustix::fs::stat(self.path.under(root));
+        let own = rustix::fs::fstat(&self.fd);
+        matches!((named, own), (Ok(named), Ok(own)) if (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)
+            && check(&named, &self.path, owner).is_ok())
+    }
+
     /// The path it was opened by.
     #[must_use]
     pub fn path(&self) -> &MacPath {

@@ -3,7 +3,8 @@
 use super::*;
 use crate::download::{
     error::Cause,
-    store::{Content, Place, create_anew},
+    place::Place,
+    store::{Content, create_anew},
 };
 use shared::event::AcceptedBecause;
 use std::os::unix::fs::symlink;
