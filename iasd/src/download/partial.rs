@@ -2,6 +2,9 @@
 //!
 //! Both lie in the private work folder under a name of their own. The note is written before the first byte;
 //! without a readable one the bytes count for nothing. Neither needs a flush: a resumed file is digested as a whole.
+//!
+//! Content that is short is held in memory until it is whole, or until it is cut off: a power cut loses less of it than
+//! asking for the rest would cost.
 
 use super::{
     fetch::{Head, Resume},
@@ -29,6 +32,9 @@ use url::Url;
 
 /// A note longer than this is not ours.
 const LONGEST_NOTE: u64 = 64 * 1024;
+
+/// The longest content that is held in memory.
+const SHORT: u64 = 64 * 1024;
 
 /// What the bytes are the beginning of.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,10 +80,17 @@ pub(crate) struct Partial {
     work: Arc<Folder>,
     key: String,
     path: MacPath,
-    file: File,
+    held: Held,
     have: u64,
     note: Note,
     store: Store,
+}
+
+/// Where the bytes are.
+#[derive(Debug)]
+enum Held {
+    Memory(Vec<u8>),
+    Disk(File),
 }
 
 impl Partial {
@@ -94,7 +107,8 @@ impl Partial {
         let known = addresses.iter().any(|url| note.url == url.as_str());
         let fits = known && note.length.is_none_or(|length| have <= length);
         let store = store.clone();
-        Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, file, have, note, store }))
+        let held = Held::Disk(file);
+        Ok((fits && have > 0).then(|| Self { work, key: key.to_owned(), path, held, have, note, store }))
     }
 
     /// A new, empty one for the content that `note` speaks of; replaces what is there.
@@ -105,16 +119,30 @@ impl Partial {
         let work = store.work()?;
         let path = store.in_work(&part_name(key));
         remove(&work, &note_name(key), &path)?;
-        remove(&work, &part_name(key), &path)?;
-        if note.length.is_some() {
-            store.reserve(&work, 0, note.length)?;
+        let held = Held::Memory(Vec::new());
+        let mut partial = Self { work, key: key.to_owned(), path, held, have: 0, note, store: store.clone() };
+        match partial.note.length {
+            Some(length) if length <= SHORT => return Ok(partial),
+            Some(length) => store.reserve(&partial.work, 0, Some(length))?,
+            None => {}
         }
-        let file = create_new(&work, &part_name(key), &path)?;
-        let text = serde_json::to_vec(&note).map_err(|error| StoreError::io("describe", &path, error))?;
-        create_anew(&work, &note_name(key), &path)?
+        partial.write_down()?;
+        Ok(partial)
+    }
+
+    /// From now on the bytes are on the disk, with their note.
+    fn write_down(&mut self) -> Result<(), StoreError> {
+        let Held::Memory(bytes) = &self.held else { return Ok(()) };
+        let path = &self.path;
+        remove(&self.work, &part_name(&self.key), path)?;
+        let mut file = create_new(&self.work, &part_name(&self.key), path)?;
+        let text = serde_json::to_vec(&self.note).map_err(|error| StoreError::io("describe", path, error))?;
+        create_anew(&self.work, &note_name(&self.key), path)?
             .write_all(&text)
-            .map_err(|error| StoreError::write("describe", &path, error))?;
-        Ok(Self { work, key: key.to_owned(), path, file, have: 0, note, store: store.clone() })
+            .and_then(|()| file.write_all(bytes))
+            .map_err(|error| StoreError::write("describe", path, error))?;
+        self.held = Held::Disk(file);
+        Ok(())
     }
 
     /// How many bytes are there.
@@ -165,16 +193,19 @@ impl Partial {
             store.reserve(&self.work, self.have, self.note.length)?;
         }
         let mut digester = Digester::default();
-        if self.have == 0 {
-            return Ok(Intake { partial: self, digester });
+        match &mut self.held {
+            Held::Memory(bytes) => digester.update(bytes),
+            Held::Disk(_) if self.have == 0 => {}
+            Held::Disk(file) => {
+                let read = file.rewind().and_then(|()| {
+                    read_pieces(file, |piece| {
+                        digester.update(piece);
+                        Ok(())
+                    })
+                });
+                self.have = read.map_err(|error| StoreError::io("read", &self.path, error))?;
+            }
         }
-        let read = self.file.rewind().and_then(|()| {
-            read_pieces(&mut self.file, |piece| {
-                digester.update(piece);
-                Ok(())
-            })
-        });
-        self.have = read.map_err(|error| StoreError::io("read", &self.path, error))?;
         Ok(Intake { partial: self, digester })
     }
 
@@ -182,19 +213,55 @@ impl Partial {
     ///
     /// # Errors
     /// As [`Store::place`].
-    pub(crate) fn place(self, store: &Store, content: Content, place: &Place) -> Result<Opened, StoreError> {
-        let placed = store.place((&self.work, &part_name(&self.key), self.file), content, place)?;
-        remove(&self.work, &note_name(&self.key), &self.path)?;
-        Ok(placed)
+    pub(crate) fn place(
+        mut self,
+        store: &Store,
+        content: Content,
+        place: &Place,
+    ) -> Result<Opened, StoreError> {
+        match self.take() {
+            Held::Memory(bytes) if !place.flush && place.path.parent().as_ref() == Some(self.work.path()) => {
+                store.write_aside(&self.work, &bytes, place)
+            }
+            Held::Memory(bytes) => {
+                store.takes_more(&self.path)?;
+                let mut file = create_anew(&self.work, &part_name(&self.key), &self.path)?;
+                file.write_all(&bytes).map_err(|error| StoreError::write("write", &self.path, error))?;
+                store.place((&self.work, &part_name(&self.key), file), content, place)
+            }
+            Held::Disk(file) => {
+                let placed = store.place((&self.work, &part_name(&self.key), file), content, place)?;
+                remove(&self.work, &note_name(&self.key), &self.path)?;
+                Ok(placed)
+            }
+        }
+    }
+
+    /// What it holds; nothing is left.
+    fn take(&mut self) -> Held {
+        std::mem::replace(&mut self.held, Held::Memory(Vec::new()))
     }
 
     /// Throws it away.
     ///
     /// # Errors
     /// When the disk refuses.
-    pub(crate) fn discard(self) -> Result<(), StoreError> {
+    pub(crate) fn discard(mut self) -> Result<(), StoreError> {
+        if let Held::Memory(_) = self.take() {
+            return Ok(());
+        }
         remove(&self.work, &note_name(&self.key), &self.path)?;
         remove(&self.work, &part_name(&self.key), &self.path)
+    }
+}
+
+impl Drop for Partial {
+    /// A transfer that ended, or was cancelled, leaves what came to a later one, if that can be (R92).
+    fn drop(&mut self) {
+        if matches!(&self.held, Held::Memory(bytes) if !bytes.is_empty()) {
+            // Nobody is left to be told; what is not there is asked for again.
+            let _ = self.write_down();
+        }
     }
 }
 
@@ -211,9 +278,17 @@ impl Intake {
     /// When the disk refuses.
     pub(crate) fn take(&mut self, piece: &[u8]) -> Result<(), StoreError> {
         let partial = &mut self.partial;
-        partial.store.takes_more(&partial.path)?;
-        let failed = |error: std::io::Error| StoreError::write("write", &partial.path, error);
-        partial.file.write_all(piece).map_err(failed)?;
+        if matches!(partial.held, Held::Memory(_)) && partial.have + piece.len() as u64 > SHORT {
+            partial.write_down()?;
+        }
+        match &mut partial.held {
+            Held::Memory(bytes) => bytes.extend_from_slice(piece),
+            Held::Disk(file) => {
+                partial.store.takes_more(&partial.path)?;
+                let failed = |error: std::io::Error| StoreError::write("write", &partial.path, error);
+                file.write_all(piece).map_err(failed)?;
+            }
+        }
         self.digester.update(piece);
         partial.have += piece.len() as u64;
         Ok(())

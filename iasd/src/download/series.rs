@@ -193,7 +193,7 @@ impl Series<'_> {
             Some(_) if cut_off => Ok(Step::CutOff),
             Some(wait) => Ok(Step::Wait(wait)),
             None => {
-                self.forget().await;
+                self.forget();
                 let cause = self.most_hopeful(cause, round);
                 Err(self.failed(cause))
             }
@@ -201,9 +201,10 @@ impl Series<'_> {
     }
 
     /// What came of content that no `hash` vouches for serves no later run.
-    async fn forget(&self) {
+    fn forget(&mut self) {
         if !self.job.compared {
             // The failure of the series is what counts.
+            let _ = self.partial.take().map(Partial::discard);
             let _ = self.downloader.at_once(|store| forget(store, &self.job.key));
         }
     }

@@ -220,15 +220,7 @@ impl Store {
         let given = identity(&placed, target)?;
         // Whoever executes it must not find it open for writing.
         drop(placed);
-        match open_usable(folder, target, self.owner) {
-            Existing::Usable(opened) if identity(&opened.file, target)? == given => Ok(opened),
-            Existing::Usable(_) => Err(StoreError::Unsafe {
-                path: target.clone(),
-                why: "another file than the one that was checked was put in this place",
-            }),
-            Existing::Unusable(error) => Err(error),
-            Existing::Absent => Err(StoreError::io("place", target, "it vanished")),
-        }
+        opened_as(folder, target, (self.owner, given))
     }
 
     /// The last touch before a file appears under its name: owner, mode, and the disk if need be (R113, R114).
@@ -324,6 +316,29 @@ impl Store {
         rustix::fs::fchmod(file, Mode::from_bits_truncate(mode as _)).map_err(failed)
     }
 
+    /// Writes content that waits in the work folder for its turn. Half of it does no harm after a power cut: whatever lies
+    /// there is digested before it is used (R87).
+    ///
+    /// # Errors
+    /// When the system refuses.
+    pub(crate) fn write_aside(
+        &self,
+        work: &Arc<Folder>,
+        content: &[u8],
+        place: &Place,
+    ) -> Result<Opened, StoreError> {
+        let target = &place.path;
+        self.takes_more(target)?;
+        let name = target.file_name();
+        let mut file = create_new(work, name, target).or_else(|_| create_anew(work, name, target))?;
+        file.write_all(content).map_err(|why| StoreError::write("write", target, why))?;
+        self.own(&file, place.mode, target)?;
+        let written = identity(&file, target)?;
+        // Whoever executes it later must not find it open for writing.
+        drop(file);
+        opened_as(Arc::clone(work), target, (self.owner, written))
+    }
+
     /// Writes a small file whole: under a temporary name in the work folder, flushed, then renamed.
     ///
     /// # Errors
@@ -344,6 +359,23 @@ impl Store {
 fn identity(file: &File, path: &MacPath) -> Result<(u64, u64), StoreError> {
     let found = file.metadata().map_err(|error| StoreError::io("look at", path, error))?;
     Ok((found.dev(), found.ino()))
+}
+
+/// Opens the file that was just put at `path`.
+fn opened_as(
+    folder: Arc<Folder>,
+    path: &MacPath,
+    (owner, given): (u32, (u64, u64)),
+) -> Result<Opened, StoreError> {
+    match open_usable(folder, path, owner) {
+        Existing::Usable(opened) if identity(&opened.file, path)? == given => Ok(opened),
+        Existing::Usable(_) => Err(StoreError::Unsafe {
+            path: path.clone(),
+            why: "another file than the one that was checked was put in this place",
+        }),
+        Existing::Unusable(error) => Err(error),
+        Existing::Absent => Err(StoreError::io("place", path, "it vanished")),
+    }
 }
 
 fn open_usable(folder: Arc<Folder>, path: &MacPath, owner: u32) -> Existing {
