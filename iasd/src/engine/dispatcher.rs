@@ -66,6 +66,7 @@ impl Dispatcher {
 
     /// Lets the reporters write what they hold, and the journal reach the disk.
     pub(crate) fn finish(&mut self) {
+        self.catch_up();
         for reporter in &mut self.reporters {
             reporter.finish();
         }

@@ -109,6 +109,14 @@ impl Engine {
             return Ok(Ending::NothingToRepair);
         }
 
+        // Nothing has begun yet, and nothing will where it could not be run.
+        if Phase::ALL
+            .iter()
+            .flat_map(|phase| plan.phase(*phase).items())
+            .any(|item| item.kind != ItemKind::RootFile)
+        {
+            self.host.ready().await.map_err(|error| Ending::Temporary(error.to_string()))?;
+        }
         let control = read.control;
         self.agents.carry_out(control.digest);
         if self.preflight(&plan).await? {

@@ -173,6 +173,14 @@ pub(crate) trait Host: TitleHost + Send + Sync {
     /// Names the time since the Mac was started, where the system tells: another one after each restart (R77).
     fn boot_session(&self) -> BoxFuture<'_, Option<String>>;
 
+    /// Makes this computer ready to run what items bring. On a Mac there is nothing to be done; a rehearsal has to keep it in.
+    ///
+    /// # Errors
+    /// When nothing could be run here.
+    fn ready(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
     /// How long the user's script at `path` is kept from beginning: in a rehearsal that wants it to hang. On a Mac nothing
     /// is.
     fn holds(&self, path: &MacPath) -> Option<Duration> {

@@ -152,5 +152,8 @@ pub(super) fn tell_from(reporter: &mut dyn Reporter, kinds: Vec<EventKind>, mut 
         state.apply(&event);
         reporter.event(&event, &state);
     }
+    if reporter.due().is_some() {
+        reporter.catch_up(&state);
+    }
     state
 }

@@ -135,6 +135,12 @@ impl Host for SimulatedHost {
         })
     }
 
+    fn ready(&self) -> BoxFuture<'_, Result<(), HostError>> {
+        Box::pin(
+            async move { self.runner.ready().await.map_err(HostError::failed("run programs".to_owned())) },
+        )
+    }
+
     fn holds(&self, path: &MacPath) -> Option<Duration> {
         self.faults.hang(path)
     }

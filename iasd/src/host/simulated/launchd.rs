@@ -101,6 +101,12 @@ impl Launchd {
                 over = self.until_over() => return over,
             }
         }
+        // A run that starts no program needs no agent either.
+        let runner = self.runner.clone();
+        tokio::select! {
+            () = runner.wanted() => {}
+            over = self.until_over() => return over,
+        }
         loop {
             if let Some(over) = self.keep(user, crashes).await {
                 return over;
@@ -163,7 +169,7 @@ impl Launchd {
 
     fn program(&self, user: &ConsoleUser) -> Program {
         let daemon_uid = self.daemon_uid.unwrap_or(user.uid);
-        let (path, socket) = match (&self.runner.sandbox, &self.conduct.program) {
+        let (path, socket) = match (&self.runner.fitting, &self.conduct.program) {
             (None, Some(program)) => {
                 let socket = self.runner.root.join(AGENT_SOCKET.trim_start_matches('/'));
                 (program.clone(), socket)

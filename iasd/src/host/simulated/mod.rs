@@ -33,7 +33,7 @@ mod title_tests;
 
 use self::{
     faults::Faults,
-    fitting::{Fitting, Laid},
+    fitting::{Fitting, WhileNeeded},
     inside::Inside,
     launchd::{Launchd, Retire},
     outages::Outages,
@@ -48,7 +48,7 @@ use cap_std::fs::Dir;
 use shared::{
     facts::ConsoleUser,
     flat_package::signature::TrustRoots,
-    sys::sandbox::{Bind, Ids, Processes, Sandbox, SandboxError, ids_available, probe},
+    sys::sandbox::{Bind, Ids, Processes, Sandbox, ids_available},
 };
 use std::{
     fs, io,
@@ -76,7 +76,7 @@ pub(crate) struct SimulatedHost {
     retire: mpsc::Sender<Retire>,
     processes: Mutex<Option<(LoginWindow, Launchd, Outages)>>,
     /// Goes on laying the programs out as long as somebody may want them.
-    _fitting: Option<Fitting>,
+    _fitting: Option<WhileNeeded>,
 }
 
 /// The simulated Mac cannot be set up.
@@ -88,9 +88,6 @@ pub(crate) enum WorldError {
     /// The scenario makes no sense.
     #[error(transparent)]
     Scenario(#[from] scenario::ScenarioError),
-    /// Scripts cannot be kept in the folder.
-    #[error(transparent)]
-    Sandbox(#[from] SandboxError),
     /// Root certificates for packages cannot be read.
     #[error("scenario: package_roots: {0}")]
     PackageRoots(String),
@@ -217,18 +214,21 @@ struct Site<'a> {
 }
 
 impl Site<'_> {
-    /// What runs programs here, the agent among them, and who lays them out meanwhile.
-    fn runner(&self, agent: Option<&Path>, tell: &Notices) -> Result<(Runner, Option<Fitting>), WorldError> {
+    /// What runs programs here, the agent among them, for as long as they are needed.
+    fn runner(
+        &self,
+        agent: Option<&Path>,
+        tell: &Notices,
+    ) -> Result<(Runner, Option<WhileNeeded>), WorldError> {
         let root = self.root.to_owned();
         if !self.scenario.sandbox {
             tell.tell(WITHOUT_SANDBOX.into());
-            return Ok((Runner { sandbox: None, laid: Laid::out(), root, hang: None }, None));
+            return Ok((Runner { fitting: None, root, hang: None }, None));
         }
         let in_side = |error| WorldError::Side(self.side.to_owned(), error);
         let mut binds = programs::binds(self.side, self.this).map_err(in_side)?;
         let agent = agent.map(Path::to_owned);
         binds.extend(agent.map(|from| Bind { from, to: Inside::AGENT.into(), writable: false }));
-        let (fitting, laid) = Fitting::begin(self.side, tell.clone()).map_err(in_side)?;
         let sandbox = Sandbox {
             helper: self.this.to_owned(),
             root: root.clone(),
@@ -238,29 +238,13 @@ impl Site<'_> {
             ids: self.ids,
             processes: Processes::Own,
         };
-        let sandbox = Some(Arc::new(allowed(sandbox, tell)?));
-        Ok((Runner { sandbox, laid, root, hang: None }, Some(fitting)))
+        let (fitting, needed) = Fitting::new(sandbox, self.side.to_owned(), tell.clone());
+        Ok((Runner { fitting: Some(fitting), root, hang: None }, Some(needed)))
     }
 }
 
 const WITHOUT_SANDBOX: &str = "without a sandbox, scripts run on this computer itself, with its own programs, and can \
     change it; only IAS_ROOT in their environment tells them where the simulated Mac is";
-
-/// The sandbox as the kernel allows it, with a notice where it cannot keep processes apart.
-fn allowed(sandbox: Sandbox, tell: &Notices) -> Result<Sandbox, SandboxError> {
-    let Err(why) = probe(&sandbox) else { return Ok(sandbox) };
-    let sandbox = Sandbox { processes: Processes::Shared, ..sandbox };
-    probe(&sandbox)?;
-    let whose = match sandbox.ids {
-        Ids::All => ALL_PROCESSES,
-        Ids::One => "all processes of the same user",
-    };
-    tell.tell(format!("scripts write in the simulated Mac only, but can see and signal {whose}: {why}"));
-    Ok(sandbox)
-}
-
-const ALL_PROCESSES: &str = "every process of this computer (`kill -9 -1` ends them all; rehearse what you do not trust \
-    as an ordinary user, or in a virtual machine)";
 
 /// The side folder of `root` unless the scenario names another.
 fn beside(root: &Path) -> PathBuf {

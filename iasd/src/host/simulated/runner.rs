@@ -1,7 +1,7 @@
 //! Runs programs on the simulated Mac: in the sandbox, or beside it when there is none.
 
 use super::{
-    fitting::Laid,
+    fitting::Fitting,
     script::{ScriptCall, ScriptRunner},
 };
 use crate::host::{
@@ -15,13 +15,12 @@ use shared::{
     layout::MacPath,
     sys::{
         child::{self, Account, Child, Limits, Program},
-        sandbox::{Life, Sandbox, start_inside},
+        sandbox::{Life, start_inside},
     },
 };
 use std::{
     io,
     path::{Path, PathBuf},
-    sync::Arc,
     time::Duration,
 };
 use tokio::sync::watch;
@@ -30,9 +29,7 @@ use tokio::sync::watch;
 #[derive(Debug, Clone)]
 pub(crate) struct Runner {
     /// `None`: programs run on the host.
-    pub(crate) sandbox: Option<Arc<Sandbox>>,
-    /// The programs in the sandbox.
-    pub(super) laid: Laid,
+    pub(super) fitting: Option<Fitting>,
     /// The Mac's `/`.
     pub(crate) root: PathBuf,
     /// How long each script does nothing before it begins.
@@ -45,6 +42,30 @@ impl Runner {
         Self { hang, ..self.clone() }
     }
 
+    /// Makes the sandbox, if there is to be one.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(super) async fn ready(&self) -> Result<(), Ended> {
+        match &self.fitting {
+            Some(fitting) => fitting.sandbox().await.map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The same, without a runtime.
+    #[cfg(test)]
+    pub(super) fn ready_now(&self) -> Result<(), String> {
+        self.fitting.as_ref().map_or(Ok(()), |fitting| fitting.now().map(drop))
+    }
+
+    /// Waits until programs are wanted at all.
+    pub(super) async fn wanted(&self) {
+        if let Some(fitting) = &self.fitting {
+            fitting.wanted().await;
+        }
+    }
+
     /// Starts `program`, whose paths are those of the Mac. Without a sandbox, every life is free.
     pub(crate) async fn start(
         &self,
@@ -53,13 +74,15 @@ impl Runner {
         limits: Limits,
         life: Life,
     ) -> Result<Child, Ended> {
-        self.laid.wait().await?;
         let program = match self.hang {
             Some(time) => held_up(program, time),
             None => program,
         };
-        match &self.sandbox {
-            Some(sandbox) => start_inside(sandbox, &program, output, limits, life).await,
+        match &self.fitting {
+            Some(fitting) => {
+                let sandbox = fitting.sandbox().await?;
+                start_inside(&sandbox, &program, output, limits, life).await
+            }
             None => child::start(&self.outside(program), output, limits).await,
         }
     }

@@ -35,11 +35,13 @@ impl Rehearsal {
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
         let scenario = serde_json::from_str(scenario).unwrap();
         match SimulatedHost::with_helper(&folder.path().join("mac"), scenario, &iasd()?) {
-            Ok((host, notices)) => Some(Self { host, notices, _folder: folder, _agent: None }),
-            Err(WorldError::Sandbox(error)) => {
-                eprintln!("skipped: {error}");
-                None
-            }
+            Ok((host, notices)) => match host.runner.ready_now() {
+                Ok(()) => Some(Self { host, notices, _folder: folder, _agent: None }),
+                Err(error) => {
+                    eprintln!("skipped: {error}");
+                    None
+                }
+            },
             Err(error) => panic!("{error}"),
         }
     }

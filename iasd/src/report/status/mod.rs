@@ -87,8 +87,7 @@ impl Reporter for Status {
         }
         let report = self.phases.apply(&event.kind, state);
         self.behind = self.behind.max(if report { Behind::Report } else { Behind::Status });
-        // Nothing may come after the end.
-        if state.finished.is_some() || self.next.is_none_or(|next| next <= Instant::now()) {
+        if self.next.is_none_or(|next| next <= Instant::now()) {
             self.tell(state);
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::host::{
     Launch, Line, Output, Running,
-    simulated::{SimulatedHost, WorldError, install, receipt},
+    simulated::{SimulatedHost, install, receipt},
 };
 use shared::{exit::Ended, layout::MacPath, sys::packing::build_component};
 use std::{
@@ -26,11 +26,13 @@ fn mac() -> Option<(SimulatedHost, TempDir)> {
     }
     let scenario = serde_json::from_str("{}").unwrap();
     match SimulatedHost::with_helper(&folder.path().join("mac"), scenario, &iasd) {
-        Ok((host, _)) => Some((host, folder)),
-        Err(WorldError::Sandbox(error)) => {
-            println!("skipped: {error}");
-            None
-        }
+        Ok((host, _)) => match host.runner.ready_now() {
+            Ok(()) => Some((host, folder)),
+            Err(error) => {
+                println!("skipped: {error}");
+                None
+            }
+        },
         Err(error) => panic!("{error}"),
     }
 }
