@@ -75,7 +75,7 @@ impl Chooser {
         self.running.retain(|running| *running != place);
         self.finished += 1;
         self.turns.leave(place);
-        self.turns.finish();
+        self.turns.finish(place);
         self.go_on();
     }
 

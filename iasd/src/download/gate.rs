@@ -66,9 +66,9 @@ impl Gate {
         self.change(|turns| turns.hurry(place));
     }
 
-    /// A download reached its end, good or bad.
-    pub(crate) fn finish(self: &Arc<Self>) {
-        self.change(Turns::finish);
+    /// The `place`th download reached its end, good or bad.
+    pub(crate) fn finish(self: &Arc<Self>, place: usize) {
+        self.change(|turns| turns.finish(place));
     }
 
     /// Looks at what comes in, as long as anything does. Dropped, it ends.

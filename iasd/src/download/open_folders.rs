@@ -16,16 +16,17 @@ const KEPT: usize = 16;
 pub(super) struct OpenFolders(Arc<Mutex<HashMap<MacPath, Arc<Folder>>>>);
 
 impl OpenFolders {
-    /// Opens `path` below `root` as [`Folder::open`] does; what is open is taken as long as the path leads there.
+    /// Opens `path` below `root` as [`Folder::open`] does, and does `first` with it; what is open is taken as long as the
+    /// path leads there.
     ///
     /// # Errors
-    /// As that.
+    /// As that, and as `first`.
     pub(super) fn open(
         &self,
-        root: &Path,
+        (root, owner): (&Path, u32),
         path: &MacPath,
-        owner: u32,
         missing: Missing,
+        first: impl FnOnce(&Folder) -> Result<(), StoreError>,
     ) -> Result<Option<Arc<Folder>>, StoreError> {
         let kept = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let known = kept().get(path).cloned();
@@ -33,6 +34,9 @@ impl OpenFolders {
             return Ok(Some(known));
         }
         let opened = Folder::open(root, path, owner, missing)?.map(Arc::new);
+        if let Some(opened) = &opened {
+            first(opened)?;
+        }
         let mut kept = kept();
         if kept.len() >= KEPT {
             kept.clear();
@@ -56,7 +60,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let (folders, path) = (OpenFolders::default(), MacPath::new("/Library/a").unwrap());
         let here = path.under(root.path());
-        let open = || folders.open(root.path(), &path, rustix::process::geteuid().as_raw(), Missing::Create);
+        let me = rustix::process::geteuid().as_raw();
+        let open = || folders.open((root.path(), me), &path, Missing::Create, |_| Ok(()));
         let first = open().unwrap().unwrap();
         assert!(Arc::ptr_eq(&first, &open().unwrap().unwrap()));
 

@@ -231,7 +231,7 @@ impl Worker {
             let Ok(mut turn) = turn else { return Err(series.cancelled()) };
             let step = series.step(&mut turn, &self.recorder).await;
             if matches!(step, Ok(Step::Done(_)) | Err(_)) {
-                self.gate.finish();
+                self.gate.finish(place);
             }
             drop(turn);
             match step? {

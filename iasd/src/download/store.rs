@@ -109,11 +109,9 @@ impl Store {
     /// # Errors
     /// When it is unsafe or cannot be made.
     pub(crate) fn work(&self) -> Result<Arc<Folder>, StoreError> {
-        let folder = self.folder(&self.work)?;
-        if stat(folder.as_fd(), &self.work)?.st_mode & 0o7777 != 0o700 {
-            folder.set_mode(0o700)?;
-        }
-        Ok(folder)
+        let private = |folder: &Folder| folder.set_mode(0o700);
+        let opened = self.folders.open((&self.root, self.owner), &self.work, Missing::Create, private)?;
+        opened.ok_or_else(|| StoreError::io("make the folder", &self.work, "it vanished"))
     }
 
     /// The private folder for downloads.
@@ -146,7 +144,7 @@ impl Store {
     }
 
     fn open_folder(&self, path: &MacPath, missing: Missing) -> Result<Option<Arc<Folder>>, StoreError> {
-        self.folders.open(&self.root, path, self.owner, missing)
+        self.folders.open((&self.root, self.owner), path, missing, |_| Ok(()))
     }
 
     /// Whether anything has this path, safe or not.

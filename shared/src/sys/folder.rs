@@ -93,6 +93,8 @@ pub enum Missing {
 pub struct Folder {
     fd: OwnedFd,
     path: MacPath,
+    /// When it was opened.
+    stat: Stat,
 }
 
 impl Folder {
@@ -112,7 +114,7 @@ impl Folder {
         let root = open_root(root, path)?;
         let names = resolved(root.as_fd(), path);
         let opened = walk(root, names, path, missing, &check)?;
-        Ok(opened.map(|fd| Self { fd, path: path.clone() }))
+        opened.map(|fd| Ok(Self { stat: stat(fd.as_fd(), path)?, fd, path: path.clone() })).transpose()
     }
 
     /// Opens the folder that `file` lies in, whoever owns what is on the way: links are not followed, and that is all.
@@ -134,9 +136,8 @@ impl Folder {
     #[must_use]
     pub fn still_at(&self, root: &Path, owner: u32) -> bool {
         let named = rustix::fs::stat(self.path.under(root));
-        let own = rustix::fs::fstat(&self.fd);
-        matches!((named, own), (Ok(named), Ok(own)) if (named.st_dev, named.st_ino) == (own.st_dev, own.st_ino)
-            && check(&named, &self.path, owner).is_ok())
+        let is_this = |found: &Stat| (found.st_dev, found.st_ino) == (self.stat.st_dev, self.stat.st_ino);
+        named.is_ok_and(|found| is_this(&found) && check(&found, &self.path, owner).is_ok())
     }
 
     /// The path it was opened by.

@@ -29,6 +29,8 @@ pub struct Turns<W> {
     urgent: BTreeSet<usize>,
     /// Content whose length is known, also of those that do not run at the moment.
     lengths: BTreeMap<usize, u64>,
+    /// What will not wait again.
+    finished: BTreeSet<usize>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -49,6 +51,7 @@ impl<W> Turns<W> {
             waiting: BTreeMap::new(),
             urgent: BTreeSet::new(),
             lengths: BTreeMap::new(),
+            finished: BTreeSet::new(),
         }
     }
 
@@ -59,7 +62,9 @@ impl<W> Turns<W> {
 
     /// Execution waits for the `place`th item: it is before all others, now and whenever it waits again.
     pub fn hurry(&mut self, place: usize) {
-        self.urgent.insert(place);
+        if !self.finished.contains(&place) {
+            self.urgent.insert(place);
+        }
     }
 
     /// The content of a running one has begun to come, `length` bytes of it if that is known. One that `may_be_held` can
@@ -78,9 +83,12 @@ impl<W> Turns<W> {
         self.running.remove(&place);
     }
 
-    /// A download reached its end, good or bad.
-    pub fn finish(&mut self) {
+    /// The `place`th download reached its end, good or bad.
+    pub fn finish(&mut self, place: usize) {
         self.level.finish();
+        self.finished.insert(place);
+        self.urgent.remove(&place);
+        self.lengths.remove(&place);
     }
 
     /// Whether anybody runs, so that it is worth looking.
@@ -136,7 +144,7 @@ impl<W> Turns<W> {
         Some(Change::Begin(place, waiter))
     }
 
-    /// Everybody, the first to run first. Where one at a time is best, the shortest of those that execution waits for is
+    /// Those who run or may be next, the first to run first. Where one at a time is best, the shortest of those that execution waits for is
     /// first: it can be carried out while the longer ones come. A length that is not known is soon known.
     fn in_order(&self, permits: usize) -> Vec<usize> {
         let key = |place: usize| {
@@ -144,7 +152,9 @@ impl<W> Turns<W> {
             let length = self.lengths.get(&place).copied().unwrap_or_default();
             (!urgent, if urgent && permits == 1 { length } else { 0 }, place)
         };
-        let mut places: Vec<usize> = self.running.keys().chain(self.waiting.keys()).copied().collect();
+        let calm = self.waiting.keys().find(|place| !self.urgent.contains(place));
+        let urgent = self.urgent.iter().filter(|place| self.waiting.contains_key(place));
+        let mut places: Vec<usize> = self.running.keys().chain(calm).chain(urgent).copied().collect();
         places.sort_by_key(|place| key(*place));
         places
     }
@@ -182,7 +192,7 @@ mod tests {
             starts.extend(started.iter().map(|place| (*place, time)));
             for place in started {
                 turns.leave(place);
-                turns.finish();
+                turns.finish(place);
             }
         }
         assert_eq!(starts, [(0, 0), (1, 1), (2, 1), (3, 2), (4, 2), (5, 2)]);
@@ -277,7 +287,7 @@ mod tests {
                     3 => turns.receives(place, Some(place as u64 * 1000), true),
                     4 => turns.receives(place, None, false),
                     5 => { clock += 1; turns.look(LOOK_EVERY * clock, u64::from(clock) * 1000) }
-                    _ => turns.finish(),
+                    _ => turns.finish(place),
                 }
                 let _ = begun(&mut turns);
                 prop_assert!(turns.running.len() <= usize::try_from(max.max(min)).unwrap());
