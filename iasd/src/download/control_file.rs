@@ -8,9 +8,10 @@ use super::{
     control_signature::LONGEST_SIGNATURE,
     error::{Cause, DownloadError},
     fetch::{Request, shown},
+    file::Existing,
     folder::StoreError,
     place::Place,
-    store::{Existing, Store},
+    store::Store,
 };
 use crate::engine::recorder::Recorder;
 use futures::FutureExt as _;

@@ -4,11 +4,12 @@ use super::{
     Downloader,
     error::{Cause, DownloadError},
     fetch::{FetchError, Head, Response},
+    file::{Existing, Opened},
     folder::StoreError,
     partial::key,
     pieces::PIECE,
     place::Place,
-    store::{Content, Existing, Opened},
+    store::Content,
     verify::{Verdict, VerifiedArtifact, digest, judge_existing, judge_local},
 };
 use crate::engine::recorder::Recorder;

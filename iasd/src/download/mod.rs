@@ -18,6 +18,7 @@ mod control_signature;
 mod document;
 mod error;
 mod fetch;
+mod file;
 mod gate;
 mod head;
 mod hosts;
@@ -51,10 +52,11 @@ pub(crate) use self::{
     document::Document,
     error::{Cause, DownloadError},
     fetch::{Fetch, FetchError, Identity, Posted, Request, Response, needs_network, shown},
+    file::Existing,
     http::{Http, random_token},
     place::Place,
     stage::DownloadStage,
-    store::{Existing, Store},
+    store::Store,
     tls::Network,
     verify::VerifiedArtifact,
 };

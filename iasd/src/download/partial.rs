@@ -8,10 +8,11 @@
 
 use super::{
     fetch::{Head, Resume},
+    file::{Opened, create_anew, create_new, remove},
     folder::{Folder, StoreError, kind, stat},
     pieces::read_pieces,
     place::Place,
-    store::{Content, Opened, Store, create_anew, create_new, remove},
+    store::{Content, Store},
 };
 use rustix::{
     fd::AsFd as _,

@@ -7,10 +7,11 @@ use super::{
     Downloader,
     error::{Cause, DownloadError},
     fetch::shown,
+    file::{Existing, Opened},
     folder::StoreError,
     local::finished,
     partial::key,
-    store::{Content, Existing, Opened},
+    store::Content,
     verify::{Accepted, VerifiedArtifact, judge_seed},
 };
 use crate::engine::recorder::Recorder;

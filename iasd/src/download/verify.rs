@@ -3,10 +3,11 @@
 //! [`judge`] decides; what it accepts becomes a [`VerifiedArtifact`], and nothing else can.
 
 use super::{
+    file::{Existing, Opened},
     folder::{Folder, StoreError, stat},
     pieces::read_at_pieces,
     place::Place,
-    store::{Content, Existing, Opened, Store},
+    store::{Content, Store},
 };
 use rustix::{
     fd::AsFd as _,

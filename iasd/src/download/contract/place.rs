@@ -1,11 +1,7 @@
 //! Where content is put and what is used of what lies there (R31–R35, R87, R89, R113–R116, R118).
 
 use super::*;
-use crate::download::{
-    error::Cause,
-    place::Place,
-    store::{Content, create_anew},
-};
+use crate::download::{error::Cause, file::create_anew, place::Place, store::Content};
 use shared::event::AcceptedBecause;
 use std::os::unix::fs::symlink;
 use support::server::Reply;
