@@ -109,7 +109,7 @@ fn two_runs_are_compared_item_by_item() {
     let (took, other) = (comparison["took"].as_i64().unwrap(), comparison["other_took"].as_i64().unwrap());
     let words = match took - other {
         -99..=99 => "as long",
-        ..0 => "shorter",
+        ..=-100 => "shorter",
         _ => "longer",
     };
     let line = text.lines().find(|line| line.starts_with("compared with ")).unwrap();
