@@ -10,7 +10,7 @@ use crate::{
 };
 use rustix::process::{Signal, getpid, kill_process};
 use shared::{
-    event::{Event, Progress},
+    event::{Event, EventKind, Progress},
     journal::{Durability, durability, line},
     sys::folder::is_full,
 };
@@ -112,7 +112,13 @@ impl Journal {
             Some(Death::Before) => self.die(String::new()),
             Some(Death::Torn) => self.die(line.chars().take(line.len() / 2).collect()),
             Some(Death::After) => self.die(line),
-            None => self.send(line, durability(&event.kind), then),
+            None => {
+                let durability = durability(&event.kind);
+                // Effects that are over must be known to be, also when this process is killed in the next instant. A
+                // download that began may wait for others: there are many, and nothing is done twice for one.
+                let waits = matches!(event.kind, EventKind::DownloadStarted { .. });
+                self.send(line, (durability, durability > Durability::Lazy && !waits), then);
+            }
         }
     }
 
@@ -124,7 +130,7 @@ impl Journal {
         }
     }
 
-    fn send(&self, line: String, durability: Durability, then: Then) {
+    fn send(&self, line: String, (durability, urgent): (Durability, bool), then: Then) {
         let then = if durability == Durability::First {
             Some(then)
         } else {
@@ -133,7 +139,7 @@ impl Journal {
         };
         if let Some(lines) = &self.lines {
             // Gone: `then` is dropped, and whoever waits for it learns that.
-            lines.send(Entry { line, durability, then }, durability == Durability::First);
+            lines.send(Entry { line, durability, then }, urgent);
         }
     }
 
@@ -141,7 +147,7 @@ impl Journal {
     fn die(&self, last: String) {
         let (written, wait) = mpsc::channel();
         let then = Box::new(move || _ = written.send(()));
-        self.send(last, Durability::First, then);
+        self.send(last, (Durability::First, true), then);
         let _ = wait.recv();
         // Nobody is left to be told of an error.
         let _ = kill_process(getpid(), Signal::KILL);
