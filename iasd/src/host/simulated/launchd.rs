@@ -121,6 +121,8 @@ impl Launchd {
 
     /// Runs the agent to its end, or until it is over.
     async fn keep(&mut self, user: &ConsoleUser, crashes: &mut u32) -> Option<Over> {
+        // It may check in, and be wanted dead for it, before we are told that it was started.
+        let since = self.faults.elapsed();
         let child = match self.start(user).await {
             Ok(child) => child,
             Err(ended) => {
@@ -131,7 +133,7 @@ impl Launchd {
         let (finished, stop) = child.split();
         tokio::pin!(finished);
         let crash = self.crash_due(*crashes);
-        let killed = killed(Arc::clone(&self.faults));
+        let killed = killed(Arc::clone(&self.faults), since);
         tokio::select! {
             _ = &mut finished => None,
             faults = killed => {
@@ -197,9 +199,9 @@ async fn crash_after(time: Option<f64>) {
     }
 }
 
-/// Resolves when the agent that runs now is to be killed on demand, with the faults that do it.
-async fn killed(faults: Arc<Faults>) -> Vec<usize> {
-    let (mut spells, since) = (faults.spells(), faults.elapsed());
+/// Resolves when the agent that was started at `since` is to be killed on demand, with the faults that do it.
+async fn killed(faults: Arc<Faults>, since: Duration) -> Vec<usize> {
+    let mut spells = faults.spells();
     loop {
         let deaths = spells.borrow_and_update().clone();
         let deaths =
