@@ -3,7 +3,7 @@
 use super::{
     Arguments, Pressed, SettingsIn, declaration,
     input::Input,
-    macho::Signed,
+    macho::{CodeSigner, Signed},
     manifest::{self, Pieces},
     names,
     package::{Content, Title},
@@ -28,6 +28,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// What it means when Apple does not vouch for the programs' signer.
+const NO_TEAM: &str = "note: the programs' certificate does not lead to Apple's root (--sign-chain adds what is between), so that they \
+     name no team: daemon and agent tell each other by user and session only";
+
 /// Makes the package and everything beside it.
 ///
 /// # Errors
@@ -43,7 +47,9 @@ fn from_settings(arguments: &Arguments, input: &Input, warnings: &mut Vec<String
     let paths = Paths::new(&arguments.output, &arguments.package_version);
     let addresses = arguments.url.as_deref().map(|url| Addresses::below(url, &paths)).transpose()?;
     let with_settings = arguments.settings_in == SettingsIn::Package;
-    let content = content(arguments, input, with_settings, warnings)?;
+    let program_signer = arguments.signing.program_signer()?;
+    let programs_signed_by = program_signer.as_ref().map(signing::ProgramSigner::name);
+    let content = content(arguments, input, with_settings, program_signer.as_ref(), warnings)?;
     let title = Title {
         title: arguments.title.clone(),
         identifier: input.settings.identifiers.log.clone(),
@@ -84,7 +90,8 @@ fn from_settings(arguments: &Arguments, input: &Input, warnings: &mut Vec<String
     warn_of_secrets(input, with_settings, warnings);
     let bytes = std::fs::metadata(&package).map_err(|error| format!("{}: {error}", package.display()))?.len();
     let url = addresses.map(|addresses| addresses.package.to_string());
-    let package = Package { signed_by, url, ..describe(&package, bytes, sha256, &title, &content) };
+    let package =
+        Package { signed_by, programs_signed_by, url, ..describe(&package, bytes, sha256, &title, &content) };
     Ok(Report { package, names: named(input), files, warnings: std::mem::take(warnings) })
 }
 
@@ -93,6 +100,7 @@ fn content(
     arguments: &Arguments,
     input: &Input,
     with_settings: bool,
+    signer: Option<&signing::ProgramSigner>,
     warnings: &mut Vec<String>,
 ) -> Result<Content, String> {
     let folder = match &arguments.programs {
@@ -104,8 +112,12 @@ fn content(
         let how = if matches!(error, BadProgram::Unreadable { .. }) { "" } else { programs::HOW_TO_BUILD };
         format!("{}\n  {how}", chain(&error)).trim_end().to_owned()
     };
-    let daemon = programs::prepare_daemon(&folder, &names.daemon).map_err(in_words)?;
-    let agent = programs::prepare_agent(&folder, &names.agent).map_err(in_words)?;
+    if signer.is_some_and(|signer| signer.team().is_none()) {
+        warnings.push(NO_TEAM.to_owned());
+    }
+    let signer = signer.map(|signer| signer as &dyn CodeSigner);
+    let daemon = programs::prepare_daemon(&folder, &names.daemon, signer).map_err(in_words)?;
+    let agent = programs::prepare_agent(&folder, &names.agent, signer).map_err(in_words)?;
     let list = |program: &Program| words(&program.architectures);
     if daemon.architectures != agent.architectures {
         let (daemon, agent) = (list(&daemon), list(&agent));
@@ -193,6 +205,7 @@ fn describe(file: &Path, bytes: u64, sha256: String, title: &Title, content: &Co
         architectures: content.architectures().iter().map(|arch| arch.as_str()).collect(),
         url: None,
         signed_by: None,
+        programs_signed_by: None,
         installs: content.installed().map(installed).collect(),
     }
 }

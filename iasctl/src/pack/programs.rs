@@ -1,6 +1,6 @@
 //! The programs that are installed: found, joined from their architectures, and signed so that macOS starts them (P46).
 
-use super::macho::{self, NotMachO, OsVersion, Signed, Thin};
+use super::macho::{self, CodeSigner, NotMachO, OsVersion, Signed, Thin};
 use shared::facts::Arch;
 use std::{
     fs::File,
@@ -88,34 +88,41 @@ pub(super) enum BadProgram {
     },
 }
 
-/// Finds the daemon in `folder` and signs its slices as `identifier`, unless somebody signed them already.
+/// Finds the daemon in `folder` and signs its slices as `identifier`: as `signer`, or, unless somebody signed them already, ad hoc.
 ///
 /// # Errors
 /// When it is missing, is no program for Macs, or cannot be signed.
-pub(super) fn prepare_daemon(folder: &Path, identifier: &str) -> Result<Program, BadProgram> {
-    prepare(&found(folder)?, "iasd", identifier)
+pub(super) fn prepare_daemon(
+    folder: &Path,
+    identifier: &str,
+    signer: Option<&dyn CodeSigner>,
+) -> Result<Program, BadProgram> {
+    prepare(&found(folder)?, "iasd", identifier, signer)
 }
 
-/// Finds the agent, which is beside the daemon or the daemon under another name, and signs its slices as `identifier`, unless
-/// somebody signed them already.
+/// As [`prepare_daemon`] for the agent, which is beside the daemon or the daemon under another name.
 ///
 /// # Errors
 /// When neither is there, or is no program for Macs, or cannot be signed.
-pub(super) fn prepare_agent(folder: &Path, identifier: &str) -> Result<Program, BadProgram> {
+pub(super) fn prepare_agent(
+    folder: &Path,
+    identifier: &str,
+    signer: Option<&dyn CodeSigner>,
+) -> Result<Program, BadProgram> {
     let mut files = found(folder)?;
     for file in &mut files {
         let own = file.with_file_name("iasagent");
         if own.is_file() {
             *file = own;
         } else {
-            is_both(file)?;
+            is_both(file, signer.is_some())?;
         }
     }
-    prepare(&files, "iasagent", identifier)
+    prepare(&files, "iasagent", identifier, signer)
 }
 
-/// Whether the daemon in `file` can be packed as the agent as well.
-fn is_both(file: &Path) -> Result<(), BadProgram> {
+/// Whether the daemon in `file` can be packed as the agent as well; `anew`: its signature will be replaced.
+fn is_both(file: &Path, anew: bool) -> Result<(), BadProgram> {
     let unusable = |problem: String| BadProgram::Unusable { path: file.to_owned(), problem };
     let bytes = read(file)?;
     for slice in macho::split(&bytes).map_err(|error| unusable(error.to_string()))? {
@@ -124,7 +131,7 @@ fn is_both(file: &Path) -> Result<(), BadProgram> {
             let problem = "there is no iasagent beside it, and it is not the agent as well: it was built without -F agent";
             return Err(unusable(problem.into()));
         }
-        if thin.signed == Signed::Identity {
+        if thin.signed == Signed::Identity && !anew {
             let problem = "it is signed as the daemon, and there is no iasagent beside it; copy the unsigned iasd as iasagent, and \
                            sign that copy under the agent's name";
             return Err(unusable(problem.into()));
@@ -133,7 +140,12 @@ fn is_both(file: &Path) -> Result<(), BadProgram> {
     Ok(())
 }
 
-fn prepare(files: &[PathBuf], name: &'static str, identifier: &str) -> Result<Program, BadProgram> {
+fn prepare(
+    files: &[PathBuf],
+    name: &'static str,
+    identifier: &str,
+    signer: Option<&dyn CodeSigner>,
+) -> Result<Program, BadProgram> {
     let mut slices = Vec::new();
     for path in files {
         let bytes = read(path)?;
@@ -141,7 +153,7 @@ fn prepare(files: &[PathBuf], name: &'static str, identifier: &str) -> Result<Pr
             |error: NotMachO| BadProgram::Unusable { path: path.clone(), problem: error.to_string() };
         for slice in macho::split(&bytes).map_err(unusable)? {
             let thin = Thin::read(slice).map_err(unusable)?;
-            slices.push(signed(slice, thin, identifier, path)?);
+            slices.push(signed(slice, thin, path, identifier, signer)?);
         }
     }
     slices.sort_by_key(|(thin, _)| FOLDERS.iter().position(|(arch, _)| *arch == thin.arch));
@@ -154,7 +166,7 @@ fn prepare(files: &[PathBuf], name: &'static str, identifier: &str) -> Result<Pr
     }
     let min_os = slices.iter().filter_map(|(thin, _)| thin.min_os).fold(OLDEST, OsVersion::max);
     let kept = slices.iter().all(|(thin, _)| thin.signed == Signed::Identity);
-    let signed = if kept { Signed::Identity } else { Signed::AdHoc };
+    let signed = if kept || signer.is_some() { Signed::Identity } else { Signed::AdHoc };
     let signed_slices: Vec<Vec<u8>> = slices.into_iter().map(|(_, file)| file).collect();
     let joined = macho::join(&signed_slices);
     let bytes = joined.map_err(|error| BadProgram::Unusable {
@@ -177,11 +189,17 @@ fn found(folder: &Path) -> Result<Vec<PathBuf>, BadProgram> {
     if files.is_empty() { Err(BadProgram::Missing { folder: folder.to_owned() }) } else { Ok(files) }
 }
 
-fn signed(slice: &[u8], thin: Thin, identifier: &str, path: &Path) -> Result<(Thin, Vec<u8>), BadProgram> {
-    if thin.signed == Signed::Identity {
+fn signed(
+    slice: &[u8],
+    thin: Thin,
+    path: &Path,
+    identifier: &str,
+    signer: Option<&dyn CodeSigner>,
+) -> Result<(Thin, Vec<u8>), BadProgram> {
+    if thin.signed == Signed::Identity && signer.is_none() {
         return Ok((thin, slice.to_vec()));
     }
-    match macho::sign_ad_hoc(slice, identifier) {
+    match macho::sign(slice, identifier, signer) {
         Ok(file) => Ok((thin, file)),
         Err(error) => {
             Err(BadProgram::Unusable { path: path.to_owned(), problem: format!("cannot be signed: {error}") })
@@ -221,7 +239,7 @@ mod tests {
     }
 
     fn prepared(files: &[(&str, &[u8])]) -> Result<Program, String> {
-        prepare_daemon(folder(files).path(), NAME).map_err(|error| error.to_string())
+        prepare_daemon(folder(files).path(), NAME, None).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -245,20 +263,20 @@ mod tests {
     fn a_daemon_that_is_the_agent_as_well_is_packed_under_both_names_each_signed_as_its_own() {
         let both = program(ARM64, 0, b"code Usage: iasagent [--service NAME");
         let with = folder(&[("iasd", &both)]);
-        let agent = prepare_agent(with.path(), "com.example.agent").unwrap();
-        let daemon = prepare_daemon(with.path(), NAME).unwrap();
+        let agent = prepare_agent(with.path(), "com.example.agent", None).unwrap();
+        let daemon = prepare_daemon(with.path(), NAME, None).unwrap();
         assert!(agent.bytes != daemon.bytes && agent.signed == Signed::AdHoc);
         let own = folder(&[("iasd", &both), ("iasagent", &program(ARM64, 0, b"its own"))]);
-        let agent = prepare_agent(own.path(), "com.example.agent").unwrap();
+        let agent = prepare_agent(own.path(), "com.example.agent", None).unwrap();
         assert!(agent.bytes.windows(7).any(|words| words == b"its own"));
         let without = folder(&[("iasd", &program(ARM64, 0, b"the daemon alone"))]);
-        let missing = prepare_agent(without.path(), "com.example.agent").unwrap_err().to_string();
+        let missing = prepare_agent(without.path(), "com.example.agent", None).unwrap_err().to_string();
         assert!(missing.contains("there is no iasagent beside it"), "{missing}");
     }
 
     #[test]
     fn a_slice_that_somebody_signed_stays_as_it_is() {
-        let mut file = macho::sign_ad_hoc(&program(ARM64, 0, b"code"), "other").unwrap();
+        let mut file = macho::sign(&program(ARM64, 0, b"code"), "other", None).unwrap();
         let no_cms = [0xfa, 0xde, 0x0b, 0x01, 0, 0, 0, 8];
         let at = file.windows(8).position(|window| window == no_cms).unwrap();
         file[at + 7] = 9;

@@ -31,6 +31,8 @@ pub(super) struct Package {
     pub(super) url: Option<String>,
     /// The certificate's name; `None` when it is not signed.
     pub(super) signed_by: Option<String>,
+    /// The name in the certificate the programs were signed with now; `None`: ad hoc, or left as they were.
+    pub(super) programs_signed_by: Option<String>,
     pub(super) installs: Vec<Installed>,
 }
 
@@ -81,6 +83,9 @@ impl Display for Report {
             None => {
                 line(f, "Signature", &"none: sign it, or let your MDM sign it; Macs refuse it otherwise")?
             }
+        }
+        if let Some(name) = &package.programs_signed_by {
+            line(f, "Programs by", name)?;
         }
         if let Some(url) = &package.url {
             line(f, "To be served", url)?;

@@ -1,6 +1,8 @@
 //! Mac programs as files: 64-bit Mach-O for one architecture, and universal files that hold one for each.
 
+mod code_signature;
 mod fat;
+mod requirement;
 mod sign;
 mod thin;
 
@@ -13,11 +15,12 @@ mod tests;
 
 use shared::facts::Arch;
 
+pub(crate) use code_signature::CodeSigner;
 pub(crate) use fat::{join, split};
-pub(crate) use sign::sign_ad_hoc;
+pub(crate) use sign::sign;
 pub(crate) use thin::{NotMachO, OsVersion, Signed, Thin};
 
-/// The page of a processor's memory, as a power of two: slices begin at one, and a digest of a signature covers one.
+/// The page of a processor's memory, as a power of two: slices begin at one, and segments take whole ones.
 fn page_power(arch: Arch) -> u8 {
     match arch {
         Arch::Arm64 => 14,

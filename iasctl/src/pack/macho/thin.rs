@@ -73,6 +73,8 @@ pub(crate) struct Thin {
     pub(crate) arch: Arch,
     /// The oldest macOS it starts on; `None` when it does not say.
     pub(crate) min_os: Option<OsVersion>,
+    /// The macOS it was linked for; `None` when it does not say.
+    pub(super) sdk: Option<OsVersion>,
     /// Whether it is signed.
     pub(crate) signed: Signed,
     /// Number of load commands and their bytes.
@@ -109,8 +111,8 @@ impl Thin {
             None => Signed::No,
             Some((_, offset, bytes)) => signed(file, offset, bytes)?,
         };
-        let (first_section, signature, min_os) = (found.first_section, found.signature, found.min_os);
-        Ok(Self { arch, min_os, signed, commands, first_section, text, linkedit, signature })
+        let Found { first_section, signature, min_os, sdk, .. } = found;
+        Ok(Self { arch, min_os, sdk, signed, commands, first_section, text, linkedit, signature })
     }
 }
 
@@ -139,6 +141,7 @@ pub(super) fn kind_of(file: &[u8]) -> &'static str {
 #[derive(Default)]
 struct Found {
     min_os: Option<OsVersion>,
+    sdk: Option<OsVersion>,
     first_section: u64,
     text: Option<Segment>,
     linkedit: Option<Segment>,
@@ -172,9 +175,13 @@ impl Found {
             LC_CODE_SIGNATURE => {
                 self.signature = Some((at, little_u32(command, 8)?, little_u32(command, 12)?));
             }
-            LC_VERSION_MIN_MACOSX => self.min_os = Some(OsVersion(little_u32(command, 8)?)),
+            LC_VERSION_MIN_MACOSX => {
+                self.min_os = Some(OsVersion(little_u32(command, 8)?));
+                self.sdk = little_u32(command, 12).map(OsVersion);
+            }
             LC_BUILD_VERSION if little_u32(command, 8)? == PLATFORM_MACOS => {
                 self.min_os = Some(OsVersion(little_u32(command, 12)?));
+                self.sdk = little_u32(command, 16).map(OsVersion);
             }
             _ => {}
         }

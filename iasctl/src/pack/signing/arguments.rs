@@ -1,6 +1,6 @@
 //! How `pack` is told to sign, and what it thinks of its own signature.
 
-use super::{CannotSign, Identity, Signer};
+use super::{CannotSign, Identity, ProgramSigner, Signer};
 use crate::pem;
 use shared::flat_package::FlatPackage;
 use shared::flat_package::signature::{Flaw, TrustRoots};
@@ -9,7 +9,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use time::OffsetDateTime;
 
-/// The options of `pack` that are about its signature.
+/// The options of `pack` that are about signatures.
 #[derive(Debug, clap::Args)]
 pub(in crate::pack) struct Signing {
     /// Sign the package with the RSA key and certificates in this file: PKCS #12, or PEM
@@ -18,16 +18,39 @@ pub(in crate::pack) struct Signing {
     /// A file whose first line is the password of the key
     #[arg(long, value_name = "FILE", requires = "sign")]
     sign_password: Option<PathBuf>,
+    /// Sign the programs with the RSA key and certificates in this file, instead of ad hoc: PKCS #12, or PEM
+    #[arg(long, value_name = "FILE")]
+    sign_programs: Option<PathBuf>,
+    /// A file whose first line is the password of the programs' key
+    #[arg(long, value_name = "FILE", requires = "sign_programs")]
+    sign_programs_password: Option<PathBuf>,
     /// Certificates between yours and its root, when they are not in the same file (PEM or DER)
-    #[arg(long, value_name = "FILE", requires = "sign")]
+    #[arg(long, value_name = "FILE")]
     sign_chain: Vec<PathBuf>,
 }
 
 impl Signing {
-    /// Who signs; `None`: nobody is to. The time is that of `SOURCE_DATE_EPOCH`, if it is set.
+    /// Who signs the package; `None`: nobody is to. The time is that of `SOURCE_DATE_EPOCH`, if it is set.
     pub(in crate::pack) fn signer(&self) -> Result<Option<Signer>, String> {
-        let Some(path) = &self.sign else { return Ok(None) };
-        let password = self.sign_password.as_deref().map(password).transpose()?;
+        if self.sign.is_none() && self.sign_programs.is_none() && !self.sign_chain.is_empty() {
+            return Err("--sign-chain is of no use without --sign or --sign-programs".to_owned());
+        }
+        self.with(self.sign.as_deref(), self.sign_password.as_deref(), Signer::new)
+    }
+
+    /// Who signs the programs; `None`: nobody, they are signed ad hoc. The time is as above.
+    pub(in crate::pack) fn program_signer(&self) -> Result<Option<ProgramSigner>, String> {
+        self.with(self.sign_programs.as_deref(), self.sign_programs_password.as_deref(), ProgramSigner::new)
+    }
+
+    fn with<S>(
+        &self,
+        path: Option<&Path>,
+        password: Option<&Path>,
+        signer: fn(Identity, Option<OffsetDateTime>) -> Result<S, CannotSign>,
+    ) -> Result<Option<S>, String> {
+        let Some(path) = path else { return Ok(None) };
+        let password = password.map(first_line).transpose()?;
         let mut more = Vec::new();
         for path in &self.sign_chain {
             let certificates = pem::certificates(&read(path)?);
@@ -37,7 +60,7 @@ impl Signing {
         let identity =
             Identity::read(&read(path)?, password.as_deref(), more).map_err(|error| refuse(&error))?;
         let time = source_date(std::env::var("SOURCE_DATE_EPOCH").ok().as_deref())?;
-        Signer::new(identity, time).map(Some).map_err(|error: CannotSign| refuse(&error))
+        signer(identity, time).map(Some).map_err(|error: CannotSign| refuse(&error))
     }
 }
 
@@ -63,7 +86,7 @@ fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn password(path: &Path) -> Result<String, String> {
+fn first_line(path: &Path) -> Result<String, String> {
     let text = String::from_utf8(read(path)?);
     let text = text.map_err(|_| format!("{}: the password is not UTF-8", path.display()))?;
     Ok(text.lines().next().unwrap_or_default().to_owned())

@@ -1,4 +1,4 @@
-//! The CMS `SignedData` over the digest of a table of contents, its content detached (P39).
+//! The CMS `SignedData` over the digest of a table of contents (P39) or of a program's code directory, its content detached.
 
 use super::der::{
     CONTEXT_0, GENERALIZED_TIME, INTEGER, OBJECT_IDENTIFIER, OCTET_STRING, SEQUENCE, SET, UTC_TIME,
@@ -13,6 +13,7 @@ const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x
 const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 const SIGNING_TIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x05];
 const RSA_ENCRYPTION: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x01];
+const SHA_256_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
 
 /// The attributes that are signed.
 pub(super) struct Attributes {
@@ -21,17 +22,18 @@ pub(super) struct Attributes {
 }
 
 impl Attributes {
-    /// `digest` is that of the content.
-    pub(super) fn new(style: Style, digest: &[u8], time: OffsetDateTime) -> Self {
+    /// `digest` is that of the content; `more` are names and values of further attributes.
+    pub(super) fn new(style: Style, digest: &[u8], time: OffsetDateTime, more: &[(&[u8], Vec<u8>)]) -> Self {
         debug_assert_eq!(style.bytes(), digest.len());
         let attribute = |name: &[u8], value: &[u8]| {
             element(SEQUENCE, &[&element(OBJECT_IDENTIFIER, &[name]), &element(SET, &[value])])
         };
-        let attributes = vec![
+        let mut attributes = vec![
             attribute(CONTENT_TYPE, &element(OBJECT_IDENTIFIER, &[DATA])),
             attribute(MESSAGE_DIGEST, &element(OCTET_STRING, &[digest])),
             attribute(SIGNING_TIME, &moment(time)),
         ];
+        attributes.extend(more.iter().map(|(name, value)| attribute(name, value)));
         Self { set: set_of(attributes, SET) }
     }
 
@@ -56,6 +58,8 @@ pub(super) fn signed_data(
     if let Some(tag) = stored.first_mut() {
         *tag = CONTEXT_0;
     }
+    // As Apple's tools name it, in packages and in programs.
+    let scheme = if style == Style::Sha256 { SHA_256_WITH_RSA } else { RSA_ENCRYPTION };
     let signer = element(
         SEQUENCE,
         &[
@@ -63,7 +67,7 @@ pub(super) fn signed_data(
             &name.unwrap_or_default(),
             &digest_algorithm,
             &stored,
-            &algorithm(RSA_ENCRYPTION),
+            &algorithm(scheme),
             &element(OCTET_STRING, &[value]),
         ],
     );

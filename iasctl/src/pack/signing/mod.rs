@@ -1,14 +1,16 @@
-//! Signs packages with an RSA key the admin keeps in a file (P39, P42).
+//! Signs packages, and the programs in them, with RSA keys the admin keeps in files (P39, P42, P46).
 //!
 //! The same package, key and signing time give the same bytes. Both values use the hash of the table of contents, as
 //! Apple's `productsign` does, although that is SHA-1: what matters there is a second preimage, not a collision.
 
 mod arguments;
 mod cms;
+mod code;
 mod der;
 mod identity;
 
 pub(super) use arguments::{Signing, check};
+pub(super) use code::ProgramSigner;
 
 use cms::Attributes;
 use identity::Identity;
@@ -33,6 +35,16 @@ pub(super) enum CannotSign {
         not_after: OffsetDateTime,
         /// The moment of signing.
         at: OffsetDateTime,
+    },
+    /// The certificate is not for programs.
+    #[error(
+        "the certificate of {name} cannot sign programs: {reason}; Apple's for programs is \"Developer ID Application\""
+    )]
+    Purpose {
+        /// Its owner.
+        name: String,
+        /// What it is for.
+        reason: String,
     },
     /// The key and the hash do not fit together.
     #[error("cannot compute an RSA signature: {0}")]
@@ -73,14 +85,19 @@ impl Signer {
         let mut signer = Self { key, chain, certificates, time: at, cms_bytes: 0 };
         // Every value has the same length, whatever is signed; SHA-512 has the longest digest.
         let longest = vec![0; Style::Sha512.bytes()];
-        let attributes = Attributes::new(Style::Sha512, &longest, at);
-        signer.cms_bytes = signer.cms(Style::Sha512, &attributes, &vec![0; signer.key.size()]).len();
+        let attributes = Attributes::new(Style::Sha512, &longest, at, &[]);
+        signer.cms_bytes = signer.cms(Style::Sha512, &attributes, &vec![0; signer.value_bytes()]).len();
         Ok(signer)
     }
 
     /// Whose signature it is.
     pub(super) fn name(&self) -> String {
         self.chain.first().map(|leaf| leaf.subject.to_string()).unwrap_or_default()
+    }
+
+    /// How long an RSA signature is.
+    fn value_bytes(&self) -> usize {
+        self.key.size()
     }
 
     fn cms(&self, style: Style, attributes: &Attributes, value: &[u8]) -> Vec<u8> {
@@ -104,7 +121,7 @@ impl PackageSigner for Signer {
     }
 
     fn rsa_bytes(&self) -> usize {
-        self.key.size()
+        self.value_bytes()
     }
 
     fn cms_bytes(&self) -> usize {
@@ -115,7 +132,7 @@ impl PackageSigner for Signer {
         let rsa = self.rsa(contents.style, contents.compressed)?;
         let mut hasher = Hasher::new(contents.style);
         hasher.update(contents.digest);
-        let attributes = Attributes::new(contents.style, &hasher.finish(), self.time);
+        let attributes = Attributes::new(contents.style, &hasher.finish(), self.time, &[]);
         let value = self.rsa(contents.style, attributes.signed())?;
         Ok(Signatures { rsa, cms: self.cms(contents.style, &attributes, &value) })
     }

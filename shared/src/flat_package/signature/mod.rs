@@ -28,7 +28,7 @@ mod trust;
 pub use certificate::{Certificate, Name};
 pub use examine::{verify, verify_whole};
 pub use flaw::{ChainFault, Flaw};
-pub use purpose::Purpose;
+pub use purpose::{Purpose, for_programs};
 pub use trust::{APPLE_ROOT_CA, BadRoot, TrustRoots};
 
 use time::OffsetDateTime;

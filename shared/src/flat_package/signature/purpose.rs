@@ -78,6 +78,21 @@ fn own(leaf: &Certificate) -> bool {
     leaf.extensions.purposes.is_none() || fitting.iter().any(|purpose| leaf.extensions.has_purpose(purpose))
 }
 
+/// Whether the owner of `leaf` may sign programs with it.
+///
+/// # Errors
+/// What it is for instead.
+pub fn for_programs(leaf: &Certificate) -> Result<(), String> {
+    let extensions = &leaf.extensions;
+    if extensions.may_sign() && extensions.has_purpose(CODE_SIGNING) {
+        return Ok(());
+    }
+    if extensions.has_purpose(DEVELOPER_ID_INSTALLER) || extensions.has_purpose(APP_STORE_INSTALLER) {
+        return Err("it is meant for packages".into());
+    }
+    Err(meant_for(leaf, false))
+}
+
 fn meant_for(leaf: &Certificate, odd_length: bool) -> String {
     if odd_length {
         return format!("Apple's chains for packages have {APPLES_LENGTH} certificates");
