@@ -3,6 +3,7 @@
 //! Whoever verifies with other code than macOS's, as everybody off a Mac does, learns nothing of this rule from a
 //! connection that succeeds (T119).
 
+use crate::verdict::Verdict;
 use time::{Duration, OffsetDateTime, macros::datetime};
 
 /// How the system came to trust the root.
@@ -14,19 +15,6 @@ pub(crate) enum Root {
     Added,
     /// The certificate itself is trusted.
     Itself,
-}
-
-/// What an admin should know.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Verdict {
-    /// It fits.
-    Fits(String),
-    /// It fits, and there is something else to see to.
-    Note(String),
-    /// It works today.
-    Warning(String),
-    /// Macs refuse it.
-    Refused(String),
 }
 
 const DAY: Duration = Duration::DAY;

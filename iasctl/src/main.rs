@@ -22,11 +22,14 @@ mod plan;
 mod publish;
 mod repair;
 mod report;
+mod repository;
 mod resolve;
 mod schema;
+mod server_certificate;
 mod sign;
 mod simulate;
 mod stdout;
+mod verdict;
 mod web;
 mod witness;
 

@@ -2,6 +2,7 @@
 
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use std::path::PathBuf;
 
 /// Why a file gives no certificates.
 #[derive(Debug, thiserror::Error)]
@@ -24,6 +25,21 @@ pub(crate) fn certificates(file: &[u8]) -> Result<Vec<Vec<u8>>, NoCertificates> 
     let found: Vec<Vec<u8>> =
         found.map_err(NoCertificates::Damaged)?.into_iter().map(|der| der.to_vec()).collect();
     if found.is_empty() { Err(NoCertificates::None) } else { Ok(found) }
+}
+
+/// The certificates in all these files, for a client that is to trust them.
+///
+/// # Errors
+/// Which file gives none, and why.
+pub(crate) fn authorities(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let mut roots = Vec::new();
+    for path in files {
+        let refuse = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
+        let bytes = std::fs::read(path).map_err(|error| refuse(&error))?;
+        let found = certificates(&bytes).map_err(|error| refuse(&error))?;
+        roots.extend(found.into_iter().map(CertificateDer::from));
+    }
+    Ok(roots)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::witness::{Shown, Witness};
 use bytes::Bytes;
 use reqwest::{
     Method,
-    header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue},
+    header::{HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
 use rustls::{ClientConfig, crypto::ring, pki_types::CertificateDer, version::TLS12, version::TLS13};
@@ -96,7 +96,7 @@ pub(crate) enum Follow {
 #[derive(Debug, Default)]
 pub(crate) struct Request {
     /// Names and values; they are treated as secrets.
-    pub(crate) headers: Vec<(&'static str, String)>,
+    pub(crate) headers: Vec<(String, String)>,
     /// What to send, and what it is; without it the request is a GET, unless `post` says otherwise.
     pub(crate) body: Option<(String, Bytes)>,
     /// POST, also without a body.
@@ -175,6 +175,12 @@ impl Web {
     /// The certificates a host has shown, in DER, its own first; also where it was not trusted.
     pub(crate) fn certificates(&self, host: &str) -> Option<Vec<Vec<u8>>> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).get(host).cloned()
+    }
+
+    /// As [`Web::certificates`], which then waits for the host's next greeting: hosts are known by their name alone, whatever the
+    /// port.
+    pub(crate) fn take_certificates(&self, host: &str) -> Option<Vec<Vec<u8>>> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).remove(host)
     }
 
     /// Asks, and keeps the answer in memory.
@@ -315,14 +321,15 @@ fn next(here: &Url, location: &str) -> Result<Url, WebError> {
     Ok(next)
 }
 
-fn headers(url: &Url, wanted: &[(&'static str, String)]) -> Result<HeaderMap, WebError> {
+fn headers(url: &Url, wanted: &[(String, String)]) -> Result<HeaderMap, WebError> {
     let mut headers = HeaderMap::new();
     for (name, value) in wanted {
         let unusable =
             || refused(url, format!("the value of header {name} has characters HTTP does not allow"));
         let mut value = HeaderValue::from_str(value).map_err(|_| unusable())?;
         value.set_sensitive(true);
-        let name = if *name == "authorization" { AUTHORIZATION } else { HeaderName::from_static(name) };
+        let name = HeaderName::from_bytes(name.as_bytes())
+            .map_err(|_| refused(url, format!("{} is no name of a header", name.escape_debug())))?;
         headers.insert(name, value);
     }
     Ok(headers)
@@ -353,7 +360,8 @@ mod tests {
     #[test]
     fn secrets_go_over_https_or_stay_on_this_computer() {
         let web = Web::new(Vec::new(), Duration::from_secs(5)).unwrap();
-        let request = Request { headers: vec![("x-apikey", "secret".to_owned())], ..Request::default() };
+        let request =
+            Request { headers: vec![("x-apikey".to_owned(), "secret".to_owned())], ..Request::default() };
         let refused = web.ask(&url("http://example.com/?key=1"), &request).unwrap_err().to_string();
         assert_eq!(
             refused,

@@ -8,6 +8,7 @@ mod crafted_packages;
 mod credentials;
 mod dialects;
 mod doctor;
+mod doctor_hosts;
 mod ending;
 mod estimate;
 mod example;

@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 use std::{fs, path::PathBuf, process::Command};
-use support::program;
+use support::{
+    program,
+    server::{Authority, Reply, Server},
+};
 use tempfile::TempDir;
 
 /// An admin's folder: a control file, and a repository.
@@ -177,4 +180,38 @@ fn t12_what_is_no_package_stays_a_title_and_what_cannot_be_had_fails() {
     let became: Vec<&Value> =
         document["titles"].as_array().unwrap().iter().map(|title| &title["became"]).collect();
     assert_eq!(became, ["title", "title", "title", "refused", "title"]);
+}
+
+#[test]
+fn t12_a_repository_on_a_server_gives_the_same_and_is_where_macs_load_from() {
+    let control = json!({ "userland": [{ "type": "title", "title": "Tool", "name": "Tool" }] }).to_string();
+    let item = package("Tool", "1.0", "");
+    let desk = Desk::new(&control, std::slice::from_ref(&item));
+    let authority = Authority::new("Acme Root").unwrap();
+    authority.write_pem(&desk.path("root.pem")).unwrap();
+    let server = Server::start_tls(authority.server(&["127.0.0.1"]).unwrap()).unwrap();
+    let catalog = format!("<plist><array>{item}</array></plist>");
+    server.serve("/titles/catalogs/production", [Reply::ok(catalog).basic("mac", "secret")]);
+    fs::write(desk.path("auth"), "Basic bWFjOnNlY3JldA==\n").unwrap();
+    let repo = server.url("/titles");
+    let run = |more: &[&str]| {
+        let mut command = Command::new(program("iasctl"));
+        command.current_dir(desk.0.path()).args([
+            "resolve",
+            "bootstrap.json",
+            "--arch",
+            "arm64",
+            "--os",
+            "15.1.1",
+        ]);
+        command.args(["--repo", &repo, "--ca", "root.pem"]).args(more).output().unwrap()
+    };
+    let output = run(&["--repo-auth", "auth"]);
+    let from_server = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let from_folder = desk.resolve(&[]).text;
+    assert_eq!(from_server, from_folder.replace("https://repo.example/titles", &repo));
+    let refused = run(&[]);
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert!(!refused.status.success() && said.contains("the server answers 401: give --repo-auth"), "{said}");
 }

@@ -12,7 +12,6 @@ use self::{
 };
 use crate::{chain::chain, excerpt::Excerpts, pem, stdout};
 use clap::ValueEnum;
-use rustls::pki_types::CertificateDer;
 use serde::Serialize;
 use shared::{
     control::{self, Context, Finding, Reading, Severity, signed::Endorsement},
@@ -30,7 +29,7 @@ use std::{
 };
 
 /// One byte more than the largest control file: enough to see that a file is too large (R4).
-const MOST_BYTES: u64 = 16 * 1024 * 1024 + 1;
+pub(crate) const MOST_BYTES: u64 = 16 * 1024 * 1024 + 1;
 
 /// What `check` is asked.
 #[derive(Debug, clap::Args)]
@@ -124,13 +123,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 }
 
 fn online(arguments: &Arguments) -> Result<Online, String> {
-    let mut roots = Vec::new();
-    for path in &arguments.ca {
-        let refuse = |reason: &dyn std::fmt::Display| format!("{}: {reason}", path.display());
-        let bytes = std::fs::read(path).map_err(|error| refuse(&error))?;
-        let found = pem::certificates(&bytes).map_err(|error| refuse(&error))?;
-        roots.extend(found.into_iter().map(CertificateDer::from));
-    }
+    let roots = pem::authorities(&arguments.ca)?;
     Online::new(roots, arguments.most.saturating_mul(1_000_000)).map_err(|error| chain(&error))
 }
 

@@ -3,7 +3,8 @@
 use shared::{
     control::{self, Context, Finding},
     settings::{
-        ControlSource, DOMAIN, GO_DOMAIN, Layer, Merged, Mode, Origin, SettingsFinding, Severity, Source,
+        ControlSource, DOMAIN, GO_DOMAIN, Layer, Merged, Mode, Origin, Settings, SettingsFinding, Severity,
+        Source,
         arguments::{self, Invocation},
         document::{self, Document},
         keys::KEYS,
@@ -26,6 +27,8 @@ pub(crate) struct CheckedSettings {
     pub(crate) origins: Vec<Origin>,
     /// Whether a run could begin with these settings.
     pub(crate) usable: bool,
+    /// What they come to.
+    pub(crate) settings: Option<Settings>,
 }
 
 /// Whether these bytes are settings rather than a control file: a plist, XML or binary, or a signed profile.
@@ -122,6 +125,7 @@ impl CheckedSettings {
             }
         }
         self.origins = merged.origins;
+        self.settings = Some(merged.settings);
     }
 
     fn profile(

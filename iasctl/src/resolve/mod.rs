@@ -6,10 +6,9 @@ mod package;
 mod report;
 mod rewrite;
 
-pub(crate) use catalogs::read_file as read_catalog;
-
 use crate::{
     plan::architecture,
+    repository::{self, name_of},
     resolve::{package::Packages, report::Report, rewrite::Rewrite},
     stdout,
 };
@@ -21,11 +20,7 @@ use shared::{
     sys::atomic,
     title::{Mac, Terms, address::Repo, resolve},
 };
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::ExitCode,
-};
+use std::{fs, path::PathBuf, process::ExitCode};
 
 /// What `resolve` is asked.
 #[derive(Debug, clap::Args)]
@@ -36,12 +31,12 @@ pub(crate) struct Arguments {
     /// A catalog; its name is that of the file
     #[arg(long, value_name = "FILE", required_unless_present = "repo")]
     catalog: Vec<PathBuf>,
-    /// A repository in a folder: the catalogs that are needed are taken from there
-    #[arg(long, value_name = "DIR")]
-    repo: Option<PathBuf>,
-    /// Where the repository is for Macs: packages are below its `pkgs`
-    #[arg(long, value_name = "URL", value_parser = repository)]
-    url: Repo,
+    /// The catalogs that are needed are taken from there
+    #[command(flatten)]
+    repository: repository::Options,
+    /// Where the repository is for Macs: packages are below its `pkgs`. Default: the address of --repo
+    #[arg(long, value_name = "URL", value_parser = address)]
+    url: Option<Repo>,
     /// TitleCatalogs: searched in this order where an item names no catalog. Default: those of --catalog, or production
     #[arg(long, value_name = "NAME")]
     search: Vec<String>,
@@ -68,7 +63,7 @@ pub(crate) struct Arguments {
     json: bool,
 }
 
-fn repository(text: &str) -> Result<Repo, String> {
+fn address(text: &str) -> Result<Repo, String> {
     Repo::new(text).map_err(|why| why.to_string())
 }
 
@@ -106,6 +101,7 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
 
 /// What became of each title, and the new control file.
 fn resolved(arguments: &Arguments) -> Result<(Report, String), String> {
+    arguments.for_macs()?;
     let path =
         if arguments.file.is_dir() { arguments.file.join("bootstrap.json") } else { arguments.file.clone() };
     let name = path.display().to_string();
@@ -139,8 +135,8 @@ fn resolved(arguments: &Arguments) -> Result<(Report, String), String> {
 }
 
 fn searched(arguments: &Arguments) -> Vec<String> {
-    let named = arguments.catalog.iter().filter_map(|path| catalogs::name_of(path));
-    match (&arguments.search, &arguments.repo) {
+    let named = arguments.catalog.iter().filter_map(|path| name_of(path));
+    match (&arguments.search, &arguments.repository.repo) {
         (search, _) if !search.is_empty() => search.clone(),
         (_, None) => named.collect(),
         (_, Some(_)) => vec!["production".to_owned()],
@@ -150,10 +146,16 @@ fn searched(arguments: &Arguments) -> Vec<String> {
 impl Arguments {
     /// The URL of a file of the repository.
     fn url_of(&self, place: &shared::title::Place) -> Result<String, String> {
-        self.url.package(place, &self.host).map(Into::into).map_err(|why| why.to_string())
+        let repo = self.for_macs()?;
+        repo.package(place, &self.host).map(Into::into).map_err(|why| why.to_string())
     }
 
-    fn repo_folder(&self) -> Option<&Path> {
-        self.repo.as_deref()
+    /// Where the repository is for Macs.
+    fn for_macs(&self) -> Result<Repo, String> {
+        match (&self.url, &self.repository.repo) {
+            (Some(url), _) => Ok(url.clone()),
+            (None, Some(repo)) if repo.contains("://") => address(repo),
+            (None, _) => Err("where is the repository for Macs? give --url".to_owned()),
+        }
     }
 }

@@ -29,7 +29,7 @@ mod tests;
 pub use crate::facts::{Found, Trace};
 pub use blocking::open_applications;
 pub use candidate::Mac;
-pub use catalog::{Catalog, Catalogs};
+pub use catalog::{Catalog, Catalogs, MAX_BYTES};
 pub use letters::composed;
 pub use presence::receipts;
 pub use resolve::{Terms, resolve};

@@ -1,7 +1,7 @@
 //! Compares what servers gave with what the items say.
 
 use super::{Fetched, Judged};
-use crate::lifetime::Verdict;
+use crate::verdict::Verdict;
 use shared::{
     control::{Finding, Severity, Whereabouts},
     hint::nearest,
@@ -19,14 +19,16 @@ pub(super) struct Notes<'a> {
 }
 
 impl Notes<'_> {
-    /// What the certificate of a host is worth (T115–T120).
-    pub(super) fn certificate(&mut self, place: (&Item, &str), host: &str, verdict: Option<Verdict>) {
-        let (severity, text) = match verdict {
-            None | Some(Verdict::Fits(_)) => return,
-            Some(Verdict::Note(text) | Verdict::Warning(text)) => (Severity::Warning, text),
-            Some(Verdict::Refused(text)) => (Severity::Error, text),
-        };
-        self.add(severity, place, format!("{host}: {text}"), None);
+    /// What the certificates of a host are worth (T115–T120).
+    pub(super) fn certificate(&mut self, place: (&Item, &str), host: &str, verdicts: Vec<Verdict>) {
+        for verdict in verdicts {
+            let severity = match verdict {
+                Verdict::Fits(_) => continue,
+                Verdict::Note(_) | Verdict::Warning(_) => Severity::Warning,
+                Verdict::Refused(_) => Severity::Error,
+            };
+            self.add(severity, place, format!("{host}: {}", verdict.text()), None);
+        }
     }
 
     fn add(&mut self, severity: Severity, (item, key): (&Item, &str), problem: String, hint: Option<String>) {

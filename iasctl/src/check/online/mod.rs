@@ -15,7 +15,8 @@ use crate::{
         report::Report,
         survey::{Wanted, survey},
     },
-    lifetime::{Root, Verdict, judge as judge_lifetime},
+    server_certificate,
+    verdict::Verdict,
     web::{Follow, Request, Web, WebError},
 };
 use rustls::pki_types::CertificateDer;
@@ -111,7 +112,7 @@ impl Online {
                 // Each host once, where it is named first.
                 let host = source.url.host_str().filter(|_| source.url.scheme() == "https");
                 if let Some(host) = host.filter(|host| self.hosts.insert((*host).to_owned())) {
-                    notes.certificate((item, key), host, self.lifetime(host));
+                    notes.certificate((item, key), host, self.certificates(host));
                 }
                 seen.push(told(item, &fetched));
             }
@@ -119,20 +120,11 @@ impl Online {
         (notes.findings, seen)
     }
 
-    /// How long a host's certificate is valid, by the rules of macOS. Off a Mac it is a guess who issued it: one of those
-    /// that were given, or somebody the system knows (T120).
-    fn lifetime(&self, host: &str) -> Option<Verdict> {
-        let chain: Vec<Certificate> =
-            self.web.certificates(host)?.iter().filter_map(|der| Certificate::parse(der)).collect();
-        let (own, last) = (chain.first()?, chain.last()?);
-        let leads_to =
-            |root: &&Certificate| last.issuer == root.subject || chain.iter().any(|one| one.der == root.der);
-        let root = match self.added.iter().find(leads_to) {
-            Some(root) if root.der == own.der => Root::Itself,
-            Some(_) => Root::Added,
-            None => Root::Shipped,
-        };
-        Some(judge_lifetime((own.not_before, own.not_after), root, OffsetDateTime::now_utc()))
+    /// What macOS thinks of a host's certificates.
+    fn certificates(&self, host: &str) -> Vec<Verdict> {
+        let shown = self.web.certificates(host).unwrap_or_default();
+        let chain: Vec<Certificate> = shown.iter().filter_map(|der| Certificate::parse(der)).collect();
+        server_certificate::judge(&chain, &self.added, OffsetDateTime::now_utc())
     }
 
     fn fetch(&mut self, url: &Url, kind: ItemKind) -> Fetched {

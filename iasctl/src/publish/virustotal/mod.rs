@@ -255,7 +255,7 @@ impl<'a> Gate<'a> {
         }
         self.last.set(Some(Instant::now()));
         let request = Request {
-            headers: vec![("x-apikey", self.key.clone())],
+            headers: vec![("x-apikey".to_owned(), self.key.clone())],
             body: request.body.clone(),
             post: request.post,
             limit: LONGEST,

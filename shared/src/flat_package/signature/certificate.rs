@@ -2,7 +2,7 @@
 
 use super::der::{self, BIT_STRING, INTEGER, OBJECT_IDENTIFIER, Reader, SEQUENCE, SET, context};
 use super::extensions::Extensions;
-use super::key::{PublicKey, Scheme};
+use super::key::{Hash, PublicKey, Scheme};
 use super::moment;
 use crate::{digest::Digest, item::TeamId};
 use std::fmt;
@@ -106,6 +106,34 @@ impl Certificate {
         self.key.as_ref()?.rsa()
     }
 
+    /// How long its RSA key is, in bits; `None` for other keys, and for those that are not accepted here.
+    #[must_use]
+    pub fn rsa_bits(&self) -> Option<usize> {
+        let mut fields = Reader::new(self.rsa_public_key()?).expect(SEQUENCE)?.inside();
+        let modulus = fields.expect(INTEGER)?.content;
+        let zeros: usize = modulus.iter().take_while(|byte| **byte == 0).count() * 8 + first_zeros(modulus);
+        Some(modulus.len() * 8 - zeros)
+    }
+
+    /// Whether its issuer signed it with SHA-1.
+    #[must_use]
+    pub fn is_signed_with_sha1(&self) -> bool {
+        self.scheme().is_some_and(|scheme| scheme.hash() == Hash::Sha1)
+    }
+
+    /// Whether it names a host as clients of today look for it: in its Subject Alternative Name.
+    #[must_use]
+    pub fn names_hosts(&self) -> bool {
+        self.extensions.names_hosts
+    }
+
+    /// Whether it says that it is for TLS servers.
+    #[must_use]
+    pub fn is_for_servers(&self) -> bool {
+        const SERVER_AUTHENTICATION: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x01];
+        self.extensions.has_purpose(SERVER_AUTHENTICATION)
+    }
+
     /// Whether `issuer` is named as its issuer and has signed it.
     #[must_use]
     pub fn is_issued_by(&self, issuer: &Self) -> bool {
@@ -132,6 +160,11 @@ impl Certificate {
     pub fn is_self_issued(&self) -> bool {
         self.subject.der == self.issuer.der
     }
+}
+
+/// The zero bits before the first one, in the first byte that has one.
+fn first_zeros(number: &[u8]) -> usize {
+    number.iter().find(|byte| **byte != 0).map_or(0, |byte| byte.leading_zeros() as usize)
 }
 
 impl fmt::Display for Name {

@@ -16,11 +16,17 @@ pub(super) struct Extensions {
     /// Whether the extended key usage is critical.
     pub(super) purposes_are_critical: bool,
     pub(super) subject_key_id: Option<Vec<u8>>,
+    /// Whether a DNS name or an address is among its alternative names.
+    pub(super) names_hosts: bool,
     /// Apple's markers: object identifiers of extensions that say a thing by being there.
     pub(super) markers: Vec<Vec<u8>>,
     /// A critical extension that is not understood, as dotted numbers.
     pub(super) not_understood: Option<String>,
 }
+
+/// Kinds of alternative names.
+const DNS_NAME: u8 = 0x82;
+const IP_ADDRESS: u8 = 0x87;
 
 /// Bits of the key usage.
 const DIGITAL_SIGNATURE: u8 = 0x80;
@@ -74,6 +80,16 @@ impl Extensions {
                 (self.purposes, self.purposes_are_critical) = (Some(purposes), critical);
             }
             [0x55, 0x1d, 14] => self.subject_key_id = Some(value.expect(OCTET_STRING)?.content.to_vec()),
+            [0x55, 0x1d, 17] => {
+                let mut names = value.optional(SEQUENCE).map(|list| list.inside());
+                while let Some(name) = names.as_mut().and_then(Reader::next) {
+                    self.names_hosts |= [DNS_NAME, IP_ADDRESS].contains(&name.tag);
+                }
+                // Whoever has no other name is nobody here.
+                if critical {
+                    self.not_understood = Some(dotted(name));
+                }
+            }
             // Policies: what they say restricts no path here, since none is asked for.
             [0x55, 0x1d, 32] => {}
             _ if name.starts_with(APPLE_EXTENSIONS) => self.markers.push(name.to_vec()),
