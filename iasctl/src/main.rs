@@ -28,8 +28,10 @@ mod schema;
 mod server_certificate;
 mod sign;
 mod simulate;
+mod status;
 mod stdout;
 mod verdict;
+mod view;
 mod web;
 mod witness;
 
@@ -47,7 +49,7 @@ enum Verb {
     Check(check::Arguments),
     /// What a shell needs to complete commands and options
     Completions(completions::Arguments),
-    /// What a repository of titles looks like from a Mac: what no Mac gets, or not as meant
+    /// What Macs would fail over: settings, hosts, certificates, clocks, repositories of titles
     Doctor(doctor::Arguments),
     /// A control file from packages and scripts
     #[command(visible_alias = "generatejson")]
@@ -80,6 +82,8 @@ enum Verb {
     Sign(sign::Arguments),
     /// A whole enrolment, with the real programs, in a Mac-shaped folder
     Simulate(simulate::Arguments),
+    /// How far the run on this Mac, or in the folder of a rehearsal, is; with --follow until it ends
+    Status(status::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -102,5 +106,6 @@ fn main() -> ExitCode {
         Verb::Schema => schema::run(),
         Verb::Sign(arguments) => sign::run(&arguments),
         Verb::Simulate(arguments) => simulate::run(&arguments),
+        Verb::Status(arguments) => status::run(&arguments),
     }
 }

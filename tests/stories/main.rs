@@ -39,6 +39,7 @@ mod seed;
 mod signatures;
 mod signers;
 mod standalone;
+mod status;
 mod stopped;
 mod swiftdialog;
 mod title_service;

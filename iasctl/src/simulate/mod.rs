@@ -10,21 +10,19 @@ mod server;
 mod stage;
 mod summary;
 mod verdict;
-mod view;
 
+use crate::view::{Json, Painter, Quiet, View, on_this_output};
 use performance::{Performed, Requests, perform};
 use server::Misdeeds;
 use shared::fault::{self, Fault, byte_count, seconds};
 use stage::Stage;
 use std::{
-    io::IsTerminal as _,
     path::PathBuf,
     process::ExitCode,
     sync::Arc,
     time::{Duration, Instant},
 };
 use verdict::{EndState, Verdict};
-use view::{Board, Json, Painter, Plain, Quiet, View};
 
 /// What `simulate` is asked.
 #[derive(Debug, Clone, clap::Args)]
@@ -135,14 +133,8 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     if arguments.update_hashes {
         return stage.update_hashes().map(|()| 0);
     }
-    let painter = Painter { colour: is_colourful() };
-    let mut view: Box<dyn View> = if arguments.json {
-        Box::new(Json)
-    } else if std::io::stdout().is_terminal() {
-        Box::new(Board::new(painter))
-    } else {
-        Box::new(Plain)
-    };
+    let painter = Painter::of_this_output();
+    let mut view: Box<dyn View> = if arguments.json { Box::new(Json) } else { on_this_output(painter) };
     for remark in stage.faults.iter().filter_map(|led| led.remark.as_ref()) {
         view.note(remark);
     }
@@ -190,10 +182,6 @@ async fn without_faults(
         eprintln!("not compared: without the faults it was not over after {} s", patience.as_secs());
     }
     Ok((!interrupted).then(|| EndState::of(&run, &plain, code)))
-}
-
-fn is_colourful() -> bool {
-    std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 fn key_value(text: &str) -> Result<(String, String), String> {

@@ -5,8 +5,8 @@ use super::{
     daemon::Daemon,
     server::{self, Authority, Lender, Misdeeds, RequestLog, Served},
     stage::Stage,
-    view::{Run, View, now_ms},
 };
+use crate::view::{Run, View, now_ms};
 use rustix::process::Signal;
 use shared::event::{Event, Progress};
 use std::{os::unix::process::ExitStatusExt as _, process::ExitStatus, sync::Arc, time::Duration};

@@ -3,9 +3,9 @@
 use super::{
     stage::Stage,
     verdict::{Told, Verdict},
-    view::{Painter, Run, Style, column},
 };
 use crate::stdout;
+use crate::view::{Painter, Run, Style, column};
 use serde_json::Value;
 use shared::{
     event::ItemEnd,

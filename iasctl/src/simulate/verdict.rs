@@ -1,12 +1,7 @@
 //! What came of the faults: whether each happened, how the run met it, and whether it ended as without them.
 
-use super::{
-    faults::Led,
-    server::Misdeeds,
-    stage::Stage,
-    summary::receipts,
-    view::{Met, Run},
-};
+use super::{faults::Led, server::Misdeeds, stage::Stage, summary::receipts};
+use crate::view::{Met, Run};
 use serde_json::{Value, json};
 use shared::{
     event::{EventKind, ItemEnd, SkipReason},

@@ -81,14 +81,16 @@ struct Active {
     state: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     received: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    total: Option<u64>,
 }
 
 impl Active {
     fn of(item: &ItemStatus) -> Option<Self> {
-        let (state, received) = match (&item.state, item.bytes) {
-            (ItemState::Running, _) => ("running", None),
-            (_, BytesState::Fetching { received, .. }) => ("downloading", Some(received)),
-            (ItemState::Started, _) => ("waiting", None),
+        let (state, received, total) = match (&item.state, item.bytes) {
+            (ItemState::Running, _) => ("running", None, None),
+            (_, BytesState::Fetching { received, total, .. }) => ("downloading", Some(received), total),
+            (ItemState::Started, _) => ("waiting", None, None),
             (ItemState::Pending | ItemState::Ended(_), _) => return None,
         };
         let listed = &item.listed;
@@ -98,6 +100,7 @@ impl Active {
             kind: listed.kind,
             state,
             received,
+            total,
         })
     }
 }

@@ -1,5 +1,10 @@
 //! Colours and columns of terminal text.
 
+use std::{
+    env,
+    io::{self, IsTerminal as _},
+};
+
 /// How a piece of text looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Style {
@@ -20,6 +25,13 @@ pub(crate) struct Painter {
 }
 
 impl Painter {
+    /// Colours where standard output is a terminal and nobody asked for none.
+    pub(crate) fn of_this_output() -> Self {
+        let colour =
+            io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        Self { colour }
+    }
+
     /// `text` in `style`.
     pub(crate) fn paint(self, style: Style, text: &str) -> String {
         let code = match style {

@@ -5,16 +5,21 @@ mod frame;
 mod run;
 mod style;
 
-pub(crate) use board::Board;
+pub(crate) use frame::table;
 pub(crate) use run::{Met, Run};
 pub(crate) use style::{Painter, Style, column};
 
+use self::board::Board;
 use crate::stdout;
 use shared::{
     event::{Event, Level, Progress},
     wording::{self, LogLine, duration},
 };
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    env,
+    io::{IsTerminal as _, stdout},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 /// Watches a run.
 pub(crate) trait View {
@@ -32,6 +37,12 @@ pub(crate) trait View {
 
     /// Nothing more will come.
     fn close(&mut self) {}
+}
+
+/// The board where standard output is a terminal that can draw, lines elsewhere.
+pub(crate) fn on_this_output(painter: Painter) -> Box<dyn View> {
+    let can_draw = stdout().is_terminal() && env::var_os("TERM").is_none_or(|name| name != "dumb");
+    if can_draw { Box::new(Board::new(painter)) } else { Box::new(Plain) }
 }
 
 /// One event per line on standard output, and nothing else there.

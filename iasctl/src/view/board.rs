@@ -42,8 +42,7 @@ impl Board {
     fn draw(&mut self, run: &Run) {
         let (width, height) = size(&self.terminal);
         let paper = Paper { width, height, now_ms: now_ms(), painter: self.painter };
-        let lines = if run.state.items.is_empty() { Vec::new() } else { frame(run, paper) };
-        self.replace(&lines);
+        self.replace(&frame(run, paper));
     }
 
     /// Prints what is to stand above, and `lines` instead of the board on the screen.

@@ -28,11 +28,19 @@ pub(crate) struct Paper {
 
 /// The board's lines, from top to bottom.
 pub(crate) fn frame(run: &Run, paper: Paper) -> Vec<String> {
+    if run.state.items.is_empty() {
+        return beginning(run, paper).into_iter().collect();
+    }
     let mut lines = rows(run, paper);
     lines.push(String::new());
     lines.extend(waiting(run, paper));
     lines.push(overall(run, paper));
     lines
+}
+
+/// Every item with where it is, however many lines that takes.
+pub(crate) fn table(run: &Run, width: usize, now_ms: u64, painter: Painter) -> Vec<String> {
+    frame(run, Paper { width, height: usize::MAX, now_ms, painter })
 }
 
 /// Phases and their items; when they do not fit, those that are over go first, then those far ahead.
@@ -71,6 +79,22 @@ fn rows(run: &Run, paper: Paper) -> Vec<String> {
     rows.into_iter().map(|(_, line)| line).collect()
 }
 
+/// While nobody knows what is to be done.
+fn beginning(run: &Run, paper: Paper) -> Option<String> {
+    if run.state.run_id.is_empty() || run.state.finished.is_some() {
+        return None;
+    }
+    let since = duration(paper.now_ms.saturating_sub(run.state.started_ms));
+    Some(format!(
+        " {} asking for the control file, {since}",
+        paper.painter.paint(Style::Busy, spinner(paper))
+    ))
+}
+
+fn spinner(paper: Paper) -> &'static str {
+    SPINNER.get((paper.now_ms / 100 % 8) as usize).copied().unwrap_or("·")
+}
+
 fn row(run: &Run, item: &ItemStatus, paper: Paper) -> String {
     let (style, symbol, detail) = look(run, item, paper);
     let listed = &item.listed;
@@ -93,7 +117,7 @@ fn row(run: &Run, item: &ItemStatus, paper: Paper) -> String {
 /// Colour, symbol and the text at the end of an item's line.
 fn look(run: &Run, item: &ItemStatus, paper: Paper) -> (Style, &'static str, String) {
     let paint = |style, text: &str| paper.painter.paint(style, text);
-    let spinner = SPINNER.get((paper.now_ms / 100 % 8) as usize).copied().unwrap_or("·");
+    let spinner = spinner(paper);
     match &item.state {
         ItemState::Pending => match item.bytes {
             BytesState::Fetching { .. } => (Style::Busy, "↓", fetching(run, item, paper)),
@@ -254,6 +278,16 @@ mod tests {
                 " ▕██████▋             ▏ 1 of 3 items · 1 failed · 500.0 kB downloaded · 8.0 s",
             ]
         );
+    }
+
+    #[test]
+    fn before_the_control_file_is_there_that_is_what_is_told() {
+        let mut run = Run::default();
+        assert!(lines(&run, 24).is_empty());
+        let started = r#"{"seq": 1, "at_ms": 1000, "event": "run_started", "run_id": "x", "version": "1", "dry_run": false,
+            "facts": {"arch": "arm64", "os_version": "15.1", "receipts": {}}}"#;
+        run.event(&serde_json::from_str(started).unwrap());
+        assert_eq!(lines(&run, 24), [" ⠸ asking for the control file, 8.0 s"]);
     }
 
     #[test]
