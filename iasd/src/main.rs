@@ -12,11 +12,11 @@ mod host;
 mod journal;
 mod limits;
 mod lock;
+mod messages;
 mod report;
 mod settings;
 mod titles;
 mod watched;
-mod webhook;
 mod wiring;
 
 use shared::{

@@ -15,10 +15,10 @@ use crate::{
     host::{Connectivity, Host},
     journal::{self, Journal, Trouble},
     lock::{LockError, MacLock, RunLock},
+    messages::Courier,
     report::notifier::Notifier,
     settings::{self, Loaded, Mac, PreferenceDomain},
     titles::Titles,
-    webhook::Webhook,
     wiring::world::World,
 };
 use shared::{
@@ -43,7 +43,7 @@ mod world;
 
 use began::{Began, began};
 use fate::fate;
-use reporters::{reporters, webhook};
+use reporters::{courier, reporters};
 use stop::Stop;
 
 /// A run that could not begin: nothing was touched.
@@ -100,8 +100,8 @@ struct Run {
     taken: Option<String>,
     loaded: Loaded,
     settings: Arc<Settings>,
-    /// Whom to tell how the run ended.
-    webhook: Option<Arc<Webhook>>,
+    /// Who carries the messages about this run.
+    courier: Option<Arc<Courier>>,
     /// Held to the very end (R45).
     _lock: RunLock,
 }
@@ -141,8 +141,8 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let lock = of_the_mac.and(&settings.install_path.under(host.root())).map_err(locked)?;
 
     let (mut reporters, troubles) = reporters(arguments, &*host, own_log(&settings), &settings)?;
-    let webhook = webhook(&*host, &network, &settings, troubles).await;
-    reporters.extend(webhook.iter().map(Webhook::reporter));
+    let courier = courier(&*host, &network, &settings, troubles).await;
+    reporters.extend(courier.iter().map(Courier::reporter));
     if let Some(program) = settings.titles.notifier.clone().filter(|_| !settings.dry_run) {
         let (notifier, notices) = Notifier::new();
         reporters.push(Box::new(notifier));
@@ -153,6 +153,9 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let remarks = std::mem::take(&mut found.remarks);
     let taken = found.start.basis().taken.clone();
     let waits = !settings.dry_run && journal::waits(&records, host.trusted_owner(), taken.as_deref());
+    if let (shared::journal::Start::GoOn { state, .. }, Some(courier)) = (&found.start, &courier) {
+        courier.catch_up(state);
+    }
     let mut began = began(&found.start, &*host, waits).await;
     if began.state.run_id.is_empty() {
         began.state.run_id = format!("{:x}-{:x}", now_ms(), std::process::id());
@@ -176,7 +179,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
         taken,
         loaded,
         settings,
-        webhook,
+        courier,
         _lock: lock,
     })
 }
@@ -191,8 +194,8 @@ impl Run {
         tokio::spawn(tell_of_the_network(network, self.engine.recorder.clone()));
 
         // What an earlier end could not tell is told beside the run.
-        if let Some(webhook) = self.webhook.clone() {
-            tokio::spawn(async move { webhook.deliver().await });
+        if let Some(courier) = self.courier.clone() {
+            tokio::spawn(async move { courier.deliver().await });
         }
 
         let (pausing, packages) = (self.engine.deadline.clone(), self.engine.package_lane.clone());
@@ -203,8 +206,8 @@ impl Run {
             // Cleanup would remove what a further start needs to go on.
             ending = Ending::Temporary("the journal could not be written".to_owned());
         }
-        if let Some(webhook) = &self.webhook {
-            webhook.deliver().await;
+        if let Some(courier) = &self.courier {
+            courier.deliver().await;
         }
         let fate = || fate(&*self.host, &self.settings, self.taken.as_deref());
         let clean = async { cleanup::clean_up(&self.engine, &ending, fate).await };

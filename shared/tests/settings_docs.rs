@@ -89,6 +89,10 @@ fn example(key: &Key) -> String {
         "HTTPAuthHosts" => return "<array><string>mdm.example.com</string></array>".to_owned(),
         "TitleEnvQueryURL" => "https://envquery.example.com/v1",
         "WebhookURL" => "https://hooks.example.com/ias",
+        "OTLPEndpoint" => "https://otel.example.com",
+        "OTLPHeaders" => {
+            return "<dict><key>Authorization</key><string>Bearer TOKEN</string></dict>".to_owned();
+        }
         "TitleKeyFile" => "/private/etc/ias-title-keys.plist",
         "TitleRepoURL" => "https://titles.example.com/repo",
         "TitleRepoAuth" => "Basic TOKEN",

@@ -137,6 +137,9 @@ impl Named {
         if let Some(url) = &settings.webhook.url {
             self.addresses.push(Address::new(url, "the webhook", false));
         }
+        if let Some(url) = settings.otlp.traces() {
+            self.addresses.push(Address::new(&url, "the collector of traces", false));
+        }
         match settings.titles.access() {
             Ok(TitleAccess::Service(url)) => {
                 self.addresses.push(Address::new(url, "the title service", false))

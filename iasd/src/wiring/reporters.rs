@@ -4,11 +4,11 @@ use super::Refused;
 use crate::{
     download::{Http, Network},
     host::Host,
+    messages::Courier,
     report::{
         Reporter, Troubles, depnotify::DepNotify, log::Log, ndjson::Ndjson, status::Status,
         swiftdialog::SwiftDialog,
     },
-    webhook::Webhook,
 };
 use shared::{
     exit::ExitCode,
@@ -56,16 +56,18 @@ pub(super) fn reporters(
     Ok((reporters, troubles))
 }
 
-/// Whom to tell how the run ended, if the settings name somebody.
-pub(super) async fn webhook(
+/// Who carries the messages about this run, if the settings name somebody who wants them.
+pub(super) async fn courier(
     host: &dyn Host,
     network: &Network,
     settings: &Settings,
     troubles: Troubles,
-) -> Option<Arc<Webhook>> {
-    settings.webhook.url.as_ref().filter(|_| !settings.dry_run)?;
+) -> Option<Arc<Courier>> {
+    if settings.dry_run || !Courier::is_wanted(settings) {
+        return None;
+    }
     // A Mac that cannot say which one it is still tells how it went.
     let uuid = host.hardware_uuid().await.unwrap_or_else(|_| "unknown".to_owned());
     let place = (host.root().to_owned(), host.trusted_owner());
-    Webhook::new(&settings.webhook, uuid, Http::new(network.clone()), place, troubles)
+    Some(Courier::new(settings, uuid, Http::new(network.clone()), place, troubles))
 }

@@ -382,6 +382,20 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "OTLPEndpoint",
+        kind: Kind::WebAddress(|to, url| to.settings.otlp.endpoint = Some(url)),
+        option: "otlp-endpoint",
+        doc: "The OpenTelemetry collector that gets a trace of each run, over HTTP as JSON: an `https` URL, to which `/v1/traces` is added.",
+        ..PLAIN
+    },
+    Key {
+        name: "OTLPHeaders",
+        kind: Kind::Headers(|to, headers| to.settings.otlp.headers = headers),
+        secret: true,
+        doc: "Headers for that collector, such as `Authorization`: a dictionary, or an array of dictionaries with `name` and `value`.",
+        ..PLAIN
+    },
+    Key {
         name: "Debug",
         kind: Kind::Switch(|to, flag| to.settings.debug = flag),
         default: "false",

@@ -109,6 +109,29 @@ pub struct WebhookSettings {
     pub format: WebhookFormat,
 }
 
+/// Which OpenTelemetry collector gets a trace of each run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct OtlpSettings {
+    /// `OTLPEndpoint`.
+    pub endpoint: Option<url::Url>,
+    /// `OTLPHeaders`.
+    pub headers: Vec<(String, Secret)>,
+}
+
+impl OtlpSettings {
+    /// The address that takes traces: below the endpoint, as OTLP over HTTP has it, unless it is that already.
+    #[must_use]
+    pub fn traces(&self) -> Option<url::Url> {
+        const TRACES: &str = "/v1/traces";
+        let mut url = self.endpoint.clone()?;
+        let path = url.path().trim_end_matches('/').to_owned();
+        if !path.ends_with(TRACES) {
+            url.set_path(&format!("{path}{TRACES}"));
+        }
+        Some(url)
+    }
+}
+
 /// In which form a service takes messages.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum WebhookFormat {
@@ -220,6 +243,8 @@ pub struct Settings {
     pub depnotify: DepNotifySettings,
     /// Whom to tell how a run ended.
     pub webhook: WebhookSettings,
+    /// Who gets a trace of the run.
+    pub otlp: OtlpSettings,
     /// What to tell swiftDialog.
     pub swiftdialog: SwiftDialogSettings,
     /// `Debug`.
@@ -287,6 +312,7 @@ impl Default for Settings {
                 arguments: Vec::new(),
             },
             webhook: WebhookSettings::default(),
+            otlp: OtlpSettings::default(),
             swiftdialog: SwiftDialogSettings {
                 enable: false,
                 file: MacPath::of("/var/tmp/dialog.log"),

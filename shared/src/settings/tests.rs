@@ -71,6 +71,7 @@ fn every_key_changes_the_settings() {
             <key>key</key><string>AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8</string></dict></array>
         <key>TitleHosts</key><array><string>h.example</string></array><key>TitleClockPolicy</key><string>server</string>
         <key>Language</key><string>cs</string><key>WebhookFormat</key><string>slack</string>
+        <key>OTLPEndpoint</key><string>https://otel.example</string><key>OTLPHeaders</key><dict><key>X-B</key><string>c</string></dict>
         <key>WebhookURL</key><string>https://a.example/hook</string>
         <key>TitleCatalogs</key><array><string>testing</string></array>
         <key>TitleCatalogKeys</key><array>

@@ -1,4 +1,4 @@
-//! What is told of a run that is over, in the forms that services take; pure.
+//! What a webhook is told of a run that is over, in the forms that services take; pure.
 //!
 //! As in the status files: no addresses, no credentials, no output of scripts, no names of users (R102).
 

@@ -13,7 +13,7 @@ use std::{ffi::OsStr, fs::File, io::Read as _, path::Path};
 /// Its name.
 const NAME: &str = "outbox.json";
 /// More is not read, and so not written.
-const LARGEST: u64 = 1 << 20;
+const LARGEST: u64 = 4 << 20;
 /// The newest are kept.
 const MOST: usize = 20;
 
@@ -22,6 +22,9 @@ const MOST: usize = 20;
 pub(super) struct Outbox {
     #[serde(default)]
     pub(super) messages: Vec<Message>,
+    /// The end of a run whose messages were written last: a start that finds another one in the journal was cut off between both.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(super) told: String,
 }
 
 /// One of them.
@@ -29,8 +32,22 @@ pub(super) struct Outbox {
 pub(super) struct Message {
     /// When it was written, in milliseconds since 1970.
     pub(super) at_ms: u64,
+    /// Whom it is for.
+    #[serde(default)]
+    pub(super) to: To,
     /// What is sent.
     pub(super) body: Value,
+}
+
+/// Whom messages are for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum To {
+    /// The service of `WebhookURL`.
+    #[default]
+    Webhook,
+    /// The collector of `OTLPEndpoint`.
+    Otlp,
 }
 
 impl Outbox {
@@ -46,17 +63,25 @@ impl Outbox {
         }
     }
 
-    /// Replaces it as a whole; an empty one is removed.
+    /// Replaces it as a whole; an empty one is removed. What is too much goes, the oldest first.
     pub(super) fn write(&mut self, root: &Path, owner: u32) -> Result<(), String> {
         let surplus = self.messages.len().saturating_sub(MOST);
         self.messages.drain(..surplus);
         let folder = folders::records(root, owner).map_err(|error| error.to_string())?;
-        if self.messages.is_empty() {
+        if *self == Self::default() {
             return remove(&folder);
         }
-        let text = serde_json::to_vec(self).map_err(|error| error.to_string())?;
+        let mut text = self.text()?;
+        while text.len() as u64 > LARGEST && !self.messages.is_empty() {
+            self.messages.remove(0);
+            text = self.text()?;
+        }
         atomic::replace_in(folder.as_fd(), OsStr::new(NAME), &text, 0o600)
             .map_err(|error| format!("{NAME}: {error}"))
+    }
+
+    fn text(&self) -> Result<Vec<u8>, String> {
+        serde_json::to_vec(self).map_err(|error| error.to_string())
     }
 }
 
