@@ -3,6 +3,7 @@
 use clap::{CommandFactory as _, Parser, Subcommand};
 use std::process::ExitCode;
 
+mod bundle;
 mod chain;
 mod check;
 mod completions;
@@ -45,6 +46,8 @@ struct Command {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    /// What a help desk needs of a run, in one file, with secrets removed
+    Bundle(bundle::Arguments),
     /// Every problem of a control file, settings, a profile or a launchd job, with its place and how to mend it
     Check(check::Arguments),
     /// What a shell needs to complete commands and options
@@ -88,6 +91,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     match Command::parse().verb {
+        Verb::Bundle(arguments) => bundle::run(&arguments),
         Verb::Check(arguments) => check::run(&arguments),
         Verb::Completions(arguments) => completions::run(&arguments, &mut Command::command()),
         Verb::Doctor(arguments) => doctor::run(&arguments),

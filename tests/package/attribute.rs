@@ -7,12 +7,17 @@ const FILE: &str = "/Library/Application Support/ias/status.txt";
 
 /// What an MDM stores for a Mac on which the status file has this content, if there is one.
 fn stored(content: Option<&str>) -> String {
+    stored_by("last-run.sh", content)
+}
+
+/// The same, by one of the scripts.
+fn stored_by(script: &str, content: Option<&str>) -> String {
     let mac = tempfile::Builder::new().prefix("Mac of Ada ").tempdir().unwrap();
     let file = mac.path().join("status.txt");
     if let Some(content) = content {
         fs::write(&file, content).unwrap();
     }
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/extension-attribute/last-run.sh");
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples/extension-attribute").join(script);
     let script = fs::read_to_string(script).unwrap();
     assert_eq!(script.matches(FILE).count(), 1, "the one place that names the file");
     let script = script.replace(FILE, file.to_str().unwrap());
@@ -47,6 +52,23 @@ fn t98_a_mac_without_a_run_says_so() {
 fn t99_no_name_ends_the_value_or_is_run() {
     let line = "failed 1: </result> & $(id) `id` \"'\\n %s";
     assert_eq!(stored(Some(line)), "failed 1: &lt;/result&gt; &amp; $(id) `id` \"'\\n %s");
+}
+
+#[test]
+fn t97_state_failures_and_date_are_values_of_their_own() {
+    let failed = "2026-03-01T10:15:30Z failed 10 installed, 3 current, 2 failed, 0 skipped: Slack digest mismatch, Zoom & <Co> exit status 3, run 7f3a";
+    let aborted = "2026-03-01T10:15:30Z aborted Slack digest mismatch, run 7f3a";
+    let good = "2026-03-01T10:15:30Z ok 12 installed, 3 current, 0 failed, 0 skipped, run 7f3a";
+    let all = |line| ["state.sh", "failures.sh", "finished.sh"].map(|script| stored_by(script, line));
+    let date = "2026-03-01 10:15:30";
+    assert_eq!(
+        all(Some(failed)),
+        ["failed", "Slack digest mismatch, Zoom &amp; &lt;Co&gt; exit status 3", date]
+    );
+    assert_eq!(all(Some(aborted)), ["aborted", "Slack digest mismatch", date]);
+    assert_eq!(all(Some(good)), ["ok", "none", date]);
+    assert_eq!(all(None), ["never run", "never run", ""]);
+    assert_eq!(stored_by("state.sh", Some("x $(id)</result> y")), "idresult");
 }
 
 /// The file is where iasd writes it.

@@ -4,6 +4,7 @@ mod advice;
 mod agent;
 mod bad_day;
 mod batches;
+mod bundle;
 mod crafted_packages;
 mod credentials;
 mod dialects;

@@ -54,6 +54,15 @@ pub(crate) fn run(arguments: &Arguments) -> ExitCode {
     }
 }
 
+/// The recorded run at `path` as a page and as text.
+///
+/// # Errors
+/// When nothing is recorded there.
+pub(crate) fn told(path: &Path) -> Result<(String, String), String> {
+    let story = story(&read(path)?);
+    Ok((page(&story, None), text::text(&story)))
+}
+
 enum Problem {
     Said(ExitCode),
     Input(String),
