@@ -36,12 +36,35 @@ fn the_list_follows_the_run_and_a_window_opened_late_shows_the_same() {
     let done = commands.find("listitem: index: 1, status: success, statustext: Terminé\n").unwrap();
     assert!(installing < done, "{commands}");
     assert!(
-        commands.contains("listitem: add, title: Base\u{2236} fast\u{201a} small\u{1f680}, status: "),
+        commands.contains(
+            "listitem: add, title: Base\u{2236} fast\u{201a} small\u{1f680}, icon: SF=gearshape, status: "
+        ),
         "{commands}"
     );
     assert!(commands.contains("progresstext: 1 sur 3 terminés\n"), "{commands}");
     // Somebody logged in: whoever opens a window then is told the whole list once more.
     assert_eq!(commands.matches("list: clear\n").count(), 2, "{commands}");
+}
+
+#[test]
+fn before_somebody_logs_in_the_mac_chooses_the_language_and_then_the_user() {
+    let write = |folder: &str, code: &str| {
+        format!(
+            "mkdir -p '{folder}' && printf '%s' '<plist><dict><key>AppleLanguages</key><array><string>{code}</string></array></dict></plist>' \
+             > '{folder}/.GlobalPreferences.plist'"
+        )
+    };
+    let mac = write("/Library/Preferences", "de-DE");
+    let user = write("/Users/wile/Library/Preferences", "ja-JP");
+    let outcome = World::new()
+        .script("setupassistant", "Choose", &format!("{mac}; {user}"), json!({}))
+        .script("userland", "After", "exit 0", json!({}))
+        .setting("SwiftDialogEnable", true)
+        .run(&["--user", "wile"]);
+    outcome.exits(0);
+    let window: Value = serde_json::from_str(&outcome.read(WINDOW).unwrap()).unwrap();
+    assert_eq!(window["title"], "Macを設定しています");
+    assert_eq!(window["listitem"][0]["icon"], "SF=gearshape");
 }
 
 #[test]

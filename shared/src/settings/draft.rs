@@ -114,9 +114,9 @@ impl Draft {
             Kind::WebhookFormat(set) => {
                 Ok(self.put(value::webhook_format(value)?, set, |format| format.name().to_owned()))
             }
-            Kind::Language(set) => {
-                Ok(self.put(value::language(value)?, set, |known| known.code().to_owned()))
-            }
+            Kind::Language(set) => Ok(self.put(value::language(value)?, set, |known| {
+                known.map_or("auto", crate::wording::user::Language::code).to_owned()
+            })),
             Kind::TitleKeys(set) => {
                 let show = |keys: &Keys| if keys.is_empty() { String::new() } else { REDACTED.to_owned() };
                 Ok(self.put(title_value::title_keys(value)?, set, show))

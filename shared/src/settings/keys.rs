@@ -360,9 +360,9 @@ pub static KEYS: &[Key] = &[
     Key {
         name: "Language",
         kind: Kind::Language(|to, language| to.settings.swiftdialog.language = language),
-        default: "en",
+        default: "auto",
         option: "language",
-        doc: "What the user reads in that window: `en`, `de`, `fr`, `es`, `ja` or `cs`.",
+        doc: "What the user reads in that window: `en`, `de`, `fr`, `es`, `ja` or `cs`; `auto` is what the user, or else the Mac, speaks, or else English.",
         ..PLAIN
     },
     Key {

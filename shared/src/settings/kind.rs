@@ -52,8 +52,8 @@ pub enum Kind {
     ClockPolicy(fn(&mut Draft, ClockPolicy)),
     /// The form of a message.
     WebhookFormat(fn(&mut Draft, WebhookFormat)),
-    /// The code of a language.
-    Language(fn(&mut Draft, Language)),
+    /// The code of a language, or `auto`.
+    Language(fn(&mut Draft, Option<Language>)),
     /// The keys of a titles service. Without them it is not believed, so a list that cannot be used is left out.
     TitleKeys(fn(&mut Draft, Keys)),
     /// A whole control file.
@@ -84,7 +84,7 @@ impl Kind {
             Self::Catalogs(_) => "an array of catalog names".to_owned(),
             Self::ClockPolicy(_) => "strict or server".to_owned(),
             Self::WebhookFormat(_) => "json, slack or teams".to_owned(),
-            Self::Language(_) => "en, de, fr, es, ja or cs".to_owned(),
+            Self::Language(_) => "auto, en, de, fr, es, ja or cs".to_owned(),
             Self::TitleKeys(_) => "an array of {kid, alg, key}".to_owned(),
             Self::ControlFile(_) => "a dictionary like a control file".to_owned(),
         }

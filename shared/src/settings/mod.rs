@@ -166,8 +166,8 @@ pub struct SwiftDialogSettings {
     pub enable: bool,
     /// `SwiftDialogCommandFile`.
     pub file: MacPath,
-    /// `Language`: what the user reads.
-    pub language: Language,
+    /// `Language`: what the user reads; `None`: what the user speaks.
+    pub language: Option<Language>,
 }
 
 impl DepNotifySettings {
@@ -316,7 +316,7 @@ impl Default for Settings {
             swiftdialog: SwiftDialogSettings {
                 enable: false,
                 file: MacPath::of("/var/tmp/dialog.log"),
-                language: Language::English,
+                language: None,
             },
             debug: false,
             verbose: false,

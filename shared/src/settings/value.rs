@@ -180,11 +180,12 @@ pub(super) fn webhook_format(value: &Value) -> Fitting<WebhookFormat> {
     }
 }
 
-/// The code of a language that users are spoken to in.
-pub(super) fn language(value: &Value) -> Fitting<Language> {
+/// The code of a language that users are spoken to in; none for their own.
+pub(super) fn language(value: &Value) -> Fitting<Option<Language>> {
     let text = text(value)?.value.trim();
     match Language::named(text) {
-        Some(language) => exact(language),
+        _ if text.eq_ignore_ascii_case("auto") => exact(None),
+        Some(language) => exact(Some(language)),
         None => Err(format!("found `{}`", text.chars().take(80).collect::<String>())),
     }
 }

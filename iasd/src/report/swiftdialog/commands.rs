@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use shared::{
     event::{EventKind, ItemEnd, Progress, RunEnd, SkipReason},
-    item::ItemId,
+    item::{ItemId, ItemKind},
     state::{ItemState, ItemStatus, RunState},
     wording::{
         one_line,
@@ -16,6 +16,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Row {
     title: String,
+    /// The name of an SF symbol.
+    icon: &'static str,
     /// `pending`, `wait`, `progress`, `success`, `fail`.
     status: &'static str,
     /// 0 to 100, with the status `progress`.
@@ -35,6 +37,11 @@ pub(super) struct Window {
 impl Window {
     pub(super) fn new(language: Language) -> Self {
         Self { language, rows: Vec::new(), places: BTreeMap::new(), over: None }
+    }
+
+    /// From the next list on, in another language.
+    pub(super) fn speak(&mut self, language: Language) {
+        self.language = language;
     }
 
     /// The commands for a fact; `state` already contains it. A row is named by its number, because two items may have
@@ -83,7 +90,8 @@ impl Window {
             return Vec::new();
         }
         let text = say(self.language, sentence).to_owned();
-        let row = Row { title: row.title.clone(), status: "progress", percent: Some(percent.min(100)), text };
+        let (title, icon) = (row.title.clone(), row.icon);
+        let row = Row { title, icon, status: "progress", percent: Some(percent.min(100)), text };
         self.put(place, row)
     }
 
@@ -93,7 +101,10 @@ impl Window {
             .rows
             .iter()
             .map(|row| {
-                let mut object = json!({ "title": row.title, "status": row.status, "statustext": row.text });
+                let icon = format!("SF={}", row.icon);
+                let mut object = json!({
+                    "title": row.title, "icon": icon, "status": row.status, "statustext": row.text,
+                });
                 if let (Some(percent), Some(object)) = (row.percent, object.as_object_mut()) {
                     object.insert("progress".into(), percent.into());
                 }
@@ -103,6 +114,7 @@ impl Window {
         json!({
             "title": say(self.language, Sentence::Title),
             "message": say(self.language, Sentence::Message),
+            "icon": "SF=laptopcomputer",
             "listitem": rows,
             "progress": 100,
             "progresstext": self.progress_text(),
@@ -126,8 +138,9 @@ impl Window {
         }
         let add = |row: &Row| {
             format!(
-                "listitem: add, title: {}, status: {}, statustext: {}",
+                "listitem: add, title: {}, icon: SF={}, status: {}, statustext: {}",
                 value(&row.title),
+                row.icon,
                 row.status,
                 value(&row.text)
             )
@@ -166,7 +179,7 @@ impl Window {
             _ => ("pending", Sentence::Waits),
         };
         let text = say(self.language, sentence).to_owned();
-        Row { title: one_line(&item.listed.name), status, percent: None, text }
+        Row { title: one_line(&item.listed.name), icon: icon(item.listed.kind), status, percent: None, text }
     }
 
     /// The bar under the list.
@@ -185,6 +198,17 @@ impl Window {
     fn counts(&self) -> (usize, usize) {
         let over = self.rows.iter().filter(|row| matches!(row.status, "success" | "fail")).count();
         (over, self.rows.len())
+    }
+}
+
+/// What stands for an item in the list; every macOS that swiftDialog runs on has these symbols.
+fn icon(kind: Option<ItemKind>) -> &'static str {
+    match kind {
+        Some(ItemKind::Package) => "shippingbox",
+        Some(ItemKind::App | ItemKind::Title) => "app",
+        Some(ItemKind::RootFile | ItemKind::UserFile) => "doc",
+        Some(ItemKind::RootScript | ItemKind::UserScript) => "gearshape",
+        None => "questionmark.square",
     }
 }
 

@@ -5,6 +5,7 @@
 //! is replaced as a whole; whoever opens a window later sees where the run is.
 
 mod commands;
+mod language;
 
 use super::{Reporter, Troubles, command_file::CommandFile};
 use crate::folders;
@@ -28,6 +29,8 @@ const DESCRIPTION: &str = "dialog.json";
 #[derive(Debug)]
 pub(crate) struct SwiftDialog {
     window: Window,
+    /// Whether the window speaks what the user speaks.
+    adapts: bool,
     file: CommandFile,
     root: PathBuf,
     owner: u32,
@@ -41,13 +44,23 @@ impl SwiftDialog {
     /// (R74).
     pub(crate) fn new(root: &Path, settings: &SwiftDialogSettings, owner: u32, troubles: Troubles) -> Self {
         Self {
-            window: Window::new(settings.language),
+            window: Window::new(settings.language.unwrap_or_default()),
+            adapts: settings.language.is_none(),
             file: CommandFile::new("swiftDialog", (root, &settings.file), owner, troubles.clone()),
             root: root.to_owned(),
             owner,
             path: settings.file.to_string(),
             troubles,
             dry_run: false,
+        }
+    }
+
+    /// Lets the window speak what `user` speaks, or before anybody is there, the Mac.
+    fn adapt(&mut self, user: Option<&str>) {
+        if self.adapts
+            && let Some(language) = language::chosen(&self.root, user)
+        {
+            self.window.speak(language);
         }
     }
 
@@ -71,8 +84,14 @@ impl SwiftDialog {
 impl Reporter for SwiftDialog {
     fn event(&mut self, event: &Event, state: &RunState) {
         match &event.kind {
-            EventKind::RunStarted { dry_run, .. } => self.dry_run = *dry_run,
-            EventKind::UserPresent { user } => self.file.user(user.uid),
+            EventKind::RunStarted { dry_run, .. } => {
+                self.dry_run = *dry_run;
+                self.adapt(None);
+            }
+            EventKind::UserPresent { user } => {
+                self.file.user(user.uid);
+                self.adapt(Some(&user.name));
+            }
             _ => {}
         }
         if self.dry_run {
@@ -132,7 +151,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let me = rustix::process::geteuid().as_raw();
         let file = MacPath::new("/dialog.log").unwrap();
-        let settings = SwiftDialogSettings { enable: true, file, language };
+        let settings = SwiftDialogSettings { enable: true, file, language: Some(language) };
         let troubles = Troubles::default();
         let mut reporter = SwiftDialog::new(root.path(), &settings, me, troubles.clone());
         sample::tell(&mut reporter, sample::failing());
