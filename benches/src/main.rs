@@ -1,7 +1,8 @@
 //! The numbers we promise, measured in the same run as their peers: `cargo run --release -p benches -- download [--go
-//! PROGRAM] [--only ROWS]`, `-- line`, `-- schedule`, `-- titles`, and `-- kills [RUNS [SEED]]`.
+//! PROGRAM] [--only ROWS]`, `-- line`, `-- schedule`, `-- titles`, `-- fleet [MACS]`, and `-- kills [RUNS [SEED]]`.
 
 mod download;
+mod fleet;
 mod kills;
 mod line;
 mod measure;
@@ -16,6 +17,7 @@ fn main() -> ExitCode {
     let verb = arguments.next().unwrap_or_default();
     let result = match verb.to_str() {
         Some("download") => download(arguments),
+        Some("fleet") => fleet(arguments),
         Some("kills") => kills(),
         Some("line") => line::run(),
         Some("schedule") => schedule::run(),
@@ -24,7 +26,7 @@ fn main() -> ExitCode {
         Some(measure::MEASURED) => measure::measured(arguments),
         Some(download::FLOOR) => download::floor(arguments),
         _ => {
-            Err("usage: benches download [--go PROGRAM] [--only ROWS] | line | schedule | titles | kills [RUNS [SEED]]"
+            Err("usage: benches download [--go PROGRAM] [--only ROWS] | line | schedule | titles | fleet [MACS] | kills [RUNS [SEED]]"
                 .into())
         }
     };
@@ -48,6 +50,11 @@ fn download(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure
         }
     }
     download::run(go, &only)
+}
+
+fn fleet(mut arguments: impl Iterator<Item = OsString>) -> Result<(), Failure> {
+    let macs = arguments.next().map_or(Ok(500), |macs| macs.to_string_lossy().parse())?;
+    fleet::run(macs)
 }
 
 fn kills() -> Result<(), Failure> {

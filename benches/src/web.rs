@@ -41,7 +41,7 @@ pub(crate) struct Web {
 
 enum Serving {
     /// The real thing, with its two ports.
-    Nginx { child: Child, http: u16, https: u16 },
+    Nginx { child: Child, file: String, http: u16, https: u16 },
     /// Ours.
     Own { http: Server, https: Server },
 }
@@ -49,10 +49,19 @@ enum Serving {
 impl Web {
     /// Serves the files of `folder`; `scratch` is for the server's own files.
     pub(crate) fn serve(folder: &Path, scratch: &Path) -> Result<Self, Failure> {
+        Self::with(folder, scratch, "")
+    }
+
+    /// The same, from a server that has nothing on its way which a line behind it has not taken: so it can be missed.
+    pub(crate) fn without_buffers(folder: &Path, scratch: &Path) -> Result<Self, Failure> {
+        Self::with(folder, scratch, " sndbuf=32k")
+    }
+
+    fn with(folder: &Path, scratch: &Path, listen: &str) -> Result<Self, Failure> {
         let authority = Authority::new("Benches")?;
         let roots = scratch.join("roots.pem");
         authority.write_pem(&roots)?;
-        let serving = match nginx(folder, scratch, &authority) {
+        let serving = match nginx(folder, scratch, listen, &authority) {
             Ok(nginx) => nginx,
             Err(why) => {
                 eprintln!("nginx cannot be used ({why}); serving with the tests' server");
@@ -91,6 +100,21 @@ impl Web {
         format!("127.0.0.1:{port}")
     }
 
+    /// Ends the server in the middle of what it does, and starts it again after `pause`, which is waited for.
+    ///
+    /// # Errors
+    /// When it is not nginx, or cannot be started again.
+    pub(crate) fn away(&mut self, pause: Duration) -> Result<(), Failure> {
+        let Serving::Nginx { child, file, .. } = &mut self.serving else {
+            return Err("only nginx can go away and come back".into());
+        };
+        child.kill()?;
+        child.wait()?;
+        thread::sleep(pause);
+        *child = start_nginx(file)?;
+        Ok(())
+    }
+
     /// Serves one more file of its folder.
     pub(crate) fn add(&self, path: &Path) {
         if let Serving::Own { http, https } = &self.serving {
@@ -99,7 +123,7 @@ impl Web {
     }
 }
 
-fn nginx(folder: &Path, scratch: &Path, authority: &Authority) -> Result<Serving, Failure> {
+fn nginx(folder: &Path, scratch: &Path, listen: &str, authority: &Authority) -> Result<Serving, Failure> {
     let (http, https) = (free_port()?, free_port()?);
     let (certificate, key) = authority.server_pem(&["127.0.0.1"])?;
     fs::write(scratch.join("server.pem"), certificate)?;
@@ -107,18 +131,18 @@ fn nginx(folder: &Path, scratch: &Path, authority: &Authority) -> Result<Serving
     let (folder, scratch) = (folder.display(), scratch.display());
     let configuration = format!(
         "daemon off; master_process off; pid {scratch}/pid; error_log {scratch}/error.log;\n\
-         events {{}}\n\
+         worker_rlimit_nofile 16384;\n events {{ worker_connections 8192; }}\n\
          http {{\n access_log off; sendfile on; tcp_nopush on;\n client_body_temp_path {scratch}/b;\n \
          proxy_temp_path {scratch}/p; fastcgi_temp_path {scratch}/f; uwsgi_temp_path {scratch}/u; \
          scgi_temp_path {scratch}/s;\n ssl_certificate {scratch}/server.pem; ssl_certificate_key \
-         {scratch}/server.key; ssl_protocols TLSv1.2 TLSv1.3;\n server {{ listen 127.0.0.1:{http}; \
+         {scratch}/server.key; ssl_protocols TLSv1.2 TLSv1.3;\n server {{ listen 127.0.0.1:{http}{listen}; \
          listen 127.0.0.1:{https} ssl; root {folder}; }}\n}}\n"
     );
     let file = format!("{scratch}/nginx.conf");
     fs::write(&file, configuration)?;
-    let child = Command::new("nginx").args(["-c", &file]).stderr(Stdio::null()).spawn()?;
+    let child = start_nginx(&file)?;
     // From here on it ends with this value, however this function ends.
-    let serving = Serving::Nginx { child, http, https };
+    let serving = Serving::Nginx { child, file, http, https };
     let begun = Instant::now();
     while TcpStream::connect(("127.0.0.1", https)).is_err() {
         if begun.elapsed() > PATIENCE {
@@ -127,6 +151,10 @@ fn nginx(folder: &Path, scratch: &Path, authority: &Authority) -> Result<Serving
         thread::sleep(Duration::from_millis(10));
     }
     Ok(serving)
+}
+
+fn start_nginx(file: &str) -> std::io::Result<Child> {
+    Command::new("nginx").args(["-c", file]).stderr(Stdio::null()).spawn()
 }
 
 fn free_port() -> Result<u16, Failure> {

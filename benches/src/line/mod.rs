@@ -1,6 +1,6 @@
 //! The real `iasd` over lines with a limit, beside fixed numbers of downloads.
 
-mod relay;
+pub(crate) mod relay;
 
 use self::relay::{Limit, relay};
 use crate::{

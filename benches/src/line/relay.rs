@@ -1,5 +1,9 @@
 //! A line with a limit: a relay in front of a server, for each connection or for all together.
 
+use nix::sys::socket::{
+    setsockopt,
+    sockopt::{RcvBuf, SndBuf},
+};
 use std::{
     io::{Read, Write},
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
@@ -12,17 +16,20 @@ use std::{
 /// How much goes over the line at once.
 const PIECE: usize = 16 * 1024;
 
+/// A thread here copies bytes and calls nothing deep: a fleet has thousands.
+const STACK: usize = 128 * 1024;
+
 /// What a line gives.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     /// Bytes a second.
-    pub(super) rate: f64,
+    pub(crate) rate: f64,
     /// Whether all connections share it.
-    pub(super) shared: bool,
+    pub(crate) shared: bool,
 }
 
 /// Starts to relay to `server`; goes on until the program ends.
-pub(super) fn relay(server: SocketAddr, limit: Limit) -> std::io::Result<SocketAddr> {
+pub(crate) fn relay(server: SocketAddr, limit: Limit) -> std::io::Result<SocketAddr> {
     let listener = TcpListener::bind(("127.0.0.1", 0))?;
     let address = listener.local_addr()?;
     let all = Line::new(limit.rate);
@@ -30,7 +37,7 @@ pub(super) fn relay(server: SocketAddr, limit: Limit) -> std::io::Result<SocketA
         for client in listener.incoming().flatten() {
             let line = if limit.shared { all.clone() } else { Line::new(limit.rate) };
             // A connection that breaks is the client's business.
-            thread::spawn(move || drop(connect(client, server, &line)));
+            spawn(move || drop(connect(client, server, &line)));
         }
     });
     Ok(address)
@@ -39,21 +46,34 @@ pub(super) fn relay(server: SocketAddr, limit: Limit) -> std::io::Result<SocketA
 fn connect(client: TcpStream, server: SocketAddr, line: &Line) -> std::io::Result<()> {
     let server = TcpStream::connect(server)?;
     // What has left the line must not wait in a buffer of this computer.
-    nix::sys::socket::setsockopt(&client.as_fd(), nix::sys::socket::sockopt::SndBuf, &(2 * PIECE))?;
+    setsockopt(&client.as_fd(), SndBuf, &(2 * PIECE))?;
+    setsockopt(&server.as_fd(), RcvBuf, &(2 * PIECE))?;
     let (mut asking, mut asked) = (client.try_clone()?, server.try_clone()?);
-    thread::spawn(move || {
+    spawn(move || {
         let _ = std::io::copy(&mut asking, &mut asked);
         let _ = asked.shutdown(Shutdown::Write);
     });
-    let (mut from, mut to, mut piece) = (server, client, [0; PIECE]);
+    let passed = pass_on(server, &client, line);
+    // Also where the server broke off: the other direction holds the connection open.
+    client.shutdown(Shutdown::Both)?;
+    passed
+}
+
+fn pass_on(mut from: TcpStream, mut to: &TcpStream, line: &Line) -> std::io::Result<()> {
+    let mut piece = [0; PIECE];
     loop {
         let count = from.read(&mut piece)?;
         if count == 0 {
-            return to.shutdown(Shutdown::Write);
+            return Ok(());
         }
         line.pass(count);
         to.write_all(piece.get(..count).unwrap_or_default())?;
     }
+}
+
+/// A thread that is on its own; where there is none to be had, the connection breaks.
+fn spawn(work: impl FnOnce() + Send + 'static) {
+    drop(thread::Builder::new().stack_size(STACK).spawn(work));
 }
 
 /// Lets bytes through at its rate, and no more for having been idle.
