@@ -143,6 +143,11 @@ fn secrets(bytes: &[u8]) -> Vec<String> {
         for key in KEYS.iter().filter(|key| key.secret) {
             values.get(key.name).into_iter().for_each(|value| texts(value, &mut found));
         }
+        // Basic authentication has both in one, encoded: it tells the password also where `Basic` is not in front of it.
+        let text = |key: &str| values.get(key).and_then(plist::Value::as_string);
+        if let (Some(user), Some(password)) = (text("HTTPAuthUser"), text("HTTPAuthPassword")) {
+            found.push(format!("{user}:{password}"));
+        }
         // What may hold a user and a password, or a query.
         for key in ["JSONURL", "TitleRepoURL", "TitleEnvQueryURL", "OTLPEndpoint"] {
             let url =
@@ -171,4 +176,18 @@ fn end_of(path: &Path, most: u64) -> io::Result<(String, bool)> {
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length <= most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{super::scrub::Scrub, *};
+
+    #[test]
+    fn a_password_is_found_in_what_basic_authentication_sends() {
+        let settings = b"<plist><dict><key>HTTPAuthUser</key><string>ada</string>\
+            <key>HTTPAuthPassword</key><string>hunter2-password</string></dict></plist>";
+        let sent = shared::base64::encode(b"ada:hunter2-password");
+        let told = Scrub::new(secrets(settings)).apply(&format!("auth={sent} done"));
+        assert_eq!(told, "auth=<redacted> done");
+    }
 }
