@@ -100,3 +100,22 @@ fn where_there_was_no_run_there_is_nothing_to_gather() {
     let nothing = Command::new(program("iasctl")).arg("bundle").arg(folder.path()).output().unwrap();
     assert_eq!(nothing.status.code(), Some(1));
 }
+
+#[test]
+fn a_link_in_the_place_of_a_record_is_not_followed() {
+    let fleet = Fleet::new(json!({}));
+    fleet.server.serve("/bootstrap.json", [Reply::ok("{}")]);
+    let outcome = fleet.run(&["--jsonurl", &url("/bootstrap.json"), "--keep-installed", "true"]);
+    outcome.exits(0);
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("victim"), "not for others").unwrap();
+    let status = outcome.on_disk("/Library/Application Support/ias/status.txt");
+    fs::remove_file(&status).unwrap();
+    std::os::unix::fs::symlink(folder.path().join("victim"), &status).unwrap();
+    let mut command = Command::new(program("iasctl"));
+    let output = command.current_dir(folder.path()).arg("bundle").arg(outcome.on_disk("/")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let files = unpacked(&fs::read(folder.path().join("ias-bundle.tar.gz")).unwrap());
+    assert!(files.values().all(|text| !text.contains("not for others")), "{files:?}");
+    assert!(files["contents.txt"].contains("status.txt: "), "{}", files["contents.txt"]);
+}

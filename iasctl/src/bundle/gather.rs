@@ -1,6 +1,7 @@
 //! What a run leaves on a Mac, as texts, and the secrets that may be in them.
 
 use crate::{check::settings, report};
+use rustix::fs::{Mode, OFlags, open};
 use shared::{
     layout::RECORDS_FOLDER,
     settings::{
@@ -168,13 +169,23 @@ fn texts(value: &plist::Value, found: &mut Vec<String>) {
     }
 }
 
-/// The end of a file as text, and whether that is all of it.
+/// The end of a file as text, whole lines, and whether that is all of it. A link is not followed: it may lead to what is no log.
 fn end_of(path: &Path, most: u64) -> io::Result<(String, bool)> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = File::from(open(path, flags, Mode::empty())?);
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::other("not a regular file"));
+    }
+    let length = metadata.len();
     file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes)?;
+    if length > most {
+        // A line cut in two might end in half a secret.
+        let begin = bytes.iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |end| end + 1);
+        bytes.drain(..begin);
+    }
     Ok((String::from_utf8_lossy(&bytes).into_owned(), length <= most))
 }
 

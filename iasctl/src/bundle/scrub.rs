@@ -37,6 +37,7 @@ impl Scrub {
                 let json = serde_json::Value::from(part.as_str()).to_string();
                 forms.extend(json.get(1..json.len() - 1).map(str::to_owned));
                 forms.push(byte_serialize(part.as_bytes()).collect());
+                forms.extend([percent(&part), percent(&part).to_lowercase()]);
                 forms.push(shared::base64::encode(part.as_bytes()));
                 forms.push(part.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;"));
                 forms.push(part);
@@ -65,6 +66,14 @@ impl Scrub {
     }
 }
 
+/// With everything but letters and digits as percent signs and numbers.
+fn percent(text: &str) -> String {
+    let byte = |byte: u8| {
+        if byte.is_ascii_alphanumeric() { char::from(byte).to_string() } else { format!("%{byte:02X}") }
+    };
+    text.bytes().map(byte).collect()
+}
+
 /// What ends a word in logs, JSON and shell.
 fn ends_word(letter: char) -> bool {
     letter.is_whitespace() || matches!(letter, '"' | '\'' | '\\' | '<' | '>' | ')' | ',' | ';')
@@ -91,7 +100,7 @@ fn credentials(text: &str) -> String {
     told
 }
 
-/// Takes users, passwords and queries out of addresses.
+/// Takes users, passwords, queries and fragments out of addresses.
 fn addresses(text: &str) -> String {
     let (mut told, mut rest) = (String::new(), text);
     while let Some(at) = rest.find("://") {
@@ -105,8 +114,12 @@ fn addresses(text: &str) -> String {
             Some((_, host)) => told.push_str(&format!("{REDACTED}@{host}")),
             None => told.push_str(authority),
         }
-        match path.split_once('?') {
-            Some((path, _)) => told.push_str(&format!("{path}?{REDACTED}")),
+        match path.find(['?', '#']) {
+            Some(at) => {
+                let (path, rest) = path.split_at(at);
+                let sign = if rest.starts_with('#') { '#' } else { '?' };
+                told.push_str(&format!("{path}{sign}{REDACTED}"));
+            }
             None => told.push_str(path),
         }
         rest = further;
@@ -123,9 +136,10 @@ mod tests {
     #[test]
     fn a_secret_is_found_in_every_form_it_may_have_been_written_in() {
         let scrub = Scrub::new(vec!["Bearer c0ffee&1".into(), "pass \"word\"".into(), "x".into()]);
-        let text = "a c0ffee&1 b c0ffee%261 c pass \\\"word\\\" d YzBmZmVlJjE= e c0ffee&amp;1";
+        let text =
+            "a c0ffee&1 b c0ffee%261 pass%20%22word%22 c pass \\\"word\\\" d YzBmZmVlJjE= e c0ffee&amp;1";
         let told = scrub.apply(text);
-        assert_eq!(told, "a <redacted> b <redacted> c <redacted> d <redacted> e <redacted>");
+        assert_eq!(told, "a <redacted> b <redacted> <redacted> c <redacted> d <redacted> e <redacted>");
         assert!(scrub.remark().unwrap().starts_with("1 secrets are shorter than 4 characters"));
     }
 
@@ -140,11 +154,11 @@ mod tests {
     fn what_looks_like_a_secret_goes_as_well() {
         let scrub = Scrub::new(Vec::new());
         let told = scrub.apply(
-            "curl -H 'Authorization: Bearer abcdef123' https://ada:pw@files.example/x?token=1; Basic things are kept",
+            "curl -H 'Authorization: Bearer abcdef123' https://ada:pw@files.example/x?token=1; https://a.example/#t0ken Basic things are kept",
         );
         assert_eq!(
             told,
-            "curl -H 'Authorization: Bearer <redacted>' https://<redacted>@files.example/x?<redacted>; Basic things are kept"
+            "curl -H 'Authorization: Bearer <redacted>' https://<redacted>@files.example/x?<redacted>; https://a.example/#<redacted> Basic things are kept"
         );
     }
 
