@@ -58,7 +58,7 @@ mod tests {
         fs::write(&own, b"bplist00 no").unwrap();
         assert_eq!(of(Some("ada")), Some(Language::German));
         fs::remove_file(&own).unwrap();
-        rustix::fs::mknodat(rustix::fs::CWD, &own, rustix::fs::FileType::Fifo, Mode::RUSR, 0).unwrap();
+        nix::unistd::mkfifo(&own, nix::sys::stat::Mode::S_IRWXU).unwrap();
         assert_eq!(of(Some("ada")), Some(Language::German), "a pipe is no preference");
     }
 }
