@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::{Value, json};
-use shared::digest::Digest;
-use std::{fs, path::Path, process::Command};
+use shared::{
+    digest::Digest,
+    facts::Arch,
+    flat_package::write::{Choice, Component, ComponentSpec, Compression, ProductSpec, write_product},
+};
+use std::{fs, io::Cursor, path::Path, process::Command};
 use support::{
     component, program,
     server::{Authority, Reply, Server},
@@ -199,4 +203,39 @@ fn t119_a_certificate_that_macs_refuse_is_told_although_the_connection_succeeds(
         "{told}"
     );
     assert_eq!(told.matches("1096 days").count(), 1, "each host once: {told}");
+}
+
+/// A product that is declared for these processors.
+fn product(architectures: &[Arch]) -> Vec<u8> {
+    let (identifier, version) = ("com.example.tools".to_owned(), "1.2".to_owned());
+    let spec = ComponentSpec {
+        identifier: identifier.clone(),
+        version: version.clone(),
+        install_location: "/".into(),
+        min_os: None,
+        compression: Compression::Gzip,
+        time: 0,
+    };
+    let component = Component { spec: &spec, payload: None, scripts: None };
+    let choice = Choice { title: "", selected: true, file_name: "tools", component };
+    let (title, architectures) = ("Tools".to_owned(), architectures.to_vec());
+    let spec = ProductSpec { title, identifier, version, min_os: None, architectures, time: 0 };
+    let mut written = Vec::new();
+    write_product(&spec, &[choice], None, Cursor::new(Vec::new()), &mut written).unwrap();
+    written
+}
+
+#[test]
+fn a_package_for_other_processors_than_its_item_is_told() {
+    let (server, folder) = (Server::start().unwrap(), tempfile::tempdir().unwrap());
+    let intel = package(&server, "/intel.pkg", &product(&[Arch::X86_64]), json!({}));
+    let apple = package(&server, "/apple.pkg", &product(&[Arch::Arm64]), json!({}));
+    let both = package(&server, "/both.pkg", &product(&[Arch::X86_64, Arch::Arm64]), json!({}));
+    let meant = package(&server, "/meant.pkg", &product(&[Arch::X86_64]), json!({ "skip_if": "arm64" }));
+    let silent = package(&server, "/silent.pkg", &product(&[]), json!({}));
+    let (_, document) = check(folder.path(), &[intel, apple, both, meant, silent], &[]);
+    let told: Vec<String> = told(&document).into_iter().filter(|told| told.contains("declared")).collect();
+    assert_eq!(told.len(), 2, "{told:#?}");
+    assert!(told[0].contains("Intel only") && told[0].contains("\"skip_if\": \"arm64\""), "{told:#?}");
+    assert!(told[1].contains("Apple silicon only"), "{told:#?}");
 }

@@ -4,8 +4,9 @@ use super::{Fetched, Judged};
 use crate::verdict::Verdict;
 use shared::{
     control::{Finding, Severity, Whereabouts},
+    facts::Arch,
     hint::nearest,
-    item::{FetchOptions, Item, ItemKind, Source},
+    item::{FetchOptions, Item, ItemKind, SkipIf, Source},
     plan::signer,
     version,
 };
@@ -101,7 +102,9 @@ fn package(notes: &mut Notes<'_>, item: &Item, key: &str, judged: &Judged) {
     {
         notes.add(Error, (item, "team_ids"), wrong.to_string(), None);
     }
-    let (Some(receipt), Some(package)) = (&item.receipt, &judged.report.package) else { return };
+    let Some(package) = &judged.report.package else { return };
+    processors(notes, item, key, &package.architectures);
+    let Some(receipt) = &item.receipt else { return };
     let components: Vec<(&str, &str)> =
         package.components.iter().map(|part| (part.identifier.as_str(), part.version.as_str())).collect();
     let Some((_, found)) = components.iter().find(|(identifier, _)| *identifier == receipt.package_id) else {
@@ -124,6 +127,21 @@ fn package(notes: &mut Notes<'_>, item: &Item, key: &str, judged: &Judged) {
             notes.add(Warning, (item, "version"), problem, hint);
         }
         Ordering::Equal => {}
+    }
+}
+
+/// Compares the processors a package is declared for, if it is, with those the item is meant for.
+fn processors(notes: &mut Notes<'_>, item: &Item, key: &str, declared: &[String]) {
+    let wanted = |arch: Arch| !item.skip_if.contains(&SkipIf(arch));
+    let declares = |arch: Arch| declared.is_empty() || declared.iter().any(|name| name == arch.as_str());
+    for (arch, problem) in [
+        (Arch::Arm64, "the package is declared for Intel only: Apple silicon needs Rosetta for it"),
+        (Arch::X86_64, "the package is declared for Apple silicon only: Intel Macs refuse it"),
+    ] {
+        if wanted(arch) && !declares(arch) {
+            let hint = Some(format!("to leave it out there: \"skip_if\": \"{}\"", arch.as_str()));
+            notes.add(Severity::Warning, (item, key), problem.to_owned(), hint);
+        }
     }
 }
 
