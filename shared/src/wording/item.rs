@@ -41,10 +41,13 @@ pub(super) fn line(kind: &EventKind, state: &RunState) -> Option<LogLine> {
             let item = state.items.get(id)?;
             let failed = item.failure().is_some();
             let level = if failed { Level::Error } else { Level::Info };
-            let text = match title(*id, state) {
-                Some(step) => format!("{}: {}", name(*id, state), title_finished(step, (item, end), state)),
-                None => format!("{}: {}", name(*id, state), finished(item, end)),
+            let how = match (title(*id, state), item.listed.kind) {
+                (Some(step), _) => format!("{}; {}", title_finished(step, item, end), account(item, state)),
+                // No catalog has it, or it was refused: there is no version to tell.
+                (None, Some(ItemKind::Title)) => format!("{}; {}", finished(item, end), account(item, state)),
+                (None, _) => finished(item, end),
             };
+            let text = format!("{}: {how}", name(*id, state));
             let mut line = LogLine::new(level, Category::Item, text);
             if failed {
                 line.details = last_lines.iter().map(|line| one_line(line)).collect();
@@ -61,20 +64,24 @@ fn title(id: ItemId, state: &RunState) -> Option<&Step> {
     state.titles.as_ref()?.titles.part(id)?.outcome.as_ref().ok()
 }
 
-/// How a title ended: version, outcome, phase, seconds, bytes, run (T50, T101).
-fn title_finished(step: &Step, (item, end): (&ItemStatus, &ItemEnd), state: &RunState) -> String {
-    let outcome = match end {
+/// How a title ended: version and outcome (T50, T101).
+fn title_finished(step: &Step, item: &ItemStatus, end: &ItemEnd) -> String {
+    match end {
         ItemEnd::Done => format!("installed {}", step.version),
         ItemEnd::Skipped(SkipReason::Present { .. }) => {
             format!("{}, {} is in the catalog", finished(item, end), step.version)
         }
         _ => format!("{}: {}", step.version, finished(item, end)),
-    };
+    }
+}
+
+/// What the line of a title ends with: phase, seconds, bytes, run (T101).
+fn account(item: &ItemStatus, state: &RunState) -> String {
     let content = match &item.bytes {
         BytesState::Ready { bytes: length } => format!(", {}", bytes(*length)),
         _ => String::new(),
     };
-    format!("{outcome}; {}, {}{content}, run {}", item.listed.id.phase, duration(item.ms), state.run_id)
+    format!("{}, {}{content}, run {}", item.listed.id.phase, duration(item.ms), state.run_id)
 }
 
 /// What is being done to an item of this kind.
@@ -195,6 +202,24 @@ mod tests {
         let line = line(&kind, &state).unwrap();
         assert_eq!(line.level, Level::Warning);
         assert!(line.text.contains(&digest.to_string()) && line.text.contains("not what `hash` says"));
+    }
+
+    #[test]
+    fn t101_a_title_that_is_refused_has_the_same_account() {
+        let mut loaded = sample::loaded(&["Editor"]);
+        if let EventKind::ControlFileLoaded { items, .. } = &mut loaded {
+            items.iter_mut().for_each(|listed| listed.kind = Some(ItemKind::Title));
+        }
+        let end = ItemEnd::DownloadFailed("Editor is in no catalog".into());
+        let kind = EventKind::ItemFinished { id: sample::id(0), end, ms: 1200, last_lines: vec![] };
+        let told = line(&kind, &sample::told([loaded, kind.clone()])).unwrap();
+        assert_eq!(
+            (told.level, told.text.as_str()),
+            (
+                Level::Error,
+                "Editor: download failed: Editor is in no catalog; ends the run (failable_execution); setupassistant, 1.2 s, run 7f3a"
+            )
+        );
     }
 
     #[test]
