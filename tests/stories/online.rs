@@ -193,7 +193,10 @@ fn t119_a_certificate_that_macs_refuse_is_told_although_the_connection_succeeds(
     let folder = tempfile::tempdir().unwrap();
     authority.write_pem(&folder.path().join("house.pem")).unwrap();
     let item = package(&server, "/tools.pkg", &component(("com.example.tools", "1.2"), &[]), json!({}));
-    let (code, document) = check(folder.path(), &[item.clone(), item], &["--ca", "house.pem"]);
+    // Another port of the same name, whose certificate is fine.
+    let good = Server::start_tls(authority.lasting(&["127.0.0.1"], 800).unwrap()).unwrap();
+    let first = package(&good, "/first.pkg", &component(("com.example.first", "1.2"), &[]), json!({}));
+    let (code, document) = check(folder.path(), &[first, item.clone(), item], &["--ca", "house.pem"]);
     let told = told(&document).join("\n");
     assert_eq!(code, 1, "{told}");
     assert!(

@@ -53,7 +53,8 @@ pub(super) struct Online {
     most: u64,
     /// Whether a certificate leads to one of the authorities that were given.
     added: Vec<Certificate>,
-    hosts: BTreeSet<String>,
+    /// Whose certificates were looked at, by name and port.
+    hosts: BTreeSet<(String, Option<u16>)>,
     known: BTreeMap<Url, Fetched>,
 }
 
@@ -111,7 +112,8 @@ impl Online {
                 judge(&mut notes, (item, source, key), &fetched);
                 // Each host once, where it is named first.
                 let host = source.url.host_str().filter(|_| source.url.scheme() == "https");
-                if let Some(host) = host.filter(|host| self.hosts.insert((*host).to_owned())) {
+                let port = source.url.port_or_known_default();
+                if let Some(host) = host.filter(|host| self.hosts.insert(((*host).to_owned(), port))) {
                     notes.certificate((item, key), host, self.certificates(host));
                 }
                 seen.push(told(item, &fetched));
