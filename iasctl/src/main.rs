@@ -10,6 +10,7 @@ mod completions;
 mod control_text;
 mod doctor;
 mod excerpt;
+mod first_line;
 mod generate;
 mod import;
 mod inspect;

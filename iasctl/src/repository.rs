@@ -2,6 +2,7 @@
 
 use crate::{
     chain::chain,
+    first_line::first_line,
     pem,
     web::{Follow, Request, Web},
 };
@@ -54,6 +55,9 @@ impl Options {
             return Ok(Some(Repository::Folder(place.into())));
         }
         let authorization = self.repo_auth.as_deref().map(first_line).transpose()?;
+        if let (Some(path), Some("")) = (&self.repo_auth, authorization.as_deref()) {
+            return Err(format!("{}: its first line is empty", path.display()));
+        }
         Repository::at(place, authorization, &self.ca).map(Some)
     }
 }
@@ -149,14 +153,4 @@ fn listed(folder: &Path) -> Result<Vec<String>, String> {
     }
     names.sort();
     Ok(names)
-}
-
-fn first_line(path: &Path) -> Result<String, String> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let line = text.lines().next().unwrap_or_default().trim();
-    if line.is_empty() {
-        Err(format!("{}: its first line is empty", path.display()))
-    } else {
-        Ok(line.to_owned())
-    }
 }

@@ -2,7 +2,10 @@
 //!
 //! What may be secret is sent to the asked origin only, and over https only, unless that is this computer.
 
-use crate::witness::{Shown, Witness};
+use crate::{
+    chain::chain,
+    witness::{Shown, Witness},
+};
 use bytes::Bytes;
 use reqwest::{
     Method,
@@ -80,6 +83,17 @@ pub(crate) enum WebError {
     /// The tool itself cannot use the network.
     #[error("the network cannot be used: {0}")]
     Unusable(String),
+}
+
+impl WebError {
+    /// The causes without the address, for whoever has said it already.
+    pub(crate) fn reason(&self) -> String {
+        let text = chain(self);
+        match text.split_once(": ") {
+            Some((url, why)) if url.contains("://") => why.to_owned(),
+            _ => text,
+        }
+    }
 }
 
 /// What to do when an answer says where else to look.

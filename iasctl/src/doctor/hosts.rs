@@ -6,7 +6,7 @@ use crate::{
     check::MOST_BYTES,
     pem, server_certificate,
     verdict::Verdict,
-    web::{Answer, Request, Web, WebError},
+    web::{Answer, Request, Web},
 };
 use serde_json::{Value as Json, json};
 use shared::flat_package::signature::Certificate;
@@ -113,7 +113,7 @@ impl Hosts {
                 Some((answer, body))
             }
             Err(error) => {
-                host.verdicts.push(Verdict::Refused(reason(&error)));
+                host.verdicts.push(Verdict::Refused(error.reason()));
                 None
             }
         }
@@ -236,13 +236,4 @@ impl Display for Host {
 fn name(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     url.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
-}
-
-/// The line has the host already.
-fn reason(error: &WebError) -> String {
-    let text = chain(error);
-    match text.split_once(": ") {
-        Some((url, why)) if url.contains("://") => why.to_owned(),
-        _ => text,
-    }
 }

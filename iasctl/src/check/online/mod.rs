@@ -10,7 +10,6 @@ use self::{
     seen::told,
 };
 use crate::{
-    chain::chain,
     inspect::{
         report::Report,
         survey::{Wanted, survey},
@@ -147,7 +146,7 @@ impl Online {
             let file = tempfile::tempfile().map_err(|error| format!("no temporary file: {error}"))?;
             let mut sink = Sink { file, digester: Digester::default(), beginning: Vec::new() };
             let request = Request { follow: Follow::Never, limit: self.most, ..Request::default() };
-            let answer = self.web.fetch(&here, &request, &mut sink).map_err(|error| without_url(&error))?;
+            let answer = self.web.fetch(&here, &request, &mut sink).map_err(|error| error.reason())?;
             if let (301 | 302 | 303 | 307 | 308, Some(location)) = (answer.status, answer.header("location"))
             {
                 let next = here
@@ -209,15 +208,6 @@ fn shown(url: &Url) -> String {
     let _ = shown.set_username("");
     let _ = shown.set_password(None);
     shown.to_string()
-}
-
-/// The finding has the address already.
-fn without_url(error: &WebError) -> String {
-    let text = chain(error);
-    match text.split_once(": ") {
-        Some((url, why)) if url.contains("://") => why.to_owned(),
-        _ => text,
-    }
 }
 
 /// Where a body goes: a file, a digest, and its beginning.

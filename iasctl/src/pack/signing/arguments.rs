@@ -1,7 +1,7 @@
 //! How `pack` is told to sign, and what it thinks of its own signature.
 
 use super::{CannotSign, Identity, ProgramSigner, Signer};
-use crate::pem;
+use crate::{first_line::first_line, pem};
 use shared::flat_package::FlatPackage;
 use shared::flat_package::signature::{Flaw, TrustRoots};
 use std::fs::{self, File};
@@ -84,12 +84,6 @@ pub(in crate::pack) fn check(package: &Path) -> Result<Option<String>, String> {
 
 fn read(path: &Path) -> Result<Vec<u8>, String> {
     fs::read(path).map_err(|error| format!("{}: {error}", path.display()))
-}
-
-fn first_line(path: &Path) -> Result<String, String> {
-    let text = String::from_utf8(read(path)?);
-    let text = text.map_err(|_| format!("{}: the password is not UTF-8", path.display()))?;
-    Ok(text.lines().next().unwrap_or_default().to_owned())
 }
 
 fn source_date(value: Option<&str>) -> Result<Option<OffsetDateTime>, String> {
