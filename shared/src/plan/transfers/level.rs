@@ -29,6 +29,8 @@ const EVIDENT: f64 = 0.9;
 const BELIEVED: Duration = Duration::from_secs(4);
 /// It doubles up to this.
 const LONGEST_BELIEVED: Duration = Duration::from_secs(30);
+/// So many downloads for each that may run, which all ended before a slice could tell anything, are too short to be measured.
+const SHORT: u32 = 2;
 
 /// What is seen at one look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub struct Level {
     min: u32,
     max: u32,
     finished: u32,
+    /// Downloads that ended since a slice told something.
+    short: u32,
     /// Found by measuring; nothing before that.
     measured: Option<u32>,
     slices: Slices,
@@ -97,6 +101,7 @@ impl Level {
             min,
             max: max.max(min),
             finished: 0,
+            short: 0,
             measured: None,
             slices: Slices::default(),
             trial: None,
@@ -124,12 +129,22 @@ impl Level {
     /// A download reached its end, good or bad.
     pub fn finish(&mut self) {
         self.finished = self.finished.saturating_add(1);
+        self.short = self.short.saturating_add(1);
         self.slices.tainted = true;
     }
 
     /// Takes in what is seen.
     pub fn look(&mut self, seen: Look) {
         let permits = self.permits();
+        if self.measured.is_some()
+            && seen.more_want
+            && permits < self.max
+            && self.short >= permits.saturating_mul(SHORT)
+        {
+            // What takes less than a slice cannot be measured, and is hardly held up by the line: it is counted again.
+            (self.trial, self.rests_until, self.not_worth, self.short) = (None, None, (false, false), 0);
+            return self.set(permits + 1);
+        }
         let runs = if seen.more_want { permits } else { permits.min(seen.receiving.max(self.min)) };
         if seen.receiving < runs || seen.receiving == 0 {
             // Fewer run than may: it says nothing about that many.
@@ -146,6 +161,7 @@ impl Level {
             self.set(runs);
         }
         if self.slices.add(seen) {
+            self.short = 0;
             self.decide(seen);
         }
     }
@@ -281,5 +297,51 @@ impl Slices {
     fn mean(&self) -> Option<f64> {
         let count = u32::try_from(self.rates.len()).ok().filter(|_| self.rates.len() >= ENOUGH_SLICES)?;
         Some(self.rates.iter().sum::<f64>() / f64::from(count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r55_what_is_too_short_to_be_measured_is_counted_also_behind_a_first_one_that_was_not() {
+        let mut level = Level::new(1, 4);
+        let (mut now, mut received) = (Duration::ZERO, 0);
+        let mut look = |level: &mut Level, receiving: u32| {
+            now += LOOK_EVERY;
+            received += 20_000;
+            level.look(Look { now, received, receiving, more_want: true });
+        };
+        // A server that thinks before its first answer: one is seen at work.
+        look(&mut level, 1);
+        assert_eq!(level.permits(), 1);
+        // From then on each takes less than a slice, and at a look perhaps none receives.
+        let mut reached = Vec::new();
+        for round in 0..24 {
+            level.finish();
+            look(&mut level, round % 2);
+            reached.push(level.permits());
+        }
+        assert_eq!(level.permits(), 4, "{reached:?}");
+        assert!(reached.is_sorted(), "{reached:?}");
+    }
+
+    #[test]
+    fn a_large_file_that_ends_now_and_then_leaves_the_level_to_what_is_measured() {
+        let mut level = Level::new(1, 8);
+        let (mut now, mut received) = (Duration::ZERO, 0);
+        let mut highest = 0;
+        // A line that is full with one: however many run, the same comes in.
+        for slice in 1..400_u32 {
+            now += LOOK_EVERY;
+            received += 1_000_000;
+            if slice % 20 == 0 {
+                level.finish();
+            }
+            level.look(Look { now, received, receiving: level.permits(), more_want: true });
+            highest = highest.max(level.permits());
+        }
+        assert!(highest <= 3 && level.permits() <= 2, "{highest}, {}", level.permits());
     }
 }
