@@ -187,3 +187,13 @@ fn a_collector_gets_each_run_as_one_trace_also_when_it_was_down_or_the_power_wen
     let record = outcome.read("/Library/Application Support/ias/last-run.ndjson").unwrap();
     assert!(!record.contains("s3cr3t"), "headers are secrets");
 }
+
+#[test]
+fn a_service_that_never_answers_keeps_nothing_from_the_collector() {
+    let fleet = fleet([Reply::ok("").slow_head()]);
+    fleet.server.serve("/otel/v1/traces", [Reply::ok("{}")]);
+    let outcome = run(&fleet, &["--otlp-endpoint", &url("/otel")]);
+    outcome.exits(0);
+    assert_eq!(fleet.server.seen_at("/otel/v1/traces").len(), 1);
+    assert_eq!((told(&fleet).len(), waiting(&outcome)), (1, 1), "the message for the other one waits");
+}

@@ -190,6 +190,10 @@ fn busy(run: &Run, item: &ItemStatus) -> String {
 }
 
 fn waiting(run: &Run, paper: Paper) -> Option<String> {
+    // What has ended, or pauses, waits for nobody.
+    if run.state.finished.is_some() {
+        return None;
+    }
     let text = match run.state.waiting? {
         Waiting::User => "waiting for somebody to log in",
         Waiting::Agent => "waiting for the agent",

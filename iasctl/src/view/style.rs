@@ -27,8 +27,9 @@ pub(crate) struct Painter {
 impl Painter {
     /// Colours where standard output is a terminal and nobody asked for none.
     pub(crate) fn of_this_output() -> Self {
-        let colour =
-            io::stdout().is_terminal() && env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let dumb = env::var_os("TERM").is_some_and(|name| name == "dumb");
+        let unwanted = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = io::stdout().is_terminal() && !dumb && !unwanted;
         Self { colour }
     }
 

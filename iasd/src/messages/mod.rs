@@ -59,8 +59,8 @@ pub(crate) struct Courier {
     root: PathBuf,
     owner: u32,
     troubles: Troubles,
-    /// One at a time empties the outbox.
-    turn: Mutex<()>,
+    /// One at a time sends to the webhook, and one to the collector.
+    turns: (Mutex<()>, Mutex<()>),
     /// One at a time changes its file.
     file: std::sync::Mutex<()>,
 }
@@ -80,8 +80,8 @@ impl Courier {
         troubles: Troubles,
     ) -> Arc<Self> {
         let (webhook, otlp) = (settings.webhook.clone(), settings.otlp.clone());
-        let (turn, file) = (Mutex::new(()), std::sync::Mutex::new(()));
-        Arc::new(Self { webhook, otlp, uuid, http, root, owner, troubles, turn, file })
+        let (turns, file) = Default::default();
+        Arc::new(Self { webhook, otlp, uuid, http, root, owner, troubles, turns, file })
     }
 
     /// What writes messages down.
@@ -129,25 +129,33 @@ impl Courier {
         });
     }
 
-    /// Sends what waits, for as long as the end of a run can wait.
+    /// Sends what waits, for as long as the end of a run can wait; nobody waits for another one who does not answer.
     pub(crate) async fn deliver(&self) {
-        // What was not sent in time waits for the next start.
-        let _ = timeout(PATIENCE, self.send_all()).await;
+        futures::join!(self.deliver_to(To::Webhook), self.deliver_to(To::Otlp));
     }
 
-    async fn send_all(&self) {
-        let _turn = self.turn.lock().await;
-        for message in self.outbox(|_| {}).messages {
+    async fn deliver_to(&self, to: To) {
+        if timeout(PATIENCE, self.send_all(to)).await.is_err() {
+            self.tell(to, "the answer takes too long; what is not taken is sent at the next start");
+        }
+    }
+
+    async fn send_all(&self, to: To) {
+        let _turn = match to {
+            To::Webhook => self.turns.0.lock().await,
+            To::Otlp => self.turns.1.lock().await,
+        };
+        for message in self.outbox(|_| {}).messages.into_iter().filter(|message| message.to == to) {
             if now_ms().saturating_sub(message.at_ms) > LONGEST_KEPT_MS {
                 self.outbox(|outbox| outbox.messages.retain(|other| *other != message));
                 continue;
             }
             match self.send(&message).await {
                 Sent::Later(why) => {
-                    self.tell(message.to, &format!("{why}; it is sent at the next start"));
-                    continue;
+                    // The others would fare no better now.
+                    return self.tell(to, &format!("{why}; it is sent at the next start"));
                 }
-                Sent::Refused(why) => self.tell(message.to, &format!("{why}; it is not sent again")),
+                Sent::Refused(why) => self.tell(to, &format!("{why}; it is not sent again")),
                 Sent::Taken => {}
             }
             self.outbox(|outbox| outbox.messages.retain(|other| *other != message));

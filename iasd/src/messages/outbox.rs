@@ -14,7 +14,7 @@ use std::{ffi::OsStr, fs::File, io::Read as _, path::Path};
 const NAME: &str = "outbox.json";
 /// More is not read, and so not written.
 const LARGEST: u64 = 4 << 20;
-/// The newest are kept.
+/// The newest for each are kept.
 const MOST: usize = 20;
 
 /// What waits to be sent.
@@ -65,15 +65,24 @@ impl Outbox {
 
     /// Replaces it as a whole; an empty one is removed. What is too much goes, the oldest first.
     pub(super) fn write(&mut self, root: &Path, owner: u32) -> Result<(), String> {
-        let surplus = self.messages.len().saturating_sub(MOST);
-        self.messages.drain(..surplus);
+        for to in [To::Webhook, To::Otlp] {
+            let count = self.messages.iter().filter(|message| message.to == to).count();
+            let mut surplus = count.saturating_sub(MOST);
+            self.messages.retain(|message| {
+                let goes = message.to == to && surplus > 0;
+                surplus -= usize::from(goes);
+                !goes
+            });
+        }
         let folder = folders::records(root, owner).map_err(|error| error.to_string())?;
         if *self == Self::default() {
             return remove(&folder);
         }
         let mut text = self.text()?;
         while text.len() as u64 > LARGEST && !self.messages.is_empty() {
-            self.messages.remove(0);
+            // Traces are what is large.
+            let oldest = self.messages.iter().position(|message| message.to == To::Otlp);
+            self.messages.remove(oldest.unwrap_or(0));
             text = self.text()?;
         }
         atomic::replace_in(folder.as_fd(), OsStr::new(NAME), &text, 0o600)
