@@ -86,15 +86,23 @@ pub struct ItemStatus {
 
 impl ItemStatus {
     /// Its end, when that was a failure.
-    ///
-    /// A preflight script that ran and said no has answered, not failed (R49), unless its policy ends the run (R51).
     #[must_use]
     pub fn failure(&self) -> Option<&ItemEnd> {
         let ItemState::Ended(end) = &self.state else { return None };
-        let answered = self.listed.id.phase == Phase::Preflight
-            && self.listed.fail_policy != FailPolicy::FailureIsNotAnOption
+        self.listed.fails_by(end).then_some(end)
+    }
+}
+
+impl Listed {
+    /// Whether this item has failed when it came to `end`.
+    ///
+    /// A preflight script that ran and said no has answered, not failed (R49), unless its policy ends the run (R51).
+    #[must_use]
+    pub fn fails_by(&self, end: &ItemEnd) -> bool {
+        let answered = self.id.phase == Phase::Preflight
+            && self.fail_policy != FailPolicy::FailureIsNotAnOption
             && matches!(end, ItemEnd::ExecutionFailed(Ended::Exited(_)));
-        (end.is_failure() && !answered).then_some(end)
+        end.is_failure() && !answered
     }
 }
 

@@ -100,9 +100,10 @@ impl Trace {
                 self.open(About::Effect(*id), now, item, format!("run {}", self.name(*id)));
             }
             EventKind::ItemFinished { id, end, .. } => {
-                let problem = end.is_failure().then(|| reason(end));
+                let fails = self.listed.get(id).map_or(end.is_failure(), |listed| listed.fails_by(end));
+                let problem = fails.then(|| reason(end));
                 self.close(About::Effect(*id), now, problem.clone());
-                self.say(About::Item(*id), text("ias.end", word(end)));
+                self.say(About::Item(*id), text("ias.end", word(end, fails)));
                 self.close(About::Item(*id), now, problem);
             }
             EventKind::WaitingForUser => {
@@ -217,9 +218,11 @@ fn status(problem: Option<&str>) -> Value {
     }
 }
 
-fn word(end: &ItemEnd) -> &'static str {
+fn word(end: &ItemEnd, fails: bool) -> &'static str {
     match end {
         ItemEnd::Done => "done",
+        // There is work to do.
+        _ if end.is_failure() && !fails => "answered",
         ItemEnd::Background => "background",
         ItemEnd::NotStarted => "not_started",
         ItemEnd::Skipped(_) => "skipped",
@@ -252,7 +255,7 @@ fn hex(digest: &Digest, bytes: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use shared::exit::Ended;
+    use shared::{exit::Ended, item::FailPolicy};
 
     const ID: ItemId = ItemId::new(Phase::SetupAssistant, 0);
 
@@ -324,6 +327,30 @@ mod tests {
             .0,
             "the same run is the same trace"
         );
+    }
+
+    #[test]
+    fn r49_a_preflight_script_that_answers_has_not_failed() {
+        let id = ItemId::new(Phase::Preflight, 0);
+        let listed = Listed {
+            id,
+            name: "Ask".into(),
+            kind: None,
+            fail_policy: FailPolicy::Failable,
+            fingerprint: None,
+        };
+        let mut trace = Trace::default();
+        trace.listed.insert(id, listed);
+        let end = ItemEnd::ExecutionFailed(Ended::Exited(1));
+        for (seq, kind) in (1..).zip([
+            EventKind::ItemStarted { id },
+            EventKind::ItemRunning { id },
+            EventKind::ItemFinished { id, end, ms: 1, last_lines: vec![] },
+        ]) {
+            trace.take(&Event { seq, at_ms: seq, kind });
+        }
+        assert!(trace.spans.iter().all(|span| span.problem.is_none() && span.end_ms == Some(3)), "{trace:?}");
+        assert!(trace.spans[0].attributes.contains(&text("ias.end", "answered")), "{trace:?}");
     }
 
     #[test]
