@@ -6,6 +6,9 @@ use url::form_urlencoded::byte_serialize;
 /// A shorter text would be found everywhere.
 const SHORTEST: usize = 4;
 
+/// A shorter path of a secret address may be the path of a file as well.
+const LONG_PATH: usize = 16;
+
 /// What must not be told.
 pub(super) struct Scrub {
     /// Longest first: one may be part of another.
@@ -20,13 +23,10 @@ impl Scrub {
         for secret in secrets {
             // `Bearer TOKEN`, and the token alone.
             let token = secret.split_once(' ').map(|(_, token)| token.trim().to_owned());
-            // Whoever knows the address can write there; its host is no secret.
+            // Whoever knows the address can write there.
             let address = url::Url::parse(&secret).ok().filter(|url| url.has_host());
             let parts: Vec<String> = match address {
-                Some(url) => [Some(url.path().to_owned()), url.query().map(str::to_owned)]
-                    .into_iter()
-                    .flatten()
-                    .collect(),
+                Some(url) => parts_of(&url),
                 None => std::iter::once(secret).chain(token).collect(),
             };
             for part in parts {
@@ -64,6 +64,13 @@ impl Scrub {
             self.forms.iter().fold(text.to_owned(), |text, form| text.replace(form.as_str(), REDACTED));
         addresses(&credentials(&text))
     }
+}
+
+/// What of a secret address is looked for: all of it, its query, and a path that is too long to stand for anything else.
+fn parts_of(url: &url::Url) -> Vec<String> {
+    let path = Some(url.path()).filter(|path| path.len() >= LONG_PATH);
+    let whole = format!("{}{}", url.host_str().unwrap_or_default(), url.path());
+    std::iter::once(whole).chain(path.into_iter().chain(url.query()).map(str::to_owned)).collect()
 }
 
 /// With everything but letters and digits as percent signs and numbers.
@@ -144,10 +151,12 @@ mod tests {
     }
 
     #[test]
-    fn of_an_address_that_is_secret_the_host_may_be_told() {
-        let scrub = Scrub::new(vec!["https://hooks.example/T0/B1/xyz?sig=abc".into()]);
-        let told = scrub.apply("POST https://hooks.example/T0/B1/xyz?sig=abc failed");
-        assert_eq!(told, "POST https://hooks.example<redacted>?<redacted> failed");
+    fn an_address_that_is_secret_goes_and_what_only_resembles_its_path_stays() {
+        let scrub = Scrub::new(vec!["https://hooks.example/ias?sig=abc".into()]);
+        let told = scrub.apply("POST https://hooks.example/ias?sig=abc failed, see /var/log/ias");
+        assert_eq!(told, "POST https://<redacted>?<redacted> failed, see /var/log/ias");
+        let scrub = Scrub::new(vec!["https://hooks.example/services/T0/B1/xyz".into()]);
+        assert_eq!(scrub.apply("path /services/T0/B1/xyz"), "path <redacted>");
     }
 
     #[test]

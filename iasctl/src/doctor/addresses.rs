@@ -193,10 +193,7 @@ fn context(settings: &Settings) -> Context {
 
 /// Credentials and headers of the settings, for the host of the control file (R120, R121).
 fn shown_to(url: &Url, settings: &Settings) -> Vec<(String, String)> {
-    let listed = |host: &str| {
-        settings.http.auth_hosts.iter().any(|listed| listed == "*" || listed.eq_ignore_ascii_case(host))
-    };
-    let is_listed = url.host_str().is_some_and(listed);
+    let is_listed = settings.http.may_be_shown_to(url);
     let general = settings.http.credentials.as_ref().filter(|_| is_listed);
     let mut headers = Vec::new();
     if is_listed {

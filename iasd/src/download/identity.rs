@@ -10,7 +10,7 @@ use url::Url;
 /// its URL and so are meant for its host, whatever that list says; they override the settings.
 pub(crate) fn identity(url: &Url, settings: &HttpSettings, own: &FetchOptions) -> Identity {
     let mut identity = Identity { headers: own.headers.clone(), credentials: own.credentials.clone() };
-    if !is_listed(url, &settings.auth_hosts) {
+    if !settings.may_be_shown_to(url) {
         return identity;
     }
     for (name, secret) in &settings.headers {
@@ -20,11 +20,6 @@ pub(crate) fn identity(url: &Url, settings: &HttpSettings, own: &FetchOptions) -
     }
     identity.credentials = identity.credentials.or_else(|| settings.credentials.clone());
     identity
-}
-
-fn is_listed(url: &Url, hosts: &[String]) -> bool {
-    url.host_str()
-        .is_some_and(|host| hosts.iter().any(|listed| listed == "*" || listed.eq_ignore_ascii_case(host)))
 }
 
 #[cfg(test)]

@@ -74,6 +74,17 @@ pub struct HttpSettings {
     pub follow_redirects: FollowRedirects,
 }
 
+impl HttpSettings {
+    /// Whether the host of `url` may see headers and credentials (R121).
+    #[must_use]
+    pub fn may_be_shown_to(&self, url: &url::Url) -> bool {
+        let listed = |host: &str| {
+            self.auth_hosts.iter().any(|listed| listed == "*" || listed.eq_ignore_ascii_case(host))
+        };
+        url.host_str().is_some_and(listed)
+    }
+}
+
 /// Labels and service names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identifiers {
