@@ -17,6 +17,7 @@ mod payload;
 mod settings_plist;
 mod signature;
 mod signed_control_file;
+mod signed_program;
 mod token;
 
 pub use archive::archive;
@@ -31,13 +32,14 @@ pub use payload::payload;
 pub use settings_plist::settings_plist;
 pub use signature::signature;
 pub use signed_control_file::signed_control_file;
+pub use signed_program::signed_program;
 pub use token::token;
 
 /// A door: takes any bytes.
 pub type Target = fn(&[u8]);
 
 /// All of them, by name.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("catalog", catalog),
     ("archive", archive),
     ("control_file", control_file),
@@ -50,5 +52,6 @@ pub const TARGETS: [(&str, Target); 13] = [
     ("settings_plist", settings_plist),
     ("signature", signature),
     ("signed_control_file", signed_control_file),
+    ("signed_program", signed_program),
     ("token", token),
 ];

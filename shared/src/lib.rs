@@ -36,6 +36,8 @@ pub mod walk;
 
 pub mod flat_package;
 
+pub mod code_signature;
+
 #[cfg(feature = "images")]
 pub mod archive;
 #[cfg(feature = "images")]

@@ -120,6 +120,11 @@ fn the_signature_of_a_package_may_be_anything() {
 }
 
 #[test]
+fn a_signed_program_may_be_anything() {
+    try_door("signed_program", seeds::signed_program());
+}
+
+#[test]
 fn the_signature_of_a_control_file_may_be_anything() {
     try_door("signed_control_file", seeds::signed_control_file());
 }

@@ -31,6 +31,7 @@ use shared::{
     sys::packing::build_component,
 };
 use std::{collections::BTreeMap, fs, io::Read as _, path::Path};
+use support::signed_app::{Developer, signed};
 
 const ITEM: ItemId = ItemId::new(Phase::Userland, 0);
 
@@ -183,6 +184,11 @@ pub(crate) fn disk_image() -> Vec<Vec<u8>> {
     let mut container = Vec::new();
     ZlibDecoder::new(&include_bytes!("apfs_container.zz")[..]).read_to_end(&mut container).unwrap();
     [&packed[..], &[raw, behind(2, &container)]].concat()
+}
+
+pub(crate) fn signed_program() -> Vec<Vec<u8>> {
+    let developer = Developer::new("ABCDE12345");
+    [None, Some(&developer)].map(|by| signed(b"code", "com.acme", &BTreeMap::new(), by)).into()
 }
 
 pub(crate) fn signature() -> Vec<Vec<u8>> {

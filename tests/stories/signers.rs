@@ -3,11 +3,16 @@
 
 use serde_json::json;
 use shared::{
+    archive::write::write_zip,
     event::ItemEnd,
-    flat_package::{FlatPackage, checksum::Hasher},
+    flat_package::{FlatPackage, checksum::Hasher, write::Source},
+    sys::packing::list,
 };
-use std::io::Cursor;
-use support::{Outcome, World, signed};
+use std::{fs, io::Cursor};
+use support::{
+    Outcome, World, signed,
+    signed_app::{Developer, application},
+};
 
 const STRANGER: &str = "FGHIJ67890";
 const UNSIGNED: &str = "com.example.unsigned";
@@ -133,4 +138,46 @@ fn p39_a_team_below_a_root_that_nobody_named_is_nobodys() {
     outcome.exits(1);
     refused(&outcome, "Signed", &["the chain ends at Acme Root", "neither Apple's root nor one you trust"]);
     untouched(&outcome);
+}
+
+#[test]
+fn p62_an_application_gets_into_its_place_only_whole_and_by_the_right_team() {
+    let (acme, other) = (Developer::new("ABCDE12345"), Developer::new(STRANGER));
+    let folder = tempfile::tempdir().unwrap();
+    let roots = folder.path().join("roots.pem");
+    fs::write(&roots, acme.root_pem() + &other.root_pem()).unwrap();
+    let archive = |name: &str, by: Option<&Developer>, change: &dyn Fn(&std::path::Path)| {
+        let home = folder.path().join(name);
+        let app = application(&home, by, None);
+        change(&app);
+        fs::rename(app, home.join(format!("{name}.app"))).unwrap();
+        let (packed, mut zip) = (list(&home, 1_600_000_000).unwrap(), Vec::new());
+        write_zip(Source { tree: &packed.tree, contents: &packed.contents }, &mut zip).unwrap();
+        zip
+    };
+    let keys = || json!({"team_ids": ["ABCDE12345"], "fail_policy": "failable"});
+    let app = |world: World, name: &str, archive: &[u8]| {
+        world.app("setupassistant", &format!("{name}.app"), archive, keys())
+    };
+    let add = |app: &std::path::Path| fs::write(app.join("Contents/Resources/new"), "x").unwrap();
+    let mut world = World::new().scenario("package_roots", json!(roots));
+    world = app(world, "Good", &archive("Good", Some(&acme), &|_| ()));
+    world = app(world, "Stranger", &archive("Stranger", Some(&other), &|_| ()));
+    world = app(world, "Nobody", &archive("Nobody", None, &|_| ()));
+    world = app(world, "Changed", &archive("Changed", Some(&acme), &add));
+    let outcome = world.run(&[]);
+    outcome.exits(0);
+    assert!(outcome.exists("/Applications/Good.app/Contents/Frameworks/Help.framework/Help"));
+    for (name, why) in [
+        (
+            "Stranger",
+            "it is signed by Acme Software (FGHIJ67890), team FGHIJ67890; team_ids accepts ABCDE12345",
+        ),
+        ("Nobody", "it is signed ad hoc, by nobody; team_ids accepts ABCDE12345"),
+        ("Changed", "Changed.app/Contents/Resources/new: it was added after the application was signed"),
+    ] {
+        let end = outcome.end(name).to_string();
+        assert!(end.contains(&format!("check who signed {name}.app")) && end.contains(why), "{end}");
+        assert!(!outcome.exists(&format!("/Applications/{name}.app")), "{name}");
+    }
 }

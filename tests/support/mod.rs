@@ -18,6 +18,7 @@ mod repository;
 pub mod schema;
 pub mod server;
 pub mod signed;
+pub mod signed_app;
 mod world;
 
 pub use fleet::Fleet;

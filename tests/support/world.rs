@@ -177,6 +177,13 @@ impl World {
         self.served(phase, item, "pkg", content, keys)
     }
 
+    /// An application in an archive that was made elsewhere.
+    #[must_use]
+    pub fn app(self, phase: &str, app: &str, archive: &[u8], keys: Value) -> Self {
+        let name = app.trim_end_matches(".app");
+        self.served(phase, json!({"name": name, "type": "app", "app": app}), "zip", archive, keys)
+    }
+
     /// An item exactly as given, whatever is wrong with it.
     ///
     /// # Panics

@@ -217,19 +217,26 @@ impl Worker {
         ticket: &Ticket,
         (found, mut permit): (Found, Option<oneshot::Receiver<Permit>>),
     ) -> Result<VerifiedArtifact, DownloadError> {
-        let served = self.downloader.already_there(&ticket.item, found, &self.recorder).await?;
-        if let Some(artifact) = served {
-            return Ok(artifact);
+        // Hundreds wait here for their turn: what only one that runs needs has its memory only then.
+        if !found.is_nothing() {
+            let served = Box::pin(self.downloader.already_there(&ticket.item, found, &self.recorder)).await?;
+            if let Some(artifact) = served {
+                return Ok(artifact);
+            }
         }
-        if let Some(artifact) = self.downloader.seeded(&ticket.item, &ticket.source, &self.recorder).await? {
-            return Ok(artifact);
+        if self.downloader.has_seed() {
+            let seeded =
+                Box::pin(self.downloader.seeded(&ticket.item, &ticket.source, &self.recorder)).await?;
+            if let Some(artifact) = seeded {
+                return Ok(artifact);
+            }
         }
-        let mut series = self.downloader.series(&ticket.item, &ticket.source);
+        let mut series = Box::new(self.downloader.series(&ticket.item, &ticket.source));
         series.until_connected().await;
         loop {
             let turn = permit.take().unwrap_or_else(|| self.gate.request(place)).await;
             let Ok(mut turn) = turn else { return Err(series.cancelled()) };
-            let step = series.step(&mut turn, &self.recorder).await;
+            let step = Box::pin(series.step(&mut turn, &self.recorder)).await;
             if matches!(step, Ok(Step::Done(_)) | Err(_)) {
                 self.gate.finish(place);
             }

@@ -72,7 +72,7 @@ impl Downloader {
     }
 
     /// Whether the package brought anything along: it is there from the beginning, or not at all.
-    fn has_seed(&self) -> bool {
+    pub(super) fn has_seed(&self) -> bool {
         *self.has_seed.get_or_init(|| self.store.has_anything_at(&self.store.in_install(SEED_FOLDER)))
     }
 

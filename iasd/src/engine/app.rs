@@ -25,8 +25,7 @@ impl Engine {
             return Ok(ItemEnd::DownloadFailed(format!("{} is no place for an application", app.path)));
         };
         self.begin(item).await?;
-        let team_ids: Vec<String> = item.team_ids.iter().map(ToString::to_string).collect();
-        let order = AppCopy { archive, app: app.path.file_name(), into: &into, team_ids: &team_ids };
+        let order = AppCopy { archive, app: app.path.file_name(), into: &into, team_ids: &item.team_ids };
         Ok(match self.host.copy_app(order).await {
             Ok(()) => ItemEnd::Done,
             Err(error) => verdict::failed(item.kind, Ended::Failed(error.to_string())),

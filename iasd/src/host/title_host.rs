@@ -7,6 +7,7 @@ use super::{HostError, Launch, Running};
 use crate::download::VerifiedArtifact;
 use futures::future::BoxFuture;
 use shared::{
+    item::SignerId,
     layout::MacPath,
     title::{CopyItem, Found, PackageOptions, Trace},
 };
@@ -30,8 +31,8 @@ pub(crate) struct AppCopy<'a> {
     pub(crate) app: &'a str,
     /// The folder it is put into, under its own name.
     pub(crate) into: &'a MacPath,
-    /// The teams one of which must have signed it; none: whoever made it.
-    pub(crate) team_ids: &'a [String],
+    /// One of these must have signed it; none: whoever made it.
+    pub(crate) team_ids: &'a [SignerId],
 }
 
 impl AppCopy<'_> {

@@ -1,6 +1,7 @@
-//! Whether a package was signed by one of those its item accepts (`team_ids`).
+//! Whether a package or an application was signed by one of those its item accepts (`team_ids`).
 
 use crate::{
+    code_signature::CodeSignature,
     flat_package::signature::{Purpose, Verdict},
     item::{SignerId, any_of},
 };
@@ -8,7 +9,7 @@ use crate::{
 /// The longest part of a message that comes out of the package, in characters.
 const LONGEST_FOUND: usize = 400;
 
-/// Why a package is not installed: what was found, and what is wanted.
+/// Why a package or an application is not installed: what was found, and what is wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found}; team_ids accepts {wanted}")]
 pub struct WrongSigner {
@@ -30,9 +31,35 @@ pub fn accept(verdict: &Verdict, wanted: &[SignerId]) -> Result<(), WrongSigner>
     if wanted.is_empty() || signer(verdict).is_some_and(|signer| wanted.contains(&signer)) {
         return Ok(());
     }
-    // Names in it are whatever a stranger wrote into a certificate.
-    let found = found(verdict).chars().filter(|c| !c.is_control()).take(LONGEST_FOUND).collect();
-    Err(WrongSigner { found, wanted: any_of(wanted) })
+    Err(WrongSigner::new(&found(verdict), wanted))
+}
+
+/// The same of an application: `signature` is what was found genuine, or why nothing was.
+///
+/// # Errors
+/// [`WrongSigner`], for the admin.
+pub fn accept_application(
+    signature: Result<&CodeSignature, &str>,
+    wanted: &[SignerId],
+) -> Result<(), WrongSigner> {
+    let signature = signature.map_err(|flaw| WrongSigner::new(flaw, wanted))?;
+    let signer = signature.signer();
+    if signer.as_ref().is_some_and(|signer| wanted.contains(signer)) {
+        return Ok(());
+    }
+    let found = match signature.signed_by() {
+        Some(name) => signed_by(signer.as_ref(), &name),
+        None => "it is signed ad hoc, by nobody".to_owned(),
+    };
+    Err(WrongSigner::new(&found, wanted))
+}
+
+impl WrongSigner {
+    fn new(found: &str, wanted: &[SignerId]) -> Self {
+        // Names in it are whatever a stranger wrote into a certificate.
+        let found = found.chars().filter(|c| !c.is_control()).take(LONGEST_FOUND).collect();
+        Self { found, wanted: any_of(wanted) }
+    }
 }
 
 /// Who proved to have signed.
@@ -50,7 +77,11 @@ fn found(verdict: &Verdict) -> String {
         return flaw.to_string();
     }
     let name = verdict.signer().map(|certificate| certificate.subject.to_string()).unwrap_or_default();
-    match signer(verdict) {
+    signed_by(signer(verdict).as_ref(), &name)
+}
+
+fn signed_by(signer: Option<&SignerId>, name: &str) -> String {
+    match signer {
         Some(SignerId::Apple) => "it is signed by Apple, as software of its own".to_owned(),
         Some(SignerId::Team(team)) => format!("it is signed by {name}, team {}", team.as_str()),
         None => format!("it is signed by {name}, whose certificate names no team"),

@@ -14,6 +14,7 @@ use crate::{
 use futures::future::BoxFuture;
 use shared::{
     exit::Ended,
+    item::{SignerId, any_of},
     title::{Found, PackageOptions, Trace},
 };
 use std::{collections::BTreeMap, path::Path};
@@ -141,15 +142,10 @@ impl MacHost {
     }
 
     /// That `app` is intact and signed by one of `teams`, if there are any (P62).
-    async fn check_signer(&self, app: &Path, teams: &[String]) -> Result<(), HostError> {
-        if teams.is_empty() {
-            return Ok(());
-        }
+    async fn check_signer(&self, app: &Path, teams: &[SignerId]) -> Result<(), HostError> {
+        let Some(request) = codesign::verify(app, teams) else { return Ok(()) };
         let name = app.file_name().unwrap_or_default().to_string_lossy();
         let failed = |why| Err(HostError { what: format!("check who signed {name}"), why });
-        let Some(request) = codesign::verify(app, teams) else {
-            return failed("team_ids names something that is no Team ID".to_owned());
-        };
         match self.tools.work(&request).await {
             Ok(()) => Ok(()),
             Err(HostError { why, .. }) => {
@@ -158,7 +154,7 @@ impl MacHost {
                     Some(team) => format!("its signature names team {team}"),
                     None => "no team signed it".to_owned(),
                 };
-                failed(format!("{signer}, {} wanted: {why}", teams.join(" or ")))
+                failed(format!("{signer}, {} wanted: {why}", any_of(teams)))
             }
         }
     }

@@ -25,6 +25,7 @@ pub(crate) mod script;
 mod session;
 mod shape;
 pub(crate) mod shim;
+mod signed_app;
 #[cfg(test)]
 mod tests;
 mod title_host;

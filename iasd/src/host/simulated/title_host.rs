@@ -5,7 +5,7 @@ use super::{
     image::{Image, Site},
     install::{self, Computer},
     owners::Record,
-    receipt,
+    receipt, signed_app,
 };
 use crate::{
     download::VerifiedArtifact,
@@ -16,10 +16,13 @@ use crate::{
         probe::probe,
     },
 };
+use cap_std::fs::Dir;
 use futures::future::BoxFuture;
 use shared::{
     exit::Ended,
     facts::ConsoleUser,
+    item::SignerId,
+    plan::signer,
     title::{Found, PackageOptions, Trace},
 };
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};
@@ -94,9 +97,6 @@ impl TitleHost for SimulatedHost {
     fn copy_app<'a>(&'a self, order: AppCopy<'a>) -> BoxFuture<'a, Result<(), HostError>> {
         Box::pin(async move {
             let failed = HostError::failed(format!("take {} out of {}", order.app, order.archive.path()));
-            if !order.team_ids.is_empty() {
-                return Err(failed(NO_SIGNATURES.to_owned()));
-            }
             let io = |error: io::Error| failed(error.to_string());
             let kind = Kind::of(order.archive.file(), order.archive.path().file_name()).map_err(io)?;
             let kind = kind.ok_or_else(|| failed(archive::NONE.to_owned()))?;
@@ -105,6 +105,7 @@ impl TitleHost for SimulatedHost {
             let content = site.lay_out(file, kind).await.map_err(&failed)?;
             let dir = content.open().map_err(io)?;
             let app = archive::application(&dir, order.app).map_err(&failed)?;
+            self.check_signer(dir, &app, order.team_ids).await?;
             site.put(&content, app, &order.item()).await
         })
     }
@@ -113,10 +114,6 @@ impl TitleHost for SimulatedHost {
         launch::free_kib(&self.dir)
     }
 }
-
-/// Why a rehearsal cannot carry out an item that names who must have signed its application.
-const NO_SIGNATURES: &str = "only a Mac can check the signature of an application (team_ids): leave the item out of this \
-    rehearsal, or its team_ids";
 
 impl SimulatedHost {
     /// Starts to install a checked package.
@@ -135,6 +132,22 @@ impl SimulatedHost {
         let file = package.file().try_clone().map_err(&failed)?;
         let scripts = Arc::new(self.runner.hanging(self.faults.hang(package.path())));
         install::launch((file, package.path().clone()), computer, wish, scripts, launch).map_err(failed)
+    }
+
+    /// That `app` in `folder` is intact and signed by one of `teams`, if there are any (P62).
+    async fn check_signer(&self, folder: Dir, app: &Path, teams: &[SignerId]) -> Result<(), HostError> {
+        if teams.is_empty() {
+            return Ok(());
+        }
+        let name = app.file_name().unwrap_or_default().to_string_lossy();
+        let failed = HostError::failed(format!("check who signed {name}"));
+        let (app, roots) = (app.to_owned(), self.package_roots.clone());
+        let verified = tokio::task::spawn_blocking(move || {
+            signed_app::verify(&folder, &app, &roots).map_err(|flaw| flaw.to_string())
+        });
+        let verified = verified.await.map_err(|error| failed(error.to_string()))?;
+        signer::accept_application(verified.as_ref().map_err(String::as_str), teams)
+            .map_err(|wrong| failed(wrong.to_string()))
     }
 
     fn site(&self) -> Site {

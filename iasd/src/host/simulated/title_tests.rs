@@ -9,7 +9,7 @@ use shared::{
     archive::write::{write_tar, write_zip},
     exit::Ended,
     flat_package::{payload::Compression, write::Source},
-    item::ItemKind,
+    item::{ItemKind, SignerId},
     layout::MacPath,
     sys::{
         packing::{build_component, build_image, list},
@@ -242,10 +242,13 @@ async fn an_application_is_taken_out_of_archives_and_images() {
             error.contains("there is no `Other.app` in it; at its top there is Acme.app"),
             "{kind}: {error}"
         );
-        let team_ids = ["ABCDE12345".to_owned()];
+        let team_ids = [SignerId::Team("ABCDE12345".parse().unwrap())];
         let error =
             mac.host.copy_app(AppCopy { team_ids: &team_ids, ..order }).await.unwrap_err().to_string();
-        assert!(error.contains("only a Mac can check the signature"), "{error}");
+        assert!(
+            error.contains("check who signed Acme.app") && error.contains("team_ids accepts ABCDE12345"),
+            "{error}"
+        );
         assert!(mac.nothing_is_left() && !mac.at("/Applications/Acme.app").exists(), "{kind}");
         fs::remove_file(mac.at(ARCHIVE)).unwrap();
     }

@@ -13,6 +13,8 @@ const SIGNED_DATA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x07, 0x0
 const CONTENT_TYPE: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x03];
 const MESSAGE_DIGEST: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x04];
 const SIGNING_TIME: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x05];
+/// Apple's list of all code directories that were signed together: a property list.
+const CODE_DIRECTORIES: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x63, 0x64, 0x09, 0x01];
 const TIMESTAMP_TOKEN: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x09, 0x10, 0x02, 0x0e];
 
 /// The content type `data`.
@@ -68,6 +70,7 @@ struct Attributes<'a> {
     content_type: Option<&'a [u8]>,
     message_digest: Option<&'a [u8]>,
     signing_time: Option<OffsetDateTime>,
+    code_directories: Option<Vec<u8>>,
 }
 
 impl<'a> SignedData<'a> {
@@ -137,6 +140,11 @@ impl<'a> SignedData<'a> {
     /// When the signer claims to have signed.
     pub(super) fn signing_time(&self) -> Option<OffsetDateTime> {
         self.signer.signed.as_ref()?.signing_time
+    }
+
+    /// The property list that names the code directories of a program.
+    pub(super) fn code_directories(&self) -> Option<Vec<u8>> {
+        self.signer.signed.as_ref()?.code_directories.clone()
     }
 
     /// The RFC 3161 token over [`SignedData::value`].
@@ -228,6 +236,7 @@ impl<'a> Attributes<'a> {
                 CONTENT_TYPE => found.content_type.replace(value.content).is_some(),
                 MESSAGE_DIGEST => found.message_digest.replace(value.content).is_some(),
                 SIGNING_TIME => found.signing_time.replace(moment::parse(value)?).is_some(),
+                CODE_DIRECTORIES => found.code_directories.replace(value.octets()?).is_some(),
                 _ => false,
             };
             if again {

@@ -16,6 +16,7 @@ mod certificate;
 mod chain;
 mod cms;
 mod der;
+mod detached;
 mod examine;
 mod extensions;
 mod flaw;
@@ -26,6 +27,7 @@ mod timestamp;
 mod trust;
 
 pub use certificate::{Certificate, Name};
+pub use detached::{Detached, NotGenuine, code_digest, verify_detached};
 pub use examine::{verify, verify_whole};
 pub use flaw::{ChainFault, Flaw};
 pub use purpose::{Purpose, for_programs};

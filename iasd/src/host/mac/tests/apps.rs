@@ -5,6 +5,7 @@ use super::{
     *,
 };
 use crate::host::{AppCopy, TitleHost as _};
+use shared::item::SignerId;
 
 /// An archive of this content, holding an application in a folder.
 async fn archived(mac: &Titles, content: &[u8]) -> VerifiedArtifact {
@@ -51,7 +52,8 @@ async fn an_application_is_taken_out_of_a_disk_image() {
 async fn p62_an_application_of_another_team_is_not_put_in_its_place() {
     let mac = Titles::new();
     let archive = archived(&mac, ZIP).await;
-    let (into, team_ids) = (MacPath::new("/Applications").unwrap(), ["ABCDE12345".to_owned()]);
+    let (into, team_ids) =
+        (MacPath::new("/Applications").unwrap(), [SignerId::Team("ABCDE12345".parse().unwrap())]);
     let order = AppCopy { archive: &archive, app: "Acme.app", into: &into, team_ids: &team_ids };
     mac.tool(
         "/usr/bin/codesign",
