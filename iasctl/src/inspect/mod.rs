@@ -2,7 +2,7 @@
 
 mod advice;
 mod contents;
-mod expand;
+pub(crate) mod expand;
 mod image;
 mod image_text;
 pub(crate) mod report;

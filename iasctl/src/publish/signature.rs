@@ -1,9 +1,19 @@
 //! Who signed the file of a title, against whom its publisher expects (T79).
 
 use super::publisher::Title;
-use crate::{chain::chain, pem};
-use shared::flat_package::{FlatPackage, signature::TrustRoots};
+use crate::{chain::chain, inspect::expand, pem};
+use cap_std::{ambient_authority, fs::Dir};
+use shared::{
+    archive::Archive,
+    disk_image::DiskImage,
+    flat_package::{
+        FlatPackage,
+        signature::{Certificate, TrustRoots},
+    },
+    sys::signed_app,
+};
 use std::{
+    ffi::OsStr,
     fs::{self, File},
     io::BufReader,
     path::{Path, PathBuf},
@@ -36,7 +46,38 @@ pub(super) fn certificates(files: &[PathBuf]) -> Result<Vec<Vec<u8>>, String> {
     Ok(found)
 }
 
-/// Verifies the signature of `file`, and that it is whose the title says; tells whose it is.
+/// Who signed something, as far as a title may expect it.
+struct Signer {
+    team: Option<String>,
+    /// The names of the certificates, the signer's first.
+    names: Vec<String>,
+}
+
+impl Signer {
+    fn of(chain: &[Certificate]) -> Self {
+        let name = |one: &Certificate| one.subject.common_name.clone().unwrap_or_default();
+        Self {
+            team: chain.first().and_then(Certificate::team_id).map(str::to_owned),
+            names: chain.iter().map(name).collect(),
+        }
+    }
+
+    /// Tells whose it is, if it is whose `title` says.
+    fn expected(&self, title: &Title) -> Result<String, String> {
+        let team = self.team.as_deref().unwrap_or("no team");
+        if let Some(expected) = title.team_id.as_deref().filter(|expected| *expected != team) {
+            return Err(format!("signed by {team}, not by {expected}"));
+        }
+        let is_other = |expected: &&Vec<String>| **expected != self.names;
+        if let Some(expected) = title.expected_authority_names.as_ref().filter(is_other) {
+            return Err(format!("signed with {}, not with {}", self.names.join(" / "), expected.join(" / ")));
+        }
+        Ok(format!("signed by {team}: {}", self.names.join(" / ")))
+    }
+}
+
+/// Verifies the signature of `file`, and that it is whose the title says; tells whose it is. Of a disk image or an archive
+/// every application and package counts that is at its top, or in a folder there.
 ///
 /// # Errors
 /// It is not, or nobody can tell.
@@ -46,24 +87,82 @@ pub(super) fn verify(file: &Path, title: &Title, roots: &TrustRoots) -> Result<S
             "the title says neither team_id nor expected_authority_names: any signature would do".to_owned()
         );
     }
-    let is_package = file.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("pkg"));
-    if !is_package {
-        return Err("only flat packages can be verified here: an application or a disk image needs codesign, on macOS; verify it there, then skip this step with that reason".to_owned());
+    if has(file, &["pkg"]) {
+        return package(File::open(file).map_err(|error| error.to_string())?, roots)?.expected(title);
     }
-    let opened = File::open(file).map_err(|error| error.to_string())?;
-    let mut package = FlatPackage::open(BufReader::new(opened)).map_err(|error| chain(&error))?;
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    unpack(file, folder.path())?;
+    let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).map_err(|error| error.to_string())?;
+    let found = found(&dir)?;
+    let told = found.iter().map(|path| {
+        let signed = if has(path, &["app"]) {
+            let signature = signed_app::verify(&dir, path, roots).map_err(|unsound| unsound.to_string())?;
+            Signer::of(&signature.chain).expected(title)
+        } else {
+            let opened = dir.open(path).map_err(|error| error.to_string());
+            opened.and_then(|file| package(file.into_std(), roots)?.expected(title))
+        };
+        let name = |text: String| format!("{}: {text}", path.display());
+        signed.map(name).map_err(|error| format!("{}: {error}", path.display()))
+    });
+    let told: Vec<String> = told.collect::<Result<_, String>>()?;
+    if told.is_empty() {
+        return Err(
+            "there is no application and no package at the top of it, nor in a folder there".to_owned()
+        );
+    }
+    Ok(told.join("; "))
+}
+
+fn has(path: &Path, extensions: &[&str]) -> bool {
+    let is_one = |extension: &OsStr| extensions.iter().any(|known| extension.eq_ignore_ascii_case(known));
+    path.extension().is_some_and(is_one)
+}
+
+fn package(file: File, roots: &TrustRoots) -> Result<Signer, String> {
+    let mut package = FlatPackage::open(BufReader::new(file)).map_err(|error| chain(&error))?;
     let verdict = package.verify(roots, OffsetDateTime::now_utc());
     verdict.outcome.as_ref().map_err(|flaw| flaw.to_string())?;
-    let team = verdict.team_id().unwrap_or("no team");
-    if let Some(expected) = title.team_id.as_deref().filter(|expected| *expected != team) {
-        return Err(format!("signed by {team}, not by {expected}"));
+    Ok(Signer::of(&verdict.chain))
+}
+
+/// Lays out what is in a disk image or an archive.
+fn unpack(file: &Path, folder: &Path) -> Result<(), String> {
+    let opened = File::open(file).map(BufReader::new).map_err(|error| error.to_string())?;
+    if has(file, &["dmg", "iso"]) {
+        let mut image = DiskImage::open(opened).map_err(|error| chain(&error))?;
+        return expand::expand_image(&mut image, folder).map(drop);
     }
-    let names: Vec<String> =
-        verdict.chain.iter().map(|one| one.subject.common_name.clone().unwrap_or_default()).collect();
-    if let Some(expected) = title.expected_authority_names.as_ref().filter(|expected| **expected != names) {
-        return Err(format!("signed with {}, not with {}", names.join(" / "), expected.join(" / ")));
+    let archive = Archive::open(opened).map_err(|error| {
+        format!(
+            "this is no flat package, no disk image and no archive that can be read here: {}",
+            chain(&error)
+        )
+    })?;
+    expand::expand_archive(archive, folder).map(drop)
+}
+
+/// The applications and packages at the top of a folder, and in the folders there.
+fn found(dir: &Dir) -> Result<Vec<PathBuf>, String> {
+    let is_one = |path: &PathBuf| has(path, &["app", "pkg"]);
+    let is_folder = |path: &PathBuf| dir.symlink_metadata(path).is_ok_and(|found| found.is_dir());
+    let list = |path: &Path| -> Result<Vec<PathBuf>, String> {
+        let entries = dir.read_dir(path).map_err(|error| error.to_string())?;
+        let below = if path == Path::new(".") { Path::new("") } else { path };
+        let names = entries.map(|entry| entry.map(|entry| below.join(entry.file_name())));
+        names.collect::<Result<_, _>>().map_err(|error| error.to_string())
+    };
+    // Macs put hidden files and `__MACOSX` beside what is meant.
+    let is_meant = |path: &PathBuf| {
+        !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX")
+    };
+    let (mut found, others): (Vec<PathBuf>, Vec<PathBuf>) =
+        list(Path::new("."))?.into_iter().filter(is_meant).partition(is_one);
+    for folder in others.iter().filter(|path| is_folder(path)) {
+        found.extend(list(folder)?.into_iter().filter(is_one));
     }
-    Ok(format!("signed by {team}: {}", names.join(" / ")))
+    found.sort();
+    Ok(found)
 }
 
 /// Why nothing may be published in this environment: somebody has switched AutoPkg's verification off (T79).

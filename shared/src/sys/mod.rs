@@ -9,6 +9,8 @@ pub mod mac;
 pub mod own_file;
 pub mod packing;
 pub mod sandbox;
+#[cfg(feature = "images")]
+pub mod signed_app;
 pub mod tools;
 pub mod unpack;
 #[cfg(target_os = "macos")]

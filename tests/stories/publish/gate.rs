@@ -3,7 +3,12 @@
 use super::{Publisher, Told, trust::with_override, words};
 use plist::Value;
 use serde_json::json;
-use shared::digest::Digest;
+use shared::{
+    archive::write::write_zip,
+    digest::Digest,
+    flat_package::write::Source,
+    sys::packing::{build_image, list},
+};
 use std::{
     fs,
     sync::OnceLock,
@@ -12,6 +17,7 @@ use std::{
 use support::{
     server::{Reply, Server},
     signed,
+    signed_app::{Developer, application},
 };
 
 const KEY: &str = "0123456789-the-api-key";
@@ -201,6 +207,48 @@ fn t87_what_is_not_trusted_not_signed_or_not_the_vendors_goes_no_further() {
     gate.publisher.write("publish.json", settings.replace("\"recipes\"", "\"recipies\""));
     gate.stops("trust", "failed", "recipies: no such folder");
     assert_eq!(gate.server.seen_at(&format!("/api/v3/files/{}", digest())).len(), 0);
+}
+
+#[test]
+fn t79_applications_in_archives_and_images_are_verified_like_packages() {
+    let (gate, folder) = (Gate::new(), tempfile::tempdir().unwrap());
+    let (acme, content) = (Developer::new("ABCDE12345"), folder.path().join("content"));
+    fs::write(folder.path().join("root.pem"), acme.root_pem()).unwrap();
+    let settings = gate.publisher.read("publish.json");
+    let roots = format!("\"trust_roots\":[{:?},", folder.path().join("root.pem"));
+    gate.publisher.write("publish.json", settings.replace("\"trust_roots\":[", &roots));
+    let app = application(&content.join("Acme 1.0"), Some(&acme), None);
+    let serve = |change: &str| {
+        let (packed, mut zip) = (list(&content, 1_600_000_000).unwrap(), Vec::new());
+        write_zip(Source { tree: &packed.tree, contents: &packed.contents }, &mut zip).unwrap();
+        let image = folder.path().join("a.dmg");
+        build_image(&content, "Acme", &image).unwrap();
+        for (name, bytes) in [("zip", zip), ("dmg", fs::read(image).unwrap())] {
+            gate.server.serve(&format!("/{change}.{name}"), [Reply::ok(bytes)]);
+        }
+    };
+    serve("whole");
+    for kind in ["zip", "dmg"] {
+        let url = gate.server.url(&format!("/whole.{kind}"));
+        gate.title("A", json!({"url": url, "team_id": "STRANGER01"}));
+        gate.stops("signature", "failed", "Acme 1.0/Acme.app: signed by ABCDE12345, not by STRANGER01");
+        gate.title(
+            "A",
+            json!({"url": url, "team_id": null, "expected_authority_names": ["Acme Software (ABCDE12345)"]}),
+        );
+        gate.stops("signature", "failed", "signed with Acme Software (ABCDE12345) / Acme Root, not with");
+        gate.title("A", json!({"url": url, "team_id": "ABCDE12345"}));
+        gate.stops("virustotal", "failed", "404");
+    }
+    fs::write(app.join("Contents/Resources/a.txt"), "altered").unwrap();
+    serve("altered");
+    for kind in ["zip", "dmg"] {
+        gate.title(
+            "A",
+            json!({"url": gate.server.url(&format!("/altered.{kind}")), "team_id": "ABCDE12345"}),
+        );
+        gate.stops("signature", "failed", "Resources/a.txt: it was altered after it was signed");
+    }
 }
 
 #[test]

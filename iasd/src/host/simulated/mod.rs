@@ -25,7 +25,8 @@ pub(crate) mod script;
 mod session;
 mod shape;
 pub(crate) mod shim;
-mod signed_app;
+#[cfg(test)]
+mod signed_app_tests;
 #[cfg(test)]
 mod tests;
 mod title_host;

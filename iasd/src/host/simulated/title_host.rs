@@ -5,7 +5,7 @@ use super::{
     image::{Image, Site},
     install::{self, Computer},
     owners::Record,
-    receipt, signed_app,
+    receipt,
 };
 use crate::{
     download::VerifiedArtifact,
@@ -23,6 +23,7 @@ use shared::{
     facts::ConsoleUser,
     item::SignerId,
     plan::signer,
+    sys::signed_app,
     title::{Found, PackageOptions, Trace},
 };
 use std::{collections::BTreeMap, io, path::Path, sync::Arc};

@@ -1,8 +1,8 @@
 //! Where the parts of a bundle are: applications, plug-ins and frameworks have them in different places.
 
 use super::Unsound;
+use crate::property_list;
 use cap_std::fs::{Dir, File};
-use shared::property_list;
 use std::{
     io::Read as _,
     path::{Path, PathBuf},

@@ -1,9 +1,11 @@
 //! Applications that are whole, and all the ways in which they are not.
 
-use super::*;
-use cap_std::ambient_authority;
-use shared::item::SignerId;
-use std::{fs, os::unix::fs::symlink};
+use cap_std::{ambient_authority, fs::Dir};
+use shared::{
+    code_signature::CodeSignature, flat_package::signature::TrustRoots, item::SignerId,
+    sys::signed_app::verify,
+};
+use std::{fs, os::unix::fs::symlink, path::Path};
 use support::signed_app::{Developer, application, framework};
 
 const TEAM: &str = "ABCDE12345";

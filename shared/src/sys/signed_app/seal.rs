@@ -6,9 +6,9 @@ use super::{
     Unsound,
     bundle::{Bundle, open},
 };
+use crate::{digest::Digester, flat_package::signature::code_digest, property_list};
 use cap_std::fs::Dir;
 use plist::{Dictionary, Value};
-use shared::{digest::Digester, flat_package::signature::code_digest, property_list};
 use std::{
     collections::BTreeMap,
     io::Read as _,

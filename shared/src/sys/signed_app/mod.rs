@@ -8,11 +8,11 @@ mod bundle;
 mod seal;
 
 use self::{bundle::Bundle, seal::Seal};
-use cap_std::fs::Dir;
-use shared::{
+use crate::{
     code_signature::{self, CodeSignature, Part},
     flat_package::signature::TrustRoots,
 };
+use cap_std::fs::Dir;
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -23,7 +23,7 @@ const DEEPEST: usize = 8;
 
 /// Why a Mac would not take it for what somebody signed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Unsound {
+pub struct Unsound {
     /// Where, seen from the folder that the application is in.
     at: PathBuf,
     why: String,
@@ -45,7 +45,7 @@ impl fmt::Display for Unsound {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub(super) fn verify(folder: &Dir, app: &Path, roots: &TrustRoots) -> Result<CodeSignature, Unsound> {
+pub fn verify(folder: &Dir, app: &Path, roots: &TrustRoots) -> Result<CodeSignature, Unsound> {
     Examination { folder, roots }.code(app, DEEPEST).and_then(|signatures| own(app, signatures))
 }
 
@@ -119,6 +119,3 @@ impl Examination<'_> {
         Err(Unsound::new(path, "it is other code than was sealed into the application"))
     }
 }
-
-#[cfg(test)]
-mod tests;
