@@ -1,6 +1,6 @@
 //! Each tool's way: whom of the transfers it lets run, and when it carries out what came.
 
-use shared::plan::transfers::{Change, LOOK_EVERY, Turns};
+use shared::plan::transfers::{Change, Incoming, LOOK_EVERY, Turns};
 use std::{collections::BTreeSet, time::Duration};
 
 /// A tool's way.
@@ -109,10 +109,12 @@ impl Chooser {
             match change {
                 Change::Begin(place, ()) => {
                     self.running.push(place);
-                    self.turns.receives(place, self.lengths.get(place).copied(), true);
+                    let length = self.lengths.get(place).copied();
+                    self.turns.receives(place, Incoming { length, may_be_held: true, divisible: false });
                 }
                 Change::Hold(place) => drop(self.held.insert(place)),
                 Change::GoOn(place) => drop(self.held.remove(&place)),
+                Change::Companions(..) => {}
             }
         }
     }

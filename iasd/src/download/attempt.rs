@@ -9,15 +9,19 @@ use super::{
     partial::{Intake, Note, Partial},
     peek::peek,
     portal::{Answer, is_html, recognise},
+    split::{Division, Origin},
     store::Content,
 };
 use futures::StreamExt as _;
 use shared::{
     event::Progress,
     item::{ItemId, ItemKind},
-    plan::room::LOOK_EVERY,
+    plan::{
+        room::LOOK_EVERY,
+        transfers::{Incoming, Parts},
+    },
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tokio::time::Instant;
 use url::Url;
 
@@ -160,14 +164,25 @@ impl Downloader {
         news: impl Fn(Progress),
     ) -> Result<Received, Failed> {
         let (before, goes_on) = (partial.have(), partial.may_go_on(job.compared));
+        let origin = self.origin(job, &partial);
         let mut intake = if before == 0 {
             self.at_once(|store| partial.begin(store))?
         } else {
             self.on_disk(move |store| partial.begin(store)).await?
         };
         let tell = |received| news(Progress::Bytes { id: job.id, received, total: length });
-        turn.receives(length.map(|length| length.saturating_sub(before)), job.may_be_held && goes_on);
-        let arrived = self.arrive((body, turn), &mut intake, (before, length), tell).await;
+        let mut division = Division::new(origin);
+        turn.receives(Incoming {
+            length: length.map(|length| length.saturating_sub(before)),
+            may_be_held: job.may_be_held && goes_on,
+            divisible: division.is_possible(),
+        });
+        let arrived = self.arrive((body, turn), (&mut intake, &mut division), (before, length), tell).await;
+        let divided = division.end().await;
+        if divided && arrived.is_err() {
+            // The failure is what counts; a note says how far it is in order.
+            let _ = intake.is_alone();
+        }
         let (partial, content) = intake.finish();
         let cause = match (arrived, length) {
             (Err(cause), _) => cause,
@@ -175,7 +190,8 @@ impl Downloader {
                 Cause::Length { received: content.bytes, announced }
             }
             (Ok(()), _) => {
-                let resumed = before > 0;
+                // What was put together is not believed to be wrong as a whole.
+                let resumed = before > 0 || divided;
                 return Ok(Received { partial, content, resumed, hint: None, page: None, answered_by: None });
             }
         };
@@ -189,18 +205,33 @@ impl Downloader {
         Err(Failed { cause, partial: Some(partial) })
     }
 
-    /// Takes pieces until the body ends, or more came than was announced, or than a body without a length may have.
+    /// Where parts of the content may come from, if it is worth more than one connection and may be divided.
+    fn origin(&self, job: &Job, partial: &Partial) -> Option<Origin> {
+        let length = partial.length()?;
+        let is_web = matches!(job.request.url.scheme(), "http" | "https");
+        if !is_web || !Parts::are_worth_it(length.saturating_sub(partial.have())) {
+            return None;
+        }
+        let validator = partial.divisible_by(job.compared)?;
+        let (fetch, request) = (Arc::clone(&self.fetch), job.request.clone());
+        Some(Origin { fetch, request, validator, length, busy: self.busy.clone() })
+    }
+
+    /// Takes pieces until the body ends, or more came than was announced, or than a body without a length may have; or until
+    /// it reaches a part that comes over another connection: then the rest comes in parts.
     async fn arrive(
         &self,
         (mut body, turn): (Body, &mut Permit),
-        intake: &mut Intake,
+        (intake, division): (&mut Intake, &mut Division),
         (before, length): (u64, Option<u64>),
         tell: impl Fn(u64),
     ) -> Result<(), Cause> {
         let (mut received, mut told) = (before, None::<Instant>);
         let mut look_at = received.saturating_add(LOOK_EVERY);
         while let Some(piece) = body.next().await {
-            let piece = piece?;
+            let mut piece = piece?;
+            let (room, ahead) = division.room(received);
+            piece.truncate(usize::try_from(room).unwrap_or(usize::MAX));
             received = received.saturating_add(piece.len() as u64);
             intake.take(&piece).map_err(Cause::Store)?;
             if length.is_some_and(|length| received > length) {
@@ -216,9 +247,14 @@ impl Downloader {
             }
             if told.is_none_or(|at| at.elapsed() >= NEWS_EVERY) {
                 told = Some(Instant::now());
-                tell(received);
+                tell(received + ahead);
             }
             turn.received(piece.len()).await.map_err(|LetGo| Cause::LetGo)?;
+            division.widen(intake, turn, received)?;
+            if length.is_some_and(|length| received < length) && division.room(received).0 == 0 {
+                drop(body);
+                return division.gather(intake, turn, tell).await;
+            }
         }
         tell(received);
         Ok(())

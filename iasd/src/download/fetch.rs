@@ -63,6 +63,8 @@ pub(crate) struct Identity {
 pub(crate) struct Resume {
     /// The first byte wanted.
     pub(crate) from: u64,
+    /// Where to end: the byte behind the last one. `None`: everything.
+    pub(crate) until: Option<u64>,
     /// A strong ETag or a date, for `If-Range`; `None` when another server gave the beginning, so that only the whole
     /// length and, in the end, a `hash` tell whether the rest belongs to it.
     pub(crate) validator: Option<String>,

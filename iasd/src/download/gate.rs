@@ -1,11 +1,11 @@
 //! The permits of a queue: who may begin, who is held for a while, and how much comes in (R55).
 
-use shared::plan::transfers::{Change, LOOK_EVERY, Turns};
+use shared::plan::transfers::{Change, Incoming, LOOK_EVERY, Left, Parting, Turns};
 use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicU32, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -20,8 +20,8 @@ pub(super) const LONGEST_HELD: Duration = Duration::from_secs(10);
 /// The permits, and who waits for one.
 pub(crate) struct Gate {
     turns: Mutex<Turns<oneshot::Sender<Permit>>>,
-    /// How those that run learn that they are held.
-    held: Mutex<HashMap<usize, watch::Sender<bool>>>,
+    /// How those that run learn what they should do.
+    orders: Mutex<HashMap<usize, watch::Sender<Orders>>>,
     received: AtomicU64,
     /// Whether there is anything to look at.
     busy: watch::Sender<bool>,
@@ -35,8 +35,36 @@ pub(crate) struct Permit(Option<Granted>);
 struct Granted {
     gate: Arc<Gate>,
     place: usize,
-    held: watch::Receiver<bool>,
+    /// Which start of the `place`th it is.
+    number: u64,
+    orders: watch::Receiver<Orders>,
+    /// How many companions it has.
+    companions: Arc<AtomicU32>,
 }
+
+/// What a transfer should do.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Orders {
+    /// It receives nothing.
+    held: bool,
+    /// How many connections it may have besides its own.
+    companions: u32,
+}
+
+/// One more connection of a transfer may run while this is there.
+pub(crate) struct Companion {
+    gate: Arc<Gate>,
+    place: usize,
+    number: u64,
+    orders: watch::Receiver<Orders>,
+    /// The companions of the transfer; `None`: it is there in place of the transfer's own connection.
+    among: Option<Arc<AtomicU32>>,
+    received: bool,
+    why: Parting,
+}
+
+/// A companion has to end.
+pub(crate) struct Told;
 
 /// A transfer was held for so long that it should end, and wait for its turn again.
 pub(crate) struct LetGo;
@@ -46,7 +74,7 @@ impl Gate {
     pub(crate) fn new(min: u32, max: u32, longest_held: Duration) -> Self {
         Self {
             turns: Mutex::new(Turns::new(min, max)),
-            held: Mutex::default(),
+            orders: Mutex::default(),
             received: AtomicU64::new(0),
             busy: watch::Sender::new(false),
             begun: Instant::now(),
@@ -93,35 +121,37 @@ impl Gate {
         while let Some(change) = turns.change() {
             match change {
                 Change::Begin(place, waiter) => {
-                    if let Err(mut unwanted) = waiter.send(self.permit(place)) {
+                    if let Err(mut unwanted) = waiter.send(self.permit(place, turns.number(place))) {
                         // Whoever wanted it has gone; taken apart here, because dropping it would come back to this lock.
                         unwanted.0 = None;
-                        self.held().remove(&place);
+                        self.orders().remove(&place);
                         turns.leave(place);
                     }
                 }
-                Change::Hold(place) => self.hold(place, true),
-                Change::GoOn(place) => self.hold(place, false),
+                Change::Hold(place) => self.order(place, |orders| orders.held = true),
+                Change::GoOn(place) => self.order(place, |orders| orders.held = false),
+                Change::Companions(place, count) => self.order(place, |orders| orders.companions = count),
             }
         }
         let busy = turns.is_busy();
         self.busy.send_if_modified(|was| std::mem::replace(was, busy) != busy);
     }
 
-    fn permit(self: &Arc<Self>, place: usize) -> Permit {
-        let (tell, held) = watch::channel(false);
-        self.held().insert(place, tell);
-        Permit(Some(Granted { gate: Arc::clone(self), place, held }))
+    fn permit(self: &Arc<Self>, place: usize, number: u64) -> Permit {
+        let (tell, orders) = watch::channel(Orders::default());
+        self.orders().insert(place, tell);
+        let companions = Arc::default();
+        Permit(Some(Granted { gate: Arc::clone(self), place, number, orders, companions }))
     }
 
-    fn hold(&self, place: usize, hold: bool) {
-        if let Some(tell) = self.held().get(&place) {
-            tell.send_replace(hold);
+    fn order(&self, place: usize, change: impl FnOnce(&mut Orders)) {
+        if let Some(tell) = self.orders().get(&place) {
+            tell.send_modify(change);
         }
     }
 
-    fn held(&self) -> std::sync::MutexGuard<'_, HashMap<usize, watch::Sender<bool>>> {
-        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    fn orders(&self) -> std::sync::MutexGuard<'_, HashMap<usize, watch::Sender<Orders>>> {
+        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -132,11 +162,50 @@ impl Permit {
         Self(None)
     }
 
-    /// Content begins to come, `length` bytes of it if that is known; one that `may_be_held` can go on later where it was.
-    pub(crate) fn receives(&self, length: Option<u64>, may_be_held: bool) {
+    /// Content begins to come. What may be held can go on later where it was.
+    pub(crate) fn receives(&self, incoming: Incoming) {
         if let Some(Granted { gate, place, .. }) = &self.0 {
-            gate.change(|turns| turns.receives(*place, length, may_be_held));
+            gate.change(|turns| turns.receives(*place, incoming));
         }
+    }
+
+    /// Whether it may have another connection besides those it has.
+    pub(crate) fn may_have_more(&self) -> bool {
+        self.0.as_ref().is_some_and(|granted| {
+            granted.companions.load(Ordering::Relaxed) < granted.orders.borrow().companions
+        })
+    }
+
+    /// Another connection of it, or one in place of its own.
+    pub(crate) fn companion(&self, in_place_of_own: bool) -> Option<Companion> {
+        let Granted { gate, place, number, orders, companions } = self.0.as_ref()?;
+        let among = (!in_place_of_own).then(|| Arc::clone(companions));
+        if let Some(companions) = &among {
+            companions.fetch_add(1, Ordering::Relaxed);
+        }
+        Some(Companion {
+            gate: Arc::clone(gate),
+            place: *place,
+            number: *number,
+            orders: orders.clone(),
+            among,
+            received: false,
+            why: Parting::Told,
+        })
+    }
+
+    /// Waits until what it should do may be different.
+    pub(crate) async fn ordered(&mut self) {
+        match &mut self.0 {
+            // The sender lives as long as the permit.
+            Some(granted) => drop(granted.orders.changed().await),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The same as [`Self::received`] of nothing.
+    pub(crate) async fn goes(&mut self) -> Result<(), LetGo> {
+        self.received(0).await
     }
 
     /// So many bytes have come. Waits while it is held.
@@ -144,20 +213,68 @@ impl Permit {
     /// # Errors
     /// When that takes too long.
     pub(crate) async fn received(&mut self, bytes: usize) -> Result<(), LetGo> {
-        let Some(Granted { gate, held, .. }) = &mut self.0 else { return Ok(()) };
+        let Some(Granted { gate, orders, .. }) = &mut self.0 else { return Ok(()) };
         gate.received.fetch_add(bytes as u64, Ordering::Relaxed);
-        if !*held.borrow() {
+        if !orders.borrow().held {
             return Ok(());
         }
-        let goes_on = timeout(gate.longest_held, held.wait_for(|held| !held)).await;
+        let goes_on = timeout(gate.longest_held, orders.wait_for(|orders| !orders.held)).await;
         goes_on.map(drop).map_err(|_| LetGo)
+    }
+}
+
+impl Companion {
+    /// So many bytes have come.
+    ///
+    /// # Errors
+    /// When it has to end.
+    pub(crate) fn received(&mut self, bytes: usize) -> Result<(), Told> {
+        self.gate.received.fetch_add(bytes as u64, Ordering::Relaxed);
+        let orders = *self.orders.borrow();
+        let Some(among) = &self.among else { return if orders.held { Err(Told) } else { Ok(()) } };
+        if !std::mem::replace(&mut self.received, true) {
+            self.gate.change(|turns| turns.joins(self.place, self.number));
+        }
+        // Of those that are too many any may end.
+        let one_less = |count: u32| (count > orders.companions).then(|| count - 1);
+        if among.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_err() {
+            return Ok(());
+        }
+        self.part(Parting::Told);
+        Err(Told)
+    }
+
+    /// There is no part left for it.
+    pub(crate) fn done(mut self) {
+        self.why = Parting::Done;
+    }
+
+    /// The server gave it nothing, or broke off.
+    pub(crate) fn failed(mut self) {
+        self.why = Parting::Failed;
+    }
+
+    /// It ends, and is not counted any more.
+    fn part(&mut self, why: Parting) {
+        self.among = None;
+        let left = Left { received: self.received, why };
+        self.gate.change(|turns| turns.parts(self.place, self.number, left));
+    }
+}
+
+impl Drop for Companion {
+    fn drop(&mut self) {
+        if let Some(among) = &self.among {
+            among.fetch_sub(1, Ordering::Relaxed);
+            self.part(self.why);
+        }
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(Granted { gate, place, .. }) = self.0.take() {
-            gate.held().remove(&place);
+            gate.orders().remove(&place);
             gate.change(|turns| turns.leave(place));
         }
     }

@@ -2,7 +2,7 @@
 
 use super::fetch::{Head, Resume};
 use reqwest::header::HeaderMap;
-use std::time::Duration;
+use std::{ops::Range, time::Duration};
 use time::{OffsetDateTime, PrimitiveDateTime, macros::format_description};
 
 /// What the body is.
@@ -37,6 +37,15 @@ pub(crate) fn meaning(head: &Head, asked: Option<&Resume>) -> Meaning {
         (416 | 412, Some(_)) => Meaning::StartOver,
         _ => Meaning::Failure,
     }
+}
+
+/// Whether an answer is this `part` of a content of `total` bytes, and nothing else (P14).
+pub(crate) fn is_part(head: &Head, part: &Range<u64>, total: u64) -> bool {
+    let wanted = Some((part.start, part.end.saturating_sub(1), total));
+    head.status == 206
+        && head.content_encoding.is_none()
+        && head.content_range.as_deref().and_then(whole_range) == wanted
+        && head.length.is_none_or(|length| length == part.end - part.start)
 }
 
 /// `bytes 5-9/10` as (5, 9, 10).
@@ -93,8 +102,32 @@ mod tests {
     }
 
     #[test]
+    fn p14_a_part_is_exactly_what_was_asked_for() {
+        let cases = [
+            (206, Some("bytes 4-7/10"), Some(4), true),
+            (206, Some("bytes 4-7/10"), None, true),
+            (200, None, Some(10), false),
+            (206, Some("bytes 4-7/11"), Some(4), false),
+            (206, Some("bytes 4-9/10"), Some(6), false),
+            (206, Some("bytes 0-3/10"), Some(4), false),
+            (206, Some("bytes 4-7/10"), Some(5), false),
+            (206, Some("bytes 4-7/*"), Some(4), false),
+            (206, None, Some(4), false),
+        ];
+        for (status, range, length, fits) in cases {
+            assert_eq!(
+                is_part(&head(status, range, length), &(4..8), 10),
+                fits,
+                "{status} {range:?} {length:?}"
+            );
+        }
+        let packed = Head { content_encoding: Some("gzip".into()), ..head(206, Some("bytes 4-7/10"), None) };
+        assert!(!is_part(&packed, &(4..8), 10));
+    }
+
+    #[test]
     fn r124_r125_only_a_range_that_fits_continues() {
-        let asked = Some(Resume { from: 4, validator: Some("\"e\"".into()) });
+        let asked = Some(Resume { from: 4, until: None, validator: Some("\"e\"".into()) });
         let cases = [
             (200, None, Some(10), Meaning::Whole(Some(10))),
             (200, None, None, Meaning::Whole(None)),
@@ -152,7 +185,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_content_range_is_read_without_harm(text in "(bytes)?[ 0-9*/-]{0,30}") {
-            let _ = meaning(&head(206, Some(&text), None), Some(&Resume { from: 1, validator: None }));
+            let _ = meaning(&head(206, Some(&text), None), Some(&Resume { from: 1, until: None, validator: None }));
         }
     }
 }

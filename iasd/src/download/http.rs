@@ -97,7 +97,8 @@ impl Http {
         };
         headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Some(resume) = &request.resume {
-            headers.insert(RANGE, value("Range", &format!("bytes={}-", resume.from))?);
+            let last = resume.until.map(|until| until.saturating_sub(1).to_string()).unwrap_or_default();
+            headers.insert(RANGE, value("Range", &format!("bytes={}-{last}", resume.from))?);
             if let Some(validator) = &resume.validator {
                 headers.insert(IF_RANGE, value("If-Range", validator)?);
             }

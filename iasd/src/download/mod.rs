@@ -38,6 +38,7 @@ mod redirect;
 mod seed;
 mod series;
 mod signer;
+mod split;
 mod stage;
 mod store;
 mod tls;

@@ -6,6 +6,10 @@
 //! Content that is short is held in memory until it is whole, or until it is cut off: a power cut loses less of it than
 //! asking for the rest would cost.
 
+mod intake;
+
+pub(crate) use intake::{Intake, SharedFile};
+
 use super::{
     fetch::{Head, Resume},
     file::{Opened, create_anew, create_new, remove},
@@ -44,6 +48,9 @@ pub(crate) struct Note {
     etag: Option<String>,
     last_modified: Option<String>,
     length: Option<u64>,
+    /// What lies behind may have gaps.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    in_order: Option<u64>,
 }
 
 impl Note {
@@ -54,6 +61,7 @@ impl Note {
             etag: head.etag.clone(),
             last_modified: head.last_modified.clone(),
             length: head.length,
+            in_order: None,
         }
     }
 
@@ -104,7 +112,11 @@ impl Partial {
         let path = store.in_work(&part_name(key));
         let Some(file) = open_own(&work, &part_name(key), &path, store.owner()) else { return Ok(None) };
         let Some(note) = read_note(&work, key, &path, store.owner()) else { return Ok(None) };
-        let have = stat(file.as_fd(), &path)?.st_size.try_into().unwrap_or(0);
+        let there = stat(file.as_fd(), &path)?.st_size.try_into().unwrap_or(0);
+        let have = note.in_order.map_or(there, |in_order| in_order.min(there));
+        if have < there {
+            file.set_len(have).map_err(|error| StoreError::io("cut off", &path, error))?;
+        }
         let known = addresses.iter().any(|url| note.url == url.as_str());
         let fits = known && note.length.is_none_or(|length| have <= length);
         let store = store.clone();
@@ -165,8 +177,31 @@ impl Partial {
             _ if self.note.url != url.as_str() => (compared && self.note.length.is_some()).then_some(None)?,
             validator => Some(validator?.to_owned()),
         };
-        (self.have > 0 && self.note.length != Some(self.have))
-            .then_some(Resume { from: self.have, validator })
+        (self.have > 0 && self.note.length != Some(self.have)).then_some(Resume {
+            from: self.have,
+            until: None,
+            validator,
+        })
+    }
+
+    /// What proves that parts are of the same content, where that is good enough to put it together from parts.
+    pub(crate) fn divisible_by(&self, compared: bool) -> Option<String> {
+        let validator = self.note.validator(compared).filter(|_| compared)?;
+        matches!(self.held, Held::Disk(_)).then(|| validator.to_owned())
+    }
+
+    /// Writes down that only so much of the file is in order; `None`: all of it. Whoever finds it later relies on that.
+    fn mark(&mut self, in_order: Option<u64>) -> Result<(), StoreError> {
+        if self.note.in_order == in_order {
+            return Ok(());
+        }
+        self.note.in_order = in_order;
+        let (name, path) = (format!("{}.new", note_name(&self.key)), &self.path);
+        let text = serde_json::to_vec(&self.note).map_err(|error| StoreError::io("describe", path, error))?;
+        let written = create_anew(&self.work, &name, path)?.write_all(&text);
+        written.map_err(|error| StoreError::write("describe", path, error))?;
+        rustix::fs::renameat(&*self.work, name, &*self.work, note_name(&self.key))
+            .map_err(|errno| StoreError::io("describe", path, errno))
     }
 
     /// Whether all bytes are there already.
@@ -207,7 +242,7 @@ impl Partial {
                 self.have = read.map_err(|error| StoreError::io("read", &self.path, error))?;
             }
         }
-        Ok(Intake { partial: self, digester })
+        Ok(Intake::new(self, digester))
     }
 
     /// Puts the whole file in place.
@@ -263,50 +298,6 @@ impl Drop for Partial {
             // Nobody is left to be told; what is not there is asked for again.
             let _ = self.write_down();
         }
-    }
-}
-
-/// A partial file that takes pieces, and digests them as they come.
-pub(crate) struct Intake {
-    partial: Partial,
-    digester: Digester,
-}
-
-impl Intake {
-    /// Takes the next piece.
-    ///
-    /// # Errors
-    /// When the disk refuses.
-    pub(crate) fn take(&mut self, piece: &[u8]) -> Result<(), StoreError> {
-        let partial = &mut self.partial;
-        if matches!(partial.held, Held::Memory(_)) && partial.have + piece.len() as u64 > SHORT {
-            partial.write_down()?;
-        }
-        match &mut partial.held {
-            Held::Memory(bytes) => bytes.extend_from_slice(piece),
-            Held::Disk(file) => {
-                partial.store.takes_more(&partial.path)?;
-                let failed = |error: std::io::Error| StoreError::write("write", &partial.path, error);
-                file.write_all(piece).map_err(failed)?;
-            }
-        }
-        self.digester.update(piece);
-        partial.have += piece.len() as u64;
-        Ok(())
-    }
-
-    /// Checks that a body that does not say how long it is leaves enough of the disk (R117).
-    ///
-    /// # Errors
-    /// When it does not.
-    pub(crate) fn look_at_the_disk(&self, store: &Store) -> Result<(), StoreError> {
-        store.reserve(&self.partial.work, self.partial.have, None)
-    }
-
-    /// No more pieces come: the file, and what is in it.
-    pub(crate) fn finish(self) -> (Partial, Content) {
-        let content = Content { digest: self.digester.finish(), bytes: self.partial.have };
-        (self.partial, content)
     }
 }
 

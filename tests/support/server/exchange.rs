@@ -8,6 +8,7 @@ use std::{
     fmt::Write as _,
     fs::File,
     io::{self, BufRead as _, BufReader, Read, Seek as _, SeekFrom, Write},
+    ops::Range,
     thread,
     time::{Duration, Instant},
 };
@@ -58,7 +59,7 @@ fn line(stream: &mut BufReader<impl Read>) -> io::Result<String> {
 fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Shared) -> io::Result<bool> {
     let out = stream.get_mut();
     let Some(reply) = shared.reply(seen) else {
-        return send_to(out, seen, &Reply::status(404), (200, 0, None));
+        return send_to(out, seen, &Reply::status(404), Plan::status(200));
     };
     if let Some(file) = &reply.after {
         let asked = Instant::now();
@@ -77,7 +78,7 @@ fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Share
     }
     if let Some(challenge) = reply.guard.as_ref().and_then(|guard| guard.challenge(seen)) {
         shared.put_back(seen.target.split('?').next().unwrap_or_default());
-        return send(out, &Reply::status(401).header("WWW-Authenticate", &challenge), (401, 0, None));
+        return send(out, &Reply::status(401).header("WWW-Authenticate", &challenge), Plan::status(401));
     }
     if reply.slow_head {
         out.write_all(b"HTTP/1.1 200 OK\r\nContent-")?;
@@ -94,33 +95,43 @@ fn answer(stream: &mut BufReader<impl Read + Write>, seen: &Seen, shared: &Share
     Ok(alive)
 }
 
-/// Status, first byte and `Content-Range` of the answer.
-fn plan(reply: &Reply, seen: &Seen) -> io::Result<(u16, u64, Option<String>)> {
-    let everything = (reply.status, 0, None);
-    let Some(first) = seen.header("range").and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'))
-    else {
-        return Ok(everything);
-    };
+/// What is answered.
+struct Plan {
+    status: u16,
+    /// Which bytes of the body; `None`: all.
+    part: Option<Range<u64>>,
+    content_range: Option<String>,
+}
+
+impl Plan {
+    fn status(status: u16) -> Self {
+        Self { status, part: None, content_range: None }
+    }
+}
+
+fn plan(reply: &Reply, seen: &Seen) -> io::Result<Plan> {
+    let everything = Plan::status(reply.status);
+    let asked = seen.header("range").and_then(|range| range.strip_prefix("bytes=")?.split_once('-'));
+    let Some((first, last)) = asked else { return Ok(everything) };
     let (Ok(first), total) = (first.parse::<u64>(), length(&reply.body)?) else { return Ok(everything) };
+    let end = last.parse::<u64>().map_or(total, |last| total.min(last + 1));
     let same = seen.header("if-range").is_none_or(|known| Some(known) == reply.etag.as_deref());
+    let with = |status, first, range| Plan { status, part: Some(first..end), content_range: Some(range) };
     Ok(match &reply.ranges {
         _ if reply.status != 200 => everything,
         Ranges::Ignored => everything,
-        Ranges::Wrong(range) => (206, 0, Some(range.clone())),
-        Ranges::Refused => (416, 0, None),
+        Ranges::Wrong(range) => Plan { content_range: Some(range.clone()), ..Plan::status(206) },
+        Ranges::Refused => Plan::status(416),
         Ranges::Honoured if !same => everything,
-        Ranges::Honoured if first >= total => (416, 0, Some(format!("bytes */{total}"))),
-        Ranges::Honoured => (206, first, Some(format!("bytes {first}-{}/{total}", total - 1))),
+        Ranges::Honoured if first >= total => {
+            Plan { content_range: Some(format!("bytes */{total}")), ..Plan::status(416) }
+        }
+        Ranges::Honoured => with(206, first, format!("bytes {first}-{}/{total}", end - 1)),
     })
 }
 
 /// To HEAD, everything but the body.
-fn send_to(
-    out: &mut impl Write,
-    seen: &Seen,
-    reply: &Reply,
-    plan: (u16, u64, Option<String>),
-) -> io::Result<bool> {
+fn send_to(out: &mut impl Write, seen: &Seen, reply: &Reply, plan: Plan) -> io::Result<bool> {
     if seen.method != "HEAD" {
         return send(out, reply, plan);
     }
@@ -132,15 +143,15 @@ fn send_to(
     Ok(alive)
 }
 
-fn send(out: &mut impl Write, reply: &Reply, plan: (u16, u64, Option<String>)) -> io::Result<bool> {
-    let (status, first, range) = plan;
-    let status = if reply.status == 200 { status } else { reply.status };
-    let left = length(&reply.body)?.saturating_sub(first);
+fn send(out: &mut impl Write, reply: &Reply, plan: Plan) -> io::Result<bool> {
+    let status = if reply.status == 200 { plan.status } else { reply.status };
+    let Range { start: first, end } = plan.part.unwrap_or(0..length(&reply.body)?);
+    let left = end.saturating_sub(first);
     let mut head = format!("HTTP/1.1 {status} Scripted\r\n");
     for (name, value) in &reply.headers {
         let _ = write!(head, "{name}: {value}\r\n");
     }
-    for (name, value) in [("ETag", &reply.etag), ("Content-Range", &range)] {
+    for (name, value) in [("ETag", &reply.etag), ("Content-Range", &plan.content_range)] {
         if let Some(value) = value {
             let _ = write!(head, "{name}: {value}\r\n");
         }

@@ -5,6 +5,7 @@ mod control_signature;
 mod faults;
 mod in_time;
 mod mirrors;
+mod parts;
 mod place;
 mod portal;
 mod queue;

@@ -9,8 +9,12 @@
 
 use std::time::Duration;
 
-/// How often to look; what comes in between is a slice.
-pub const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// How often to look.
+pub const LOOK_EVERY: Duration = Duration::from_millis(10);
+/// What comes in this time is a slice,
+const SLICE: Duration = Duration::from_millis(50);
+/// or so many bytes: on a line as fast as that a part of the time shows as much.
+const SLICE_BYTES: u64 = 8 << 20;
 /// What comes in so many slices after a change tells nothing: connections get going, and buffers run empty.
 const SETTLING: u32 = 1;
 /// So many slices show a rate; what comes in a single one depends on where a piece happens to end.
@@ -86,6 +90,7 @@ struct Trial {
 /// What came in each slice, at one level.
 #[derive(Debug, Clone, Default)]
 struct Slices {
+    /// When it began, and what had come then.
     last: Option<(Duration, u64)>,
     settled: u32,
     rates: Vec<f64>,
@@ -263,18 +268,22 @@ fn step(level: u32) -> u32 {
 
 impl Slices {
     fn begin(&mut self) {
-        (self.settled, self.tainted) = (0, false);
+        (self.settled, self.tainted, self.last) = (0, false, None);
         self.rates.clear();
     }
 
     /// Adds a slice; gives whether it says anything.
     fn add(&mut self, seen: Look) -> bool {
-        let last = self.last.replace((seen.now, seen.received));
-        if std::mem::take(&mut self.tainted) {
+        let began = if std::mem::take(&mut self.tainted) { None } else { self.last };
+        let Some((at, received)) = began.filter(|(at, _)| seen.now > *at) else {
+            self.last = Some((seen.now, seen.received));
+            return false;
+        };
+        if seen.now - at < SLICE && seen.received.saturating_sub(received) < SLICE_BYTES {
             return false;
         }
+        self.last = Some((seen.now, seen.received));
         self.settled += 1;
-        let Some((at, received)) = last.filter(|(at, _)| seen.now > *at) else { return false };
         if self.settled <= SETTLING {
             return false;
         }

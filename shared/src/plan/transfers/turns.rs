@@ -15,6 +15,39 @@ pub enum Change<W> {
     Hold(usize),
     /// It receives again.
     GoOn(usize),
+    /// It may have so many connections besides its own.
+    Companions(usize, u32),
+}
+
+/// What is known of content that begins to come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Incoming {
+    /// How many bytes will come, if that is known.
+    pub length: Option<u64>,
+    /// Whether it can bear to receive nothing for a while.
+    pub may_be_held: bool,
+    /// Whether parts of it can come over connections of their own.
+    pub divisible: bool,
+}
+
+/// How a companion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Whether anything had come.
+    pub received: bool,
+    /// Why.
+    pub why: Parting,
+}
+
+/// Why a companion ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Parting {
+    /// It had to.
+    Told,
+    /// There is no part left for it.
+    Done,
+    /// The server gave it nothing, or broke off.
+    Failed,
 }
 
 /// Who runs, who is held, who waits. Each transfer has a place: where its item is in the file.
@@ -31,6 +64,10 @@ pub struct Turns<W> {
     lengths: BTreeMap<usize, u64>,
     /// What will not wait again.
     finished: BTreeSet<usize>,
+    /// What could not be divided when that was tried.
+    whole: BTreeSet<usize>,
+    /// How many began so far.
+    begun: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -39,6 +76,21 @@ struct Running {
     receives: bool,
     may_be_held: bool,
     held: bool,
+    divisible: bool,
+    /// How many connections it may have besides its own.
+    companions: u32,
+    /// How many it was told that it may have.
+    told: u32,
+    /// How many of them receive.
+    joined: u32,
+    /// Which of all that began it is.
+    number: u64,
+}
+
+impl Running {
+    fn goes(&self) -> bool {
+        self.receives && !self.held
+    }
 }
 
 impl<W> Turns<W> {
@@ -52,6 +104,8 @@ impl<W> Turns<W> {
             urgent: BTreeSet::new(),
             lengths: BTreeMap::new(),
             finished: BTreeSet::new(),
+            whole: BTreeSet::new(),
+            begun: 0,
         }
     }
 
@@ -67,14 +121,45 @@ impl<W> Turns<W> {
         }
     }
 
-    /// The content of a running one has begun to come, `length` bytes of it if that is known. One that `may_be_held` can
-    /// bear to receive nothing for a while.
-    pub fn receives(&mut self, place: usize, length: Option<u64>, may_be_held: bool) {
+    /// The content of a running one has begun to come.
+    pub fn receives(&mut self, place: usize, incoming: Incoming) {
         if let Some(running) = self.running.get_mut(&place) {
-            (running.receives, running.may_be_held) = (true, may_be_held);
+            (running.receives, running.may_be_held) = (true, incoming.may_be_held);
+            running.divisible = incoming.divisible && !self.whole.contains(&place);
         }
-        if let Some(length) = length {
+        if let Some(length) = incoming.length {
             self.lengths.insert(place, length);
+        }
+    }
+
+    /// Which start of the `place`th runs now: what its companions belong to.
+    #[must_use]
+    pub fn number(&self, place: usize) -> u64 {
+        self.running.get(&place).map_or(0, |running| running.number)
+    }
+
+    /// A companion of the `place`th receives.
+    pub fn joins(&mut self, place: usize, number: u64) {
+        if let Some(running) = self.running.get_mut(&place).filter(|running| running.number == number) {
+            running.joined += 1;
+        }
+    }
+
+    /// A companion of the `place`th ended: because it had to, or by itself.
+    pub fn parts(&mut self, place: usize, number: u64, left: Left) {
+        let Some(running) = self.running.get_mut(&place).filter(|running| running.number == number) else {
+            return;
+        };
+        if left.received {
+            running.joined = running.joined.saturating_sub(1);
+        }
+        if left.why != Parting::Told {
+            running.companions = running.companions.saturating_sub(1);
+            // What is left is too little to be divided.
+            running.divisible = false;
+        }
+        if left.why == Parting::Failed {
+            self.whole.insert(place);
         }
     }
 
@@ -99,9 +184,10 @@ impl<W> Turns<W> {
 
     /// Looks at how much came, every [`LOOK_EVERY`](super::LOOK_EVERY): `received` bytes since any fixed moment, `now` since then.
     pub fn look(&mut self, now: Duration, received: u64) {
-        let receiving = self.running.values().filter(|running| running.receives && !running.held).count();
-        let more_want = !self.waiting.is_empty() || self.running.values().any(|running| running.held);
-        let receiving = u32::try_from(receiving).unwrap_or(u32::MAX);
+        let going = || self.running.values().filter(|running| running.goes());
+        let receiving = going().map(|running| 1 + running.joined.min(running.companions)).sum();
+        let more_want = !self.waiting.is_empty()
+            || self.running.values().any(|running| running.held || running.goes() && running.divisible);
         self.level.look(Look { now, received, receiving, more_want });
     }
 
@@ -111,6 +197,11 @@ impl<W> Turns<W> {
     pub fn change(&mut self) -> Option<Change<W>> {
         let permits = usize::try_from(self.level.permits()).unwrap_or(usize::MAX);
         let most = usize::try_from(self.level.max()).unwrap_or(usize::MAX);
+        let untold = self.running.iter_mut().find(|(_, running)| running.told != running.companions);
+        if let Some((place, running)) = untold {
+            running.told = running.companions;
+            return Some(Change::Companions(*place, running.companions));
+        }
         let order = self.in_order(permits);
         let unstoppable = |running: &&Running| running.receives && !running.may_be_held;
         // The first in order always goes, also beside those that cannot be held.
@@ -123,16 +214,28 @@ impl<W> Turns<W> {
             if running.may_be_held {
                 free = free.saturating_sub(1);
             }
+            if held && running.companions > 0 {
+                (running.companions, running.told) = (0, 0);
+                return Some(Change::Companions(*place, 0));
+            }
             if running.held != held {
                 running.held = held;
                 return Some(if held { Change::Hold(*place) } else { Change::GoOn(*place) });
             }
         }
         let connecting = self.running.values().filter(|running| !running.receives).count();
-        let goes =
-            |place: &usize| self.running.get(place).is_some_and(|running| running.receives && !running.held);
+        let goes = |place: &usize| self.running.get(place).is_some_and(Running::goes);
         let going = order.iter().filter(|place| goes(place)).count();
-        let first = order.iter().position(|place| self.waiting.contains_key(place))?;
+        let companions: u32 = self.running.values().map(|running| running.companions).sum();
+        let companions = usize::try_from(companions).unwrap_or(usize::MAX);
+        let waits = order.iter().position(|place| self.waiting.contains_key(place));
+        if companions > 0 && (connecting + going + companions > permits || waits.is_some()) {
+            return self.one_less(&order);
+        }
+        let Some(first) = waits else {
+            let room = self.running.len() + companions < most && connecting + going + companions < permits;
+            return if room { self.one_more(&order) } else { None };
+        };
         let place = *order.get(first)?;
         // Execution waits for it, and others receive that come after it.
         let pushes = self.urgent.contains(&place) && connecting == 0 && order.iter().skip(first).any(goes);
@@ -140,8 +243,29 @@ impl<W> Turns<W> {
             return None;
         }
         let waiter = self.waiting.remove(&place)?;
-        self.running.insert(place, Running::default());
+        self.begun += 1;
+        self.running.insert(place, Running { number: self.begun, ..Running::default() });
         Some(Change::Begin(place, waiter))
+    }
+
+    /// One connection more for the first in order that can make use of it.
+    fn one_more(&mut self, order: &[usize]) -> Option<Change<W>> {
+        let can = |place: &&usize| self.running.get(place).is_some_and(|one| one.goes() && one.divisible);
+        let place = *order.iter().find(can)?;
+        let running = self.running.get_mut(&place)?;
+        running.companions += 1;
+        running.told = running.companions;
+        Some(Change::Companions(place, running.companions))
+    }
+
+    /// One connection less for the last in order that has one besides its own: whole files come first.
+    fn one_less(&mut self, order: &[usize]) -> Option<Change<W>> {
+        let has = |place: &&usize| self.running.get(place).is_some_and(|one| one.companions > 0);
+        let place = *order.iter().rev().find(has)?;
+        let running = self.running.get_mut(&place)?;
+        running.companions -= 1;
+        running.told = running.companions;
+        Some(Change::Companions(place, running.companions))
     }
 
     /// Those who run or may be next, the first to run first. Where one at a time is best, the shortest of those that execution waits for is
@@ -175,6 +299,10 @@ mod tests {
             }
         }
         begun
+    }
+
+    fn incoming(length: Option<u64>, may_be_held: bool) -> Incoming {
+        Incoming { length, may_be_held, divisible: false }
     }
 
     fn waiting(min: u32, max: u32, count: usize) -> Turns<usize> {
@@ -216,11 +344,11 @@ mod tests {
     fn r55_what_execution_waits_for_begins_at_once_and_others_are_held_for_it() {
         let mut turns = waiting(1, 4, 2);
         assert_eq!(begun(&mut turns), [0]);
-        turns.receives(0, Some(1000), true);
+        turns.receives(0, incoming(Some(1000), true));
         turns.hurry(1);
         assert_eq!(turns.change(), Some(Change::Begin(1, 1)));
         assert_eq!(turns.change(), None, "its server may think for long");
-        turns.receives(1, Some(1000), true);
+        turns.receives(1, incoming(Some(1000), true));
         assert_eq!(turns.change(), Some(Change::Hold(0)));
         assert_eq!(turns.change(), None);
         turns.leave(1);
@@ -233,10 +361,10 @@ mod tests {
         turns.hurry(0);
         turns.hurry(1);
         assert_eq!(begun(&mut turns), [0]);
-        turns.receives(0, Some(1000), true);
+        turns.receives(0, incoming(Some(1000), true));
         // How long the other is must be known first.
         assert_eq!(turns.change(), Some(Change::Begin(1, 1)));
-        turns.receives(1, Some(5000), true);
+        turns.receives(1, incoming(Some(5000), true));
         assert_eq!(turns.change(), Some(Change::Hold(1)));
         assert_eq!(turns.change(), None);
         turns.leave(0);
@@ -247,10 +375,10 @@ mod tests {
     fn nobody_is_held_who_cannot_bear_it() {
         let mut turns = waiting(1, 4, 2);
         assert_eq!(begun(&mut turns), [0]);
-        turns.receives(0, None, false);
+        turns.receives(0, incoming(None, false));
         turns.hurry(1);
         assert_eq!(turns.change(), Some(Change::Begin(1, 1)), "beside it");
-        turns.receives(1, Some(1000), true);
+        turns.receives(1, incoming(Some(1000), true));
         assert_eq!(turns.change(), None);
     }
 
@@ -260,23 +388,96 @@ mod tests {
         for (limited, permitted) in [(true, 4), (false, 1)] {
             let mut turns = waiting(1, 4, 8);
             let mut received = 0;
-            for look in 1_u32..40 {
+            for look in 1_u32..200 {
                 for place in begun(&mut turns) {
-                    turns.receives(place, Some(1 << 40), true);
+                    turns.receives(place, incoming(Some(1 << 40), true));
                     let _ = begun(&mut turns);
                 }
                 let running = turns.running.values().filter(|running| !running.held).count();
-                received += 500_000 * if limited { u64::try_from(running).unwrap() } else { 1 };
+                received += 100_000 * if limited { u64::try_from(running).unwrap() } else { 1 };
                 turns.look(LOOK_EVERY * look, received);
             }
             assert_eq!(turns.level.permits(), permitted, "each request limited: {limited}");
         }
     }
 
+    /// Applies all changes; gives how many connections the only transfer, which begins if it has not, has in the end.
+    fn connections(turns: &mut Turns<usize>, before: u32) -> u32 {
+        let mut connections = before;
+        while let Some(change) = turns.change() {
+            match change {
+                Change::Begin(..) => connections = 1,
+                Change::Companions(_, count) => connections = 1 + count,
+                Change::Hold(_) | Change::GoOn(_) => {}
+            }
+        }
+        connections
+    }
+
+    const DIVISIBLE: Incoming = Incoming { length: Some(1 << 40), may_be_held: true, divisible: true };
+
+    #[test]
+    fn a_single_file_gets_more_connections_while_that_brings_more() {
+        for (limited, expected) in [(true, 4), (false, 1)] {
+            let mut turns = waiting(1, 4, 1);
+            let mut has = connections(&mut turns, 0);
+            turns.receives(0, DIVISIBLE);
+            let (mut received, number) = (0, turns.number(0));
+            for look in 1_u32..300 {
+                received += 100_000 * if limited { u64::from(has) } else { 1 };
+                turns.look(LOOK_EVERY * look, received);
+                let had = has;
+                has = connections(&mut turns, had);
+                (had..has).for_each(|_| turns.joins(0, number));
+                (has..had).for_each(|_| turns.parts(0, number, Left { received: true, why: Parting::Told }));
+            }
+            assert_eq!(has, expected, "each request limited: {limited}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_gives_in_one_piece_only_gets_no_more_connections_ever_again() {
+        let mut turns = waiting(2, 4, 1);
+        assert_eq!(connections(&mut turns, 0), 1);
+        turns.receives(0, DIVISIBLE);
+        assert_eq!(connections(&mut turns, 1), 2);
+        turns.parts(0, turns.number(0), Left { received: false, why: Parting::Failed });
+        assert_eq!(connections(&mut turns, 2), 1);
+        turns.leave(0);
+        turns.wait(0, 0);
+        assert_eq!(connections(&mut turns, 0), 1);
+        turns.receives(0, DIVISIBLE);
+        assert_eq!(connections(&mut turns, 1), 1);
+    }
+
+    #[test]
+    fn whole_files_come_before_parts_of_others_and_what_is_held_has_no_connections() {
+        let mut turns = waiting(2, 2, 1);
+        assert_eq!(connections(&mut turns, 0), 1);
+        turns.receives(0, DIVISIBLE);
+        assert_eq!(turns.change(), Some(Change::Companions(0, 1)));
+        turns.wait(1, 1);
+        assert_eq!(turns.change(), Some(Change::Companions(0, 0)));
+        assert_eq!(turns.change(), Some(Change::Begin(1, 1)));
+        assert_eq!(turns.change(), None);
+        turns.leave(1);
+        assert_eq!(turns.change(), Some(Change::Companions(0, 1)));
+        // Two that cannot wait leave no room for it.
+        for place in [2, 3] {
+            turns.wait(place, place);
+            turns.hurry(place);
+        }
+        assert_eq!(turns.change(), Some(Change::Companions(0, 0)));
+        assert_eq!(turns.change(), Some(Change::Begin(2, 2)));
+        turns.receives(2, incoming(None, false));
+        let changes: Vec<_> = std::iter::from_fn(|| turns.change()).collect();
+        assert!(!changes.iter().any(|change| matches!(change, Change::Companions(_, 1..))), "{changes:?}");
+    }
+
     proptest! {
         #[test]
         fn r55_running_transfers_never_exceed_max_and_changes_come_to_an_end(
-            min in 1_u32..6, max in 1_u32..6, moves in prop::collection::vec((0_u8..7, 0_usize..12), 0..80),
+            min in 1_u32..6, max in 1_u32..6, moves in prop::collection::vec((0_u8..10, 0_usize..12), 0..80),
         ) {
             let (mut turns, mut clock) = (Turns::new(min, max), 0);
             for (step, place) in moves {
@@ -284,13 +485,21 @@ mod tests {
                     0 => if !turns.running.contains_key(&place) { turns.wait(place, place) },
                     1 => turns.leave(place),
                     2 => turns.hurry(place),
-                    3 => turns.receives(place, Some(place as u64 * 1000), true),
-                    4 => turns.receives(place, None, false),
+                    3 => turns.receives(place, incoming(Some(place as u64 * 1000), true)),
+                    4 => turns.receives(place, incoming(None, false)),
                     5 => { clock += 1; turns.look(LOOK_EVERY * clock, u64::from(clock) * 1000) }
+                    6 => turns.receives(place, DIVISIBLE),
+                    7 => turns.joins(place, turns.number(place)),
+                    8 => {
+                        let why = [Parting::Told, Parting::Done, Parting::Failed][place % 3];
+                        turns.parts(place, turns.number(place), Left { received: place % 2 == 0, why });
+                    }
                     _ => turns.finish(place),
                 }
                 let _ = begun(&mut turns);
-                prop_assert!(turns.running.len() <= usize::try_from(max.max(min)).unwrap());
+                let companions: u32 = turns.running.values().map(|running| running.companions).sum();
+                prop_assert!(turns.running.len() + companions as usize <= usize::try_from(max.max(min)).unwrap());
+                prop_assert!(companions == 0 || turns.waiting.is_empty(), "whole files first");
                 let idle = turns.running.values().all(|running| running.held);
                 prop_assert!(!idle || turns.waiting.is_empty() && turns.running.is_empty(), "somebody runs");
             }
