@@ -7,6 +7,8 @@
 //!                                                                               VerifiedArtifact
 //! ```
 //!
+//! Of large files parts may come over connections of their own (`split`), and are digested when it is their turn.
+//!
 //! A piece is written and digested on the runtime's thread that received it, so that transfers go on side by side and
 //! memory stays flat. What may take long (digesting what is there, copying, flushing) has a blocking thread.
 

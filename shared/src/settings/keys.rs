@@ -182,7 +182,7 @@ pub static KEYS: &[Key] = &[
         aliases: &["DownloadMaxConcurrency"],
         option: "max-download-concurrency",
         other_options: &["download-max-concurrency"],
-        doc: "How many downloads run side by side at most.",
+        doc: "How many connections downloads have at most: one each, and more for parts of large files.",
         ..PLAIN
     },
     Key {

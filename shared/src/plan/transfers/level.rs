@@ -60,6 +60,8 @@ pub struct Level {
     /// Found by measuring; nothing before that.
     measured: Option<u32>,
     slices: Slices,
+    /// Since when fewer receive than may.
+    lacking: Option<Duration>,
     trial: Option<Trial>,
     /// Whether every trial was worth it so far, so that the next one is a leap.
     opening: bool,
@@ -109,6 +111,7 @@ impl Level {
             short: 0,
             measured: None,
             slices: Slices::default(),
+            lacking: None,
             trial: None,
             opening: true,
             first: Way::More,
@@ -152,10 +155,16 @@ impl Level {
         }
         let runs = if seen.more_want { permits } else { permits.min(seen.receiving.max(self.min)) };
         if seen.receiving < runs || seen.receiving == 0 {
-            // Fewer run than may: it says nothing about that many.
-            self.slices.begin();
+            // Fewer run than may: it says nothing about that many. Between two files that passes.
+            let since = *self.lacking.get_or_insert(seen.now);
+            if seen.now.saturating_sub(since) < SLICE {
+                self.slices.tainted = true;
+            } else {
+                self.slices.begin();
+            }
             return;
         }
+        self.lacking = None;
         if self.measured.is_none() && runs > self.min {
             // So many were counted, not measured.
             self.first = Way::Fewer;
@@ -169,6 +178,8 @@ impl Level {
             self.short = 0;
             self.decide(seen);
         }
+        // What begins to be measured anew begins now.
+        self.slices.last.get_or_insert((seen.now, seen.received));
     }
 
     fn decide(&mut self, seen: Look) {
@@ -279,7 +290,8 @@ impl Slices {
             self.last = Some((seen.now, seen.received));
             return false;
         };
-        if seen.now - at < SLICE && seen.received.saturating_sub(received) < SLICE_BYTES {
+        // A look comes a little early or late.
+        if seen.now - at + LOOK_EVERY / 2 < SLICE && seen.received.saturating_sub(received) < SLICE_BYTES {
             return false;
         }
         self.last = Some((seen.now, seen.received));
