@@ -212,7 +212,7 @@ impl Downloader {
         if !is_web || !Parts::are_worth_it(length.saturating_sub(partial.have())) {
             return None;
         }
-        let validator = partial.divisible_by(job.compared)?;
+        let validator = partial.divisible_by(job.compared, &job.request.url)?;
         let (fetch, request) = (Arc::clone(&self.fetch), job.request.clone());
         Some(Origin { fetch, request, validator, length, busy: self.busy.clone() })
     }

@@ -184,9 +184,10 @@ impl Partial {
         })
     }
 
-    /// What proves that parts are of the same content, where that is good enough to put it together from parts.
-    pub(crate) fn divisible_by(&self, compared: bool) -> Option<String> {
-        let validator = self.note.validator(compared).filter(|_| compared)?;
+    /// What proves to `url` that parts are of the same content, where that is good enough to put it together from parts.
+    pub(crate) fn divisible_by(&self, compared: bool, url: &Url) -> Option<String> {
+        let own = compared && self.note.url == url.as_str();
+        let validator = self.note.validator(compared).filter(|_| own)?;
         matches!(self.held, Held::Disk(_)).then(|| validator.to_owned())
     }
 

@@ -135,24 +135,24 @@ impl<F: Read + Seek> Program<'_, F> {
             return Err(Flaw::NoProgram);
         }
         let commands = read(self.file, self.slice, *header as u64, bytes as usize)?;
-        let mut rest = commands.as_slice();
+        let (mut rest, mut signature) = (commands.as_slice(), None);
         for _ in 0..count {
             let (Some(command), Some(length)) = (little(rest, 0), little(rest, 4)) else { break };
             let length = usize::try_from(length).unwrap_or(usize::MAX);
             if command == LC_CODE_SIGNATURE {
                 let found = little(rest, 8).zip(little(rest, 12));
                 let (at, length) = found.ok_or(Flaw::Malformed("where it lies"))?;
-                if length > LONGEST_SIGNATURE {
-                    return Err(Flaw::Malformed("its length"));
+                if length > LONGEST_SIGNATURE || signature.is_some() {
+                    return Err(Flaw::Malformed("its length, or which one counts"));
                 }
-                return Ok((at.into(), length as usize));
+                signature = Some((at.into(), length as usize));
             }
             match rest.get(length..) {
                 Some(next) if length >= 8 => rest = next,
                 _ => return Err(Flaw::NoProgram),
             }
         }
-        Err(Flaw::Unsigned)
+        signature.ok_or(Flaw::Unsigned)
     }
 }
 

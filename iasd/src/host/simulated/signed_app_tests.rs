@@ -54,7 +54,21 @@ type Change = (fn(&Path), &'static str, &'static str);
 
 const HELP: &str = "Frameworks/Help.framework/Versions/A/Help";
 
-const CHANGES: [Change; 14] = [
+const CHANGES: [Change; 17] = [
+    (
+        |app| {
+            fs::create_dir(app.join("CodeResources")).unwrap();
+            fs::write(app.join("CodeResources/x"), "x").unwrap();
+        },
+        "CodeResources/x",
+        "was added",
+    ),
+    (|app| fs::write(app.join("Frameworks/Help.framework/x"), "x").unwrap(), "Help.framework/x", "was added"),
+    (
+        |app| fs::create_dir(app.join("Frameworks/Help.framework/Versions/B")).unwrap(),
+        "Help.framework/Versions/B",
+        "was added",
+    ),
     (|app| fs::write(app.join("Resources/a.txt"), "other").unwrap(), "Resources/a.txt", "was altered"),
     (|app| fs::remove_file(app.join("Resources/a.txt")).unwrap(), "Resources/a.txt", "No such file"),
     (|app| fs::write(app.join("Resources/de.lproj/b.strings"), "x").unwrap(), "b.strings", "was altered"),

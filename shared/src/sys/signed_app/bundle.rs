@@ -61,6 +61,12 @@ impl Bundle {
     pub(super) fn has_contents(&self) -> bool {
         self.base.file_name().is_some_and(|name| name == "Contents") && self.base != self.path
     }
+
+    /// The folders around the base, the bundle itself included, each with the only thing that has to be in it.
+    pub(super) fn around(&self) -> Vec<(&Path, &Path)> {
+        let inner = self.base.ancestors().take_while(|inner| *inner != self.path);
+        inner.filter_map(|inner| Some((inner.parent()?, inner))).collect()
+    }
 }
 
 /// What an `Info.plist` says the program is called.

@@ -84,11 +84,14 @@ impl Seal {
     fn nothing_added(&self, folder: &Dir, bundle: &Bundle) -> Result<(), Unsound> {
         let failed = |path: &Path, error: std::io::Error| Unsound::new(path, error);
         let added = |path: &Path| Unsound::new(path, "it was added after the application was signed");
-        if bundle.has_contents() {
-            for entry in folder.read_dir(&bundle.path).map_err(|error| failed(&bundle.path, error))? {
-                let name = entry.map_err(|error| failed(&bundle.path, error))?.file_name();
-                if name != "Contents" {
-                    return Err(added(&bundle.path.join(name)));
+        // Beside what the seal speaks of there are only folders that lead to it and, in frameworks, links.
+        for (place, inner) in bundle.around() {
+            for entry in folder.read_dir(place).map_err(|error| failed(place, error))? {
+                let entry = entry.map_err(|error| failed(place, error))?;
+                let kind = entry.file_type().map_err(|error| failed(place, error))?;
+                let is_link = kind.is_symlink() && !bundle.has_contents();
+                if place.join(entry.file_name()) != inner && !is_link {
+                    return Err(added(&place.join(entry.file_name())));
                 }
             }
         }
@@ -102,7 +105,7 @@ impl Seal {
                 let is_folder = entry.file_type().map_err(|error| failed(&here, error))?.is_dir();
                 match name.to_str().and_then(|name| self.0.get(name)) {
                     Some(_) => {}
-                    None if name == program || is_left_out(&name) => {}
+                    None if name == program || is_left_out(&name, is_folder) => {}
                     None if is_folder => folders.push(name),
                     None => return Err(added(&bundle.base.join(name))),
                 }
@@ -135,9 +138,12 @@ fn is_code(entry: &Dictionary) -> bool {
 }
 
 /// What no seal covers: the seal itself, what the program's signature covers, and what the system writes.
-fn is_left_out(name: &Path) -> bool {
+fn is_left_out(name: &Path, is_folder: bool) -> bool {
     let text = name.to_string_lossy();
-    ["Info.plist", "PkgInfo", "CodeResources", "_CodeSignature", "_MASReceipt"].contains(&text.as_ref())
+    if is_folder {
+        return ["_CodeSignature", "_MASReceipt"].contains(&text.as_ref());
+    }
+    ["Info.plist", "PkgInfo", "CodeResources"].contains(&text.as_ref())
         || name.file_name().is_some_and(|last| last == ".DS_Store")
         || (text.starts_with("Resources/") && text.ends_with(".lproj/locversion.plist"))
 }
