@@ -77,7 +77,7 @@ impl Signer {
 }
 
 /// Verifies the signature of `file`, and that it is whose the title says; tells whose it is. Of a disk image or an archive
-/// every application and package counts that is at its top, or in a folder there.
+/// every application and package counts.
 ///
 /// # Errors
 /// It is not, or nobody can tell.
@@ -107,9 +107,7 @@ pub(super) fn verify(file: &Path, title: &Title, roots: &TrustRoots) -> Result<S
     });
     let told: Vec<String> = told.collect::<Result<_, String>>()?;
     if told.is_empty() {
-        return Err(
-            "there is no application and no package at the top of it, nor in a folder there".to_owned()
-        );
+        return Err("there is no application and no package in it".to_owned());
     }
     Ok(told.join("; "))
 }
@@ -142,27 +140,32 @@ fn unpack(file: &Path, folder: &Path) -> Result<(), String> {
     expand::expand_archive(archive, folder).map(drop)
 }
 
-/// The applications and packages at the top of a folder, and in the folders there.
+/// The applications and packages in a folder, however deep; what is in an application is its own signature's affair.
 fn found(dir: &Dir) -> Result<Vec<PathBuf>, String> {
-    let is_one = |path: &PathBuf| has(path, &["app", "pkg"]);
-    let is_folder = |path: &PathBuf| dir.symlink_metadata(path).is_ok_and(|found| found.is_dir());
-    let list = |path: &Path| -> Result<Vec<PathBuf>, String> {
-        let entries = dir.read_dir(path).map_err(|error| error.to_string())?;
-        let below = if path == Path::new(".") { Path::new("") } else { path };
-        let names = entries.map(|entry| entry.map(|entry| below.join(entry.file_name())));
-        names.collect::<Result<_, _>>().map_err(|error| error.to_string())
-    };
-    // Macs put hidden files and `__MACOSX` beside what is meant.
-    let is_meant = |path: &PathBuf| {
-        !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".") || name == "__MACOSX")
-    };
-    let (mut found, others): (Vec<PathBuf>, Vec<PathBuf>) =
-        list(Path::new("."))?.into_iter().filter(is_meant).partition(is_one);
-    for folder in others.iter().filter(|path| is_folder(path)) {
-        found.extend(list(folder)?.into_iter().filter(is_one));
+    let (mut found, mut folders) = (Vec::new(), vec![PathBuf::new()]);
+    while let Some(folder) = folders.pop() {
+        let here = if folder.as_os_str().is_empty() { Path::new(".") } else { folder.as_path() };
+        for entry in dir.read_dir(here).map_err(|error| error.to_string())? {
+            let entry = entry.map_err(|error| error.to_string())?;
+            let (name, kind) = (entry.file_name(), entry.file_type().map_err(|error| error.to_string())?);
+            let path = folder.join(&name);
+            if is_attributes(&name) {
+                continue;
+            }
+            if has(&path, &["app", "pkg"]) {
+                found.push(path);
+            } else if kind.is_dir() {
+                folders.push(path);
+            }
+        }
     }
     found.sort();
     Ok(found)
+}
+
+/// Where archives put the extended attributes of what is meant.
+fn is_attributes(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"._") || name == "__MACOSX"
 }
 
 /// Why nothing may be published in this environment: somebody has switched AutoPkg's verification off (T79).

@@ -249,6 +249,18 @@ fn t79_applications_in_archives_and_images_are_verified_like_packages() {
         );
         gate.stops("signature", "failed", "Resources/a.txt: it was altered after it was signed");
     }
+    // However deep, and hidden.
+    let deep = content.join("Acme 1.0/Extras/.more");
+    fs::create_dir_all(&deep).unwrap();
+    fs::rename(&app, deep.join("Acme.app")).unwrap();
+    application(&content.join("Acme 1.0"), Some(&acme), None);
+    serve("deep");
+    gate.title("A", json!({"url": gate.server.url("/deep.zip"), "team_id": "ABCDE12345"}));
+    gate.stops(
+        "signature",
+        "failed",
+        "Acme 1.0/Extras/.more/Acme.app/Contents/Resources/a.txt: it was altered",
+    );
 }
 
 #[test]

@@ -6,7 +6,10 @@ use super::{
     Unsound,
     bundle::{Bundle, open},
 };
-use crate::{digest::Digester, flat_package::signature::code_digest, property_list};
+use crate::{
+    flat_package::checksum::{Hasher, Style},
+    property_list,
+};
 use cap_std::fs::Dir;
 use plist::{Dictionary, Value};
 use std::{
@@ -24,10 +27,8 @@ const PIECE: usize = 256 << 10;
 pub(super) struct Seal(BTreeMap<String, Sealed>);
 
 enum Sealed {
-    /// A file with this SHA-256.
-    File { digest: Vec<u8>, optional: bool },
-    /// A file with this SHA-1, as it was done until about 2015.
-    Old { digest: Vec<u8>, optional: bool },
+    /// A file with this digest: SHA-256, or SHA-1 as it was done until about 2015.
+    File { style: Style, digest: Vec<u8>, optional: bool },
     /// A symbolic link that leads there.
     Link(String),
     /// Code with a signature of its own; the digest of its code directory, if that was noted.
@@ -64,16 +65,9 @@ impl Seal {
                     let found = folder.read_link_contents(&path);
                     found.ok().filter(|found| found == Path::new(target)).ok_or_else(altered)?;
                 }
-                Sealed::File { optional: true, .. } | Sealed::Old { optional: true, .. }
-                    if folder.symlink_metadata(&path).is_err() => {}
-                Sealed::File { digest, .. } => {
-                    sha_256(folder, &path)?.eq(digest).then_some(()).ok_or_else(altered)?;
-                }
-                Sealed::Old { digest, .. } => {
-                    let mut content = Vec::new();
-                    let read = open(folder, &path)?.read_to_end(&mut content);
-                    read.map_err(|error| Unsound::new(&path, error))?;
-                    (code_digest(1, &content).as_ref() == Some(digest)).then_some(()).ok_or_else(altered)?;
+                Sealed::File { optional: true, .. } if folder.symlink_metadata(&path).is_err() => {}
+                Sealed::File { style, digest, .. } => {
+                    made(*style, folder, &path)?.eq(digest).then_some(()).ok_or_else(altered)?;
                 }
             }
         }
@@ -118,7 +112,11 @@ impl Seal {
 impl Sealed {
     fn of(value: &Value) -> Option<Self> {
         let Value::Dictionary(entry) = value else {
-            return Some(Self::Old { digest: value.as_data()?.to_vec(), optional: false });
+            return Some(Self::File {
+                style: Style::Sha1,
+                digest: value.as_data()?.to_vec(),
+                optional: false,
+            });
         };
         let data = |key: &str| entry.get(key).and_then(Value::as_data).map(<[u8]>::to_vec);
         let optional = entry.get("optional").and_then(Value::as_boolean).unwrap_or(false);
@@ -128,8 +126,9 @@ impl Sealed {
         if is_code(entry) {
             return Some(Self::Code(data("cdhash")));
         }
-        let strong = data("hash2").map(|digest| Self::File { digest, optional });
-        strong.or_else(|| Some(Self::Old { digest: data("hash")?, optional }))
+        let strong = data("hash2").map(|digest| (Style::Sha256, digest));
+        let (style, digest) = strong.or_else(|| Some((Style::Sha1, data("hash")?)))?;
+        Some(Self::File { style, digest, optional })
     }
 }
 
@@ -148,12 +147,12 @@ fn is_left_out(name: &Path, is_folder: bool) -> bool {
         || (text.starts_with("Resources/") && text.ends_with(".lproj/locversion.plist"))
 }
 
-fn sha_256(folder: &Dir, path: &Path) -> Result<Vec<u8>, Unsound> {
-    let (mut file, mut piece, mut digester) = (open(folder, path)?, vec![0; PIECE], Digester::default());
+fn made(style: Style, folder: &Dir, path: &Path) -> Result<Vec<u8>, Unsound> {
+    let (mut file, mut piece, mut hasher) = (open(folder, path)?, vec![0; PIECE], Hasher::new(style));
     loop {
         match file.read(&mut piece) {
-            Ok(0) => return Ok(digester.finish().0.to_vec()),
-            Ok(count) => digester.update(piece.get(..count).unwrap_or_default()),
+            Ok(0) => return Ok(hasher.finish()),
+            Ok(count) => hasher.update(piece.get(..count).unwrap_or_default()),
             Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
             Err(error) => return Err(Unsound::new(path, error)),
         }
