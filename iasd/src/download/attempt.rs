@@ -28,7 +28,7 @@ use url::Url;
 /// The answer goes on after what is there already.
 const PARTIAL_CONTENT: u16 = 206;
 /// No more news of progress than this.
-const NEWS_EVERY: Duration = Duration::from_millis(100);
+pub(super) const NEWS_EVERY: Duration = Duration::from_millis(100);
 
 /// What may explain a wrong digest, and where nothing compares the content, makes it unusable.
 const COMPRESSED: &str = "; the server sent it compressed, although that was not asked for";
@@ -179,8 +179,8 @@ impl Downloader {
         });
         let arrived = self.arrive((body, turn), (&mut intake, &mut division), (before, length), tell).await;
         let divided = division.end().await;
-        if divided && arrived.is_err() {
-            // The failure is what counts; a note says how far it is in order.
+        if divided {
+            // What came counts; what lies behind a gap is cut off, or a note says how far it is in order.
             let _ = intake.is_alone();
         }
         let (partial, content) = intake.finish();

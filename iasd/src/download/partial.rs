@@ -197,7 +197,7 @@ impl Partial {
             return Ok(());
         }
         self.note.in_order = in_order;
-        let (name, path) = (format!("{}.new", note_name(&self.key)), &self.path);
+        let (name, path) = (next_note_name(&self.key), &self.path);
         let text = serde_json::to_vec(&self.note).map_err(|error| StoreError::io("describe", path, error))?;
         let written = create_anew(&self.work, &name, path)?.write_all(&text);
         written.map_err(|error| StoreError::write("describe", path, error))?;
@@ -287,8 +287,7 @@ impl Partial {
         if let Held::Memory(_) = self.take() {
             return Ok(());
         }
-        remove(&self.work, &note_name(&self.key), &self.path)?;
-        remove(&self.work, &part_name(&self.key), &self.path)
+        remove_all(&self.work, &self.key, &self.path)
     }
 }
 
@@ -309,8 +308,12 @@ impl Drop for Partial {
 pub(crate) fn forget(store: &Store, key: &str) -> Result<(), StoreError> {
     let work = store.work()?;
     let path = store.in_work(&part_name(key));
-    remove(&work, &note_name(key), &path)?;
-    remove(&work, &part_name(key), &path)
+    remove_all(&work, key, &path)
+}
+
+fn remove_all(work: &Folder, key: &str, path: &MacPath) -> Result<(), StoreError> {
+    let names = [next_note_name(key), note_name(key), part_name(key)];
+    names.iter().try_for_each(|name| remove(work, name, path))
 }
 
 fn part_name(key: &str) -> String {
@@ -319,6 +322,11 @@ fn part_name(key: &str) -> String {
 
 fn note_name(key: &str) -> String {
     format!("{key}.json")
+}
+
+/// A note that takes the place of another; a power cut may leave it.
+fn next_note_name(key: &str) -> String {
+    format!("{}.new", note_name(key))
 }
 
 /// Opens a file that we made; anything else is as good as absent.

@@ -5,6 +5,7 @@
 //! are of the same.
 
 use super::{
+    attempt::NEWS_EVERY,
     busy::Busy,
     error::Cause,
     fetch::{Fetch, FetchError, Request, Resume},
@@ -21,6 +22,7 @@ use std::{
 use tokio::{
     sync::Notify,
     task::{JoinError, JoinSet},
+    time::Instant,
 };
 
 /// What must not happen.
@@ -320,7 +322,7 @@ impl Shared {
                 status => Cause::Status { status, retry_after: response.head.retry_after },
             });
         }
-        let mut body = response.body;
+        let (mut body, mut told) = (response.body, Instant::now());
         // To the very end, so that the connection can be used again.
         while let Some(piece) = body.next().await {
             let piece = piece?;
@@ -329,6 +331,11 @@ impl Shared {
             }
             self.file.write_at(&piece, *reached).map_err(Cause::Store)?;
             *reached += piece.len() as u64;
+            self.board().parts.come(part.start, *reached);
+            if told.elapsed() >= NEWS_EVERY {
+                told = Instant::now();
+                self.news.notify_one();
+            }
             if let Err(Told) = companion.received(piece.len()) {
                 return Ok(false);
             }

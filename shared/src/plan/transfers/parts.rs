@@ -25,7 +25,9 @@ pub struct Parts {
 #[derive(Debug, Clone, Copy)]
 struct Part {
     end: u64,
-    /// Whether it is there, or still comes.
+    /// How far it is there.
+    reached: u64,
+    /// Whether nobody brings more of it.
     whole: bool,
 }
 
@@ -59,7 +61,7 @@ impl Parts {
         };
         let free = behind.or_else(shared)?;
         let part = free.start..free.end.min(free.start + PART_BYTES);
-        self.taken.insert(part.start, Part { end: part.end, whole: false });
+        self.taken.insert(part.start, Part { end: part.end, reached: part.start, whole: false });
         Some(part)
     }
 
@@ -78,12 +80,20 @@ impl Parts {
         self.taken.range(front..).next().map_or(self.length, |(start, _)| *start)
     }
 
+    /// Of the part that begins at `start` everything up to `reached` is there, and more comes.
+    pub fn come(&mut self, start: u64, reached: u64) {
+        if let Some(part) = self.taken.get_mut(&start) {
+            part.reached = reached.min(part.end);
+        }
+    }
+
     /// The connection for the part that begins at `start` ends; up to `reached` its bytes are there.
     pub fn leave(&mut self, start: u64, reached: u64) {
         if reached <= start {
             self.taken.remove(&start);
         } else if let Some(part) = self.taken.get_mut(&start) {
-            *part = Part { end: reached.min(part.end), whole: true };
+            let end = reached.min(part.end);
+            *part = Part { end, reached: end, whole: true };
         }
     }
 
@@ -100,7 +110,7 @@ impl Parts {
     /// How many bytes are there that are not in front yet.
     #[must_use]
     pub fn ahead(&self) -> u64 {
-        self.taken.iter().filter(|(_, part)| part.whole).map(|(start, part)| part.end - start).sum()
+        self.taken.iter().map(|(start, part)| part.reached - start).sum()
     }
 
     /// Whether no part is taken.
@@ -132,6 +142,8 @@ mod tests {
     fn what_a_connection_did_not_bring_is_free_again() {
         let mut parts = Parts::new(100 * MIB);
         assert_eq!(parts.take(0, true), Some(16 * MIB..32 * MIB));
+        parts.come(16 * MIB, 18 * MIB);
+        assert_eq!((parts.ahead(), parts.advance(16 * MIB)), (2 * MIB, None));
         parts.leave(16 * MIB, 20 * MIB);
         assert_eq!((parts.limit(0), parts.ahead()), (16 * MIB, 4 * MIB));
         assert_eq!(parts.advance(10 * MIB), None);
