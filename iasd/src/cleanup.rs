@@ -6,7 +6,7 @@ use crate::{
 };
 use cap_std::{ambient_authority, fs::Dir};
 use shared::{
-    event::{Category, EventKind, Level},
+    event::{Category, EventKind, Leftover, Level},
     layout::{MacPath, RECORDS_FOLDER, WORK_FOLDER},
 };
 use std::{io, path::Path, time::Duration};
@@ -43,6 +43,9 @@ pub(crate) async fn clean_up(engine: &Engine, ending: &Ending, fate: impl Fn() -
     if decided != Fate::Again {
         engine.agents.shutdown(AGENT_FAREWELL).await;
         decided = fate();
+    }
+    if files_go(engine, ending) {
+        keep_for_later_runs(engine).await;
     }
     match decided {
         Fate::Go => {
@@ -110,6 +113,26 @@ async fn report_all(engine: &Engine, steps: Vec<Step>) {
     }
 }
 
+/// What a later run may want goes into the cache before the rest is removed.
+async fn keep_for_later_runs(engine: &Engine) {
+    let in_use: Vec<MacPath> = files_in_use(engine).collect();
+    let stays = |leftover: &Leftover| leftover.failed && engine.settings.keep_failed_files;
+    let goes =
+        |leftover: &&Leftover| leftover.created && !stays(leftover) && !in_use.contains(&leftover.path);
+    for leftover in engine.leftovers().iter().filter(goes) {
+        let error = match engine.contents.keep(&leftover.path).await {
+            Ok(false) => continue,
+            Ok(true) => None,
+            Err(why) => Some(why),
+        };
+        report(engine, format!("keep {} in the cache", leftover.path), error).await;
+    }
+}
+
+fn files_in_use(engine: &Engine) -> impl Iterator<Item = MacPath> {
+    engine.background.files_in_use().into_iter().chain(engine.agents.files_in_use())
+}
+
 /// A step that was taken, and how it went.
 type Step = (String, io::Result<()>);
 
@@ -145,8 +168,7 @@ fn leftovers_gone(engine: &Engine, root: &Dir, install_path_goes: bool) -> Vec<S
         (install_path_goes && path.is_within(install_path))
             || leftovers.iter().any(|leftover| leftover.created && leftover.path == *path)
     };
-    let in_use = engine.background.files_in_use().into_iter().chain(engine.agents.files_in_use());
-    for path in in_use.filter(goes) {
+    for path in files_in_use(engine).filter(goes) {
         steps.push((format!("keep {path}, which still runs"), move_into(root, &path, STILL_RUNNING)));
     }
     for leftover in &leftovers {

@@ -4,7 +4,7 @@ use crate::{
     agent::{AgentStage, Agents, OfRun, Screen, Standalone},
     cleanup::{self, Fate},
     disk::Disk,
-    download::{DownloadStage, Downloader, Http, Network, Store},
+    download::{Cache, DownloadStage, Downloader, Http, Network, Store},
     engine::{
         Background, Deadline, Ending, Ends, Engine, Sources,
         dispatcher::{Dispatcher, now_ms},
@@ -25,11 +25,16 @@ use shared::{
     event::{Category, EventKind, Level},
     exit::ExitCode,
     item::ItemKind,
+    layout::MacPath,
     settings::{Mode, Settings, SettingsFinding, Severity, arguments::Arguments},
     state::{Cleanup, RunState},
     sys::clock::uptime,
 };
-use std::sync::{Arc, OnceLock};
+use std::{
+    ffi::OsStr,
+    path::PathBuf,
+    sync::{Arc, OnceLock},
+};
 use tokio::sync::{Mutex, mpsc, watch};
 
 mod began;
@@ -124,7 +129,7 @@ async fn load(
 
 /// Privileges, folders, lock, listener: in the order of R46.
 async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<Run, Refused> {
-    let World { host, notices, network, own_log, boot, checkpoint, disk, preferences: _ } = world;
+    let World { host, notices, network, own_log, boot, checkpoint, disk, cache, preferences: _ } = world;
     let settings = Arc::new(loaded.settings.clone());
     if !host.is_privileged() && !settings.dry_run {
         return Err(Refused::new(ExitCode::NotRoot, "must be started as root, by launchd or with sudo"));
@@ -167,7 +172,7 @@ async fn prepare(arguments: &Arguments, world: World, loaded: Loaded) -> Result<
     let (trouble, run_id) = (journal.trouble(), began.state.run_id.clone());
     let mut dispatcher = Dispatcher::new(began.state.clone(), facts, journal, reporters);
     dispatcher.fact(run_started(&*host, &settings, (launch, run_id)).await?);
-    let engine = engine(&host, (network, disk), &settings, recorder, began).await?;
+    let engine = engine(&host, (network, disk, cache), &settings, recorder, began).await?;
     Ok(Run {
         host,
         boot,
@@ -267,7 +272,7 @@ async fn run_started(
 
 async fn engine(
     host: &Arc<dyn Host>,
-    (network, disk): (Network, Disk),
+    (network, disk, outside): (Network, Disk, Option<PathBuf>),
     settings: &Arc<Settings>,
     recorder: Recorder,
     Began { state, past, decided }: Began,
@@ -275,7 +280,10 @@ async fn engine(
     let store = Store::new(host.root().to_owned(), &settings.install_path, host.trusted_owner()).on(disk);
     let http = Http::new(network);
     let downloader = Downloader::new(Arc::new(http), store, Connectivity::new(host.online()), settings);
-    let downloader = downloader.knowing(state.downloaded()).believing(host.package_roots());
+    let downloader = downloader
+        .knowing(state.downloaded())
+        .believing(host.package_roots())
+        .caching(cache(&**host, settings, outside)?.map(Arc::new));
     let downloader = Arc::new(downloader);
     let repository = Titles::new(Arc::clone(&downloader), Arc::clone(host), settings, recorder.clone());
     let contents = DownloadStage::new(downloader, settings, recorder.clone());
@@ -300,6 +308,22 @@ async fn engine(
             Cleanup::None | Cleanup::Over => Vec::new(),
         }),
     })
+}
+
+/// Where content is kept across runs: where the settings say, or in a folder of the computer that a rehearsal runs on.
+fn cache(host: &dyn Host, settings: &Settings, outside: Option<PathBuf>) -> Result<Option<Cache>, Refused> {
+    let (owner, limit) = (host.trusted_owner(), settings.cache.limit);
+    let Some(folder) = outside else {
+        let folder = settings.cache.folder.clone();
+        return Ok(folder.map(|folder| Cache::new(host.root().to_owned(), folder, owner, limit)));
+    };
+    let refused =
+        |why: &str| Refused::new(ExitCode::Configuration, format!("cache {}: {why}", folder.display()));
+    let (Some(above), Some(name)) = (folder.parent(), folder.file_name().and_then(OsStr::to_str)) else {
+        return Err(refused("this is no folder for a cache"));
+    };
+    let path = MacPath::new(&format!("/{name}")).map_err(|why| refused(&why.to_string()))?;
+    Ok(Some(Cache::new(above.to_owned(), path, owner, limit).outside()))
 }
 
 /// Who does the user's items: an agent, or in a standalone run the daemon itself as that user (R112).

@@ -5,6 +5,7 @@ mod agent;
 mod bad_day;
 mod batches;
 mod bundle;
+mod cache;
 mod crafted_packages;
 mod credentials;
 mod dialects;

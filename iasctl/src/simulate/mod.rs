@@ -83,6 +83,10 @@ pub(crate) struct Arguments {
     /// Only write the digests of what is served into the control file
     #[arg(long)]
     update_hashes: bool,
+    /// A folder for content across rehearsals: what has a `hash` and was downloaded once is taken from there. Not used where
+    /// something goes wrong
+    #[arg(long, value_name = "DIR")]
+    cache: Option<PathBuf>,
     /// How fast the server sends to each connection, such as `500k` or `2M` bytes per second
     #[arg(long, value_name = "BYTES", value_parser = speed)]
     speed: Option<u64>,
@@ -137,6 +141,9 @@ async fn rehearse(arguments: &Arguments) -> Result<u8, String> {
     let mut view: Box<dyn View> = if arguments.json { Box::new(Json) } else { on_this_output(painter) };
     for remark in stage.faults.iter().filter_map(|led| led.remark.as_ref()) {
         view.note(remark);
+    }
+    if arguments.cache.is_some() && !stage.faults.is_empty() {
+        view.note("the cache is not used: what is not asked for cannot go wrong");
     }
     let misdeeds = Arc::new(Misdeeds::new(faults::of_the_server(&stage.faults)));
     let begun = Instant::now();

@@ -111,6 +111,11 @@ impl Stage {
         }
         overrides::adjust(&mut scenario, arguments);
         let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
+        if let Some(cache) = arguments.cache.as_ref().filter(|_| faults.is_empty()) {
+            create(cache)?;
+            let cache = cache.canonicalize().map_err(|error| named(cache, &error))?;
+            scenario.insert("cache".to_owned(), json!(cache));
+        }
         forget(&side)?;
         let depnotify = depnotify(&root, &settings);
         Ok(Self {
@@ -281,8 +286,10 @@ fn scenario(folder: Option<&Path>) -> Result<Map<String, Value>, String> {
     let mut scenario: Map<String, Value> =
         serde_json::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?;
     // `iasd` reads a copy of the scenario that lies elsewhere.
-    if let Some(Value::String(roots)) = scenario.get_mut("package_roots") {
-        *roots = path.with_file_name(&roots).display().to_string();
+    for key in ["package_roots", "cache"] {
+        if let Some(Value::String(named)) = scenario.get_mut(key) {
+            *named = path.with_file_name(&named).display().to_string();
+        }
     }
     Ok(scenario)
 }

@@ -21,7 +21,7 @@ use shared::{
     item::{HashCheckPolicy, Item, ItemKind, Source},
     layout::MacPath,
 };
-use std::os::unix::fs::FileExt as _;
+use std::{os::unix::fs::FileExt as _, sync::PoisonError};
 use url::Url;
 
 /// Files that serve if their digest is right, best first.
@@ -47,7 +47,7 @@ impl Downloader {
     ) -> Result<VerifiedArtifact, DownloadError> {
         let failed = |cause| DownloadError { what: item.file.to_string(), attempts: 0, cause };
         let artifact = self.local_content(item).await.map_err(failed)?;
-        finished(item, &artifact, recorder).await.map_err(failed)?;
+        self.finished(item, &artifact, recorder).await.map_err(failed)?;
         Ok(artifact)
     }
 
@@ -114,7 +114,7 @@ impl Downloader {
         for opened in found.0 {
             let served = self.serve(item, opened).await.map_err(|error| failed(error.into()))?;
             if let Some(artifact) = served {
-                finished(item, &artifact, recorder).await.map_err(failed)?;
+                self.finished(item, &artifact, recorder).await.map_err(failed)?;
                 return Ok(Some(artifact));
             }
         }
@@ -184,6 +184,28 @@ impl Downloader {
         }
     }
 
+    /// Tells that the content of an item is there.
+    pub(super) async fn finished(
+        &self,
+        item: &Item,
+        artifact: &VerifiedArtifact,
+        recorder: &Recorder,
+    ) -> Result<(), Cause> {
+        let content = Content { digest: artifact.digest(), bytes: artifact.bytes() };
+        if self.cache.is_some() && item.hash == Some(content.digest) {
+            let mut vouched = self.vouched.lock().unwrap_or_else(PoisonError::into_inner);
+            vouched.insert(item.file.clone(), content);
+        }
+        let fact = EventKind::DownloadFinished {
+            id: item.id,
+            bytes: content.bytes,
+            digest: content.digest,
+            because: artifact.because(),
+            reused: artifact.reused(),
+        };
+        recorder.record(fact).await.map_err(|_| Cause::Cancelled)
+    }
+
     /// Puts a root file under its final name, now that its turn has come (R13, R113–R115).
     ///
     /// # Errors
@@ -193,22 +215,6 @@ impl Downloader {
         let name = format!("{}-{}.placing", item.id.phase, item.id.index);
         self.on_disk(move |store| artifact.put(store, &name, &place)).await
     }
-}
-
-/// Tells that the content of an item is there.
-pub(super) async fn finished(
-    item: &Item,
-    artifact: &VerifiedArtifact,
-    recorder: &Recorder,
-) -> Result<(), Cause> {
-    let fact = EventKind::DownloadFinished {
-        id: item.id,
-        bytes: artifact.bytes(),
-        digest: artifact.digest(),
-        because: artifact.because(),
-        reused: artifact.reused(),
-    };
-    recorder.record(fact).await.map_err(|_| Cause::Cancelled)
 }
 
 fn pieces(opened: Opened) -> impl stream::Stream<Item = Result<Bytes, FetchError>> + Send {

@@ -15,6 +15,7 @@
 mod attempt;
 mod auth;
 mod busy;
+mod cache;
 mod control_file;
 mod control_signature;
 mod document;
@@ -37,11 +38,11 @@ mod placed;
 mod portal;
 mod queue;
 mod redirect;
-mod seed;
 mod series;
 mod signer;
 mod split;
 mod stage;
+mod stock;
 mod store;
 mod tls;
 mod together;
@@ -51,6 +52,7 @@ mod verify;
 mod contract;
 
 pub(crate) use self::{
+    cache::Cache,
     control_file::read_small,
     document::Document,
     error::{Cause, DownloadError},
@@ -66,7 +68,7 @@ pub(crate) use self::{
 
 pub(crate) use shared::sys::folder::{Folder, Missing, StoreError};
 
-use self::{busy::Busy, gate::LONGEST_HELD, hosts::Hosts};
+use self::{busy::Busy, gate::LONGEST_HELD, hosts::Hosts, store::Content};
 use crate::host::Connectivity;
 use shared::{
     digest::Digest,
@@ -104,6 +106,10 @@ pub(crate) struct Downloader {
     /// What the signature of a package may lead to.
     package_roots: TrustRoots,
     has_seed: OnceLock<bool>,
+    /// What earlier runs downloaded, and this one leaves to later ones.
+    cache: Option<Arc<Cache>>,
+    /// Files whose content a `hash` vouches for: what the cache may want when nobody needs them any more.
+    vouched: Mutex<BTreeMap<MacPath, Content>>,
     /// What was put in place, noted while it happens: a cancelled transfer tells nobody that it was the last piece.
     brought: Arc<Mutex<BTreeSet<MacPath>>>,
 }
@@ -157,6 +163,8 @@ impl Downloader {
             busy: Busy::default(),
             package_roots: TrustRoots::apple(),
             has_seed: OnceLock::new(),
+            cache: None,
+            vouched: Mutex::default(),
             brought: Arc::default(),
         }
     }
@@ -180,6 +188,11 @@ impl Downloader {
     /// The same, that believes signatures on packages which lead to one of `package_roots`.
     pub(crate) fn believing(self, package_roots: TrustRoots) -> Self {
         Self { package_roots, ..self }
+    }
+
+    /// The same, with a cache, which gives way where the disk has no room.
+    pub(crate) fn caching(self, cache: Option<Arc<Cache>>) -> Self {
+        Self { store: self.store.yielding(cache.clone()), cache, ..self }
     }
 
     /// Does disk work that takes no longer than a few system calls do: opens, creates, renames what is ours. To hand that

@@ -181,8 +181,8 @@ impl Worker {
         for (place, ticket) in tickets.into_iter().enumerate() {
             let found = self.downloader.look(&ticket.item, &ticket.source);
             let nothing = found.as_ref().is_ok_and(Found::is_nothing);
-            // What the seed has needs no transfer; should it turn out to be unusable, a permit is asked for then.
-            let transfer = nothing && !self.downloader.may_be_seeded(&ticket.item, &ticket.source);
+            // What is in stock needs no transfer; should it turn out to be unusable, a permit is asked for then.
+            let transfer = nothing && !self.downloader.may_be_stocked(&ticket.item, &ticket.source);
             let permit = transfer.then(|| self.gate.request(place));
             let (task, working) =
                 (self.clone().one(place, ticket, (found, permit)), self.downloader.busy.enter());
@@ -224,10 +224,10 @@ impl Worker {
                 return Ok(artifact);
             }
         }
-        if self.downloader.has_seed() {
-            let seeded =
-                Box::pin(self.downloader.seeded(&ticket.item, &ticket.source, &self.recorder)).await?;
-            if let Some(artifact) = seeded {
+        if self.downloader.has_stock() {
+            let stocked =
+                Box::pin(self.downloader.stocked(&ticket.item, &ticket.source, &self.recorder)).await?;
+            if let Some(artifact) = stocked {
                 return Ok(artifact);
             }
         }

@@ -7,7 +7,6 @@ use super::{
     fetch::{Request, is_loopback, needs_network, shown},
     gate::Permit,
     identity::identity,
-    local::finished,
     partial::{Partial, forget, key},
     place::Place,
     portal::Portal,
@@ -162,7 +161,10 @@ impl Series<'_> {
         self.downloader.hosts.note(&self.job.request.url, result.as_ref().err());
         let cause = match result {
             Ok(artifact) => {
-                finished(self.item, &artifact, recorder).await.map_err(|cause| self.failed(cause))?;
+                self.downloader
+                    .finished(self.item, &artifact, recorder)
+                    .await
+                    .map_err(|cause| self.failed(cause))?;
                 return Ok(Step::Done(artifact));
             }
             Err(Cause::Cancelled) => return Err(self.failed(Cause::Cancelled)),

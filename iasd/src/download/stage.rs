@@ -183,9 +183,26 @@ impl Contents for DownloadStage {
     fn discard<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<(), String>> {
         let path = path.clone();
         Box::pin(async move {
-            let gone = self.downloader.on_disk(move |store| store.discard(&path)).await;
-            gone.map_err(|error| error.to_string())
+            let downloader = Arc::clone(&self.downloader);
+            let gone = self.downloader.on_disk(move |store| {
+                if downloader.stock_up(&path)? { Ok(()) } else { store.discard(&path) }
+            });
+            gone.await.map_err(|error| error.to_string())
         })
+    }
+
+    fn keep<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<bool, String>> {
+        let path = path.clone();
+        Box::pin(async move {
+            let downloader = Arc::clone(&self.downloader);
+            let kept = self.downloader.on_disk(move |_| downloader.stock_up(&path)).await;
+            kept.map_err(|error| error.to_string())
+        })
+    }
+
+    fn make_room(&self, bytes: u64) {
+        // Whoever needs the room looks how much there is.
+        let _ = self.downloader.at_once(|store| store.make_room(bytes));
     }
 
     fn cancel(&self) -> BoxFuture<'_, ()> {

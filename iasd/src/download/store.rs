@@ -1,6 +1,7 @@
 //! Where content lies: existing files that may be used (R116), new ones put in place whole (R113, R114).
 
 use super::{
+    cache::Cache,
     file::{Existing, Opened, create_anew, create_new, identity, open_usable, opened_as, remove},
     folder::{Folder, Missing, StoreError},
     open_folders::OpenFolders,
@@ -33,6 +34,8 @@ pub(crate) struct Store {
     owner: u32,
     disk: Disk,
     folders: OpenFolders,
+    /// What gives way where there is no room.
+    cache: Option<Arc<Cache>>,
 }
 
 /// What some content is.
@@ -50,12 +53,17 @@ impl Store {
         // A constant without `..` or NUL can be joined to anything.
         let work = install_path.join(WORK_FOLDER).unwrap_or_else(|_| install_path.clone());
         let (install, disk, folders) = (install_path.clone(), Disk::default(), OpenFolders::default());
-        Self { root, install, work, owner, disk, folders }
+        Self { root, install, work, owner, disk, folders, cache: None }
     }
 
     /// The same, on this disk.
     pub(crate) fn on(self, disk: Disk) -> Self {
         Self { disk, ..self }
+    }
+
+    /// The same, where `cache` gives way when there is no room.
+    pub(super) fn yielding(self, cache: Option<Arc<Cache>>) -> Self {
+        Self { cache, ..self }
     }
 
     /// Whether more can be written for `path`.
@@ -120,7 +128,12 @@ impl Store {
         opened.ok_or_else(|| StoreError::io("make the folder", path, "it vanished"))
     }
 
-    fn open_folder(&self, path: &MacPath, missing: Missing) -> Result<Option<Arc<Folder>>, StoreError> {
+    /// Opens a folder if it is safe, and it is there or to be made.
+    pub(super) fn open_folder(
+        &self,
+        path: &MacPath,
+        missing: Missing,
+    ) -> Result<Option<Arc<Folder>>, StoreError> {
         self.folders.open((&self.root, self.owner), path, missing, |_| Ok(()))
     }
 
@@ -154,11 +167,25 @@ impl Store {
     pub(crate) fn reserve(&self, work: &Folder, have: u64, length: Option<u64>) -> Result<(), StoreError> {
         self.takes_more(&self.work)?;
         let needed = room::needed(have, length);
-        let free = work.free_bytes()?;
+        let mut free = work.free_bytes()?;
+        if let (true, Some(cache)) = (free < needed, &self.cache) {
+            cache.yield_to(work, needed - free)?;
+            free = work.free_bytes()?;
+        }
         if free >= needed {
             return Ok(());
         }
         Err(StoreError::Space { path: self.work.clone(), needed, free })
+    }
+
+    /// Lets the cache give way until so many bytes more are free, as far as it can.
+    ///
+    /// # Errors
+    /// When a folder is unsafe, or the system refuses.
+    pub(super) fn make_room(&self, bytes: u64) -> Result<(), StoreError> {
+        let Some(cache) = &self.cache else { return Ok(()) };
+        let work = self.work()?;
+        cache.yield_to(&work, bytes)
     }
 
     /// Removes the file at `path`, if it is there, from a folder that is ours.

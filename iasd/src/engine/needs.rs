@@ -117,11 +117,21 @@ pub(crate) trait Contents: Send + Sync {
     /// be; gives how many are there, and on the disk.
     fn place_together<'a>(&'a self, files: &'a [(&'a Item, VerifiedArtifact)]) -> BoxFuture<'a, usize>;
 
-    /// Removes a file that a download put in place and nobody needs any more; that it is gone already is no error.
+    /// Puts away a file that a download put in place and nobody needs any more: what the cache does not want is removed.
+    /// That it is gone already is no error.
     ///
     /// # Errors
     /// What could not be removed and why, in one line.
     fn discard<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<(), String>>;
+
+    /// Moves such a file into the cache, if a later run may want it; gives whether it is there now.
+    ///
+    /// # Errors
+    /// Why it could not be moved, in one line.
+    fn keep<'a>(&'a self, path: &'a MacPath) -> BoxFuture<'a, Result<bool, String>>;
+
+    /// Lets the cache give way until so many bytes more are free, as far as it can.
+    fn make_room(&self, bytes: u64);
 
     /// Ends every transfer, and waits until nothing touches the disk any more.
     fn cancel(&self) -> BoxFuture<'_, ()>;

@@ -188,7 +188,11 @@ impl Engine {
             .filter_map(|part| Some((part.outcome.as_ref().ok()?, self.contents.arrived(part.id).is_some())));
         let needed = needed_kib(step, unfinished);
         // Where nobody can tell, the installation will.
-        let free = self.host.free_kib().ok()?;
+        let mut free = self.host.free_kib().ok()?;
+        if free < needed {
+            self.contents.make_room((needed - free).saturating_mul(1024));
+            free = self.host.free_kib().ok()?;
+        }
         let why = || {
             let text = format!("it and the titles after it need {needed} KiB, {free} KiB are free");
             Unavailable::for_now(text)

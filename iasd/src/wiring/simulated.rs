@@ -29,6 +29,7 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         |fault: &Fault| matches!(fault, Fault::Mac(MacFault { mishap: Mishap::NetworkAway { .. }, .. }));
     let outages = !scenario.network.outages.is_empty() || scenario.faults.iter().any(takes_network);
     let (mut network, has_faults) = (network(&scenario)?, !scenario.faults.is_empty());
+    let cache = scenario.cache.clone();
     let (host, notices) = SimulatedHost::new(root, scenario).map_err(configuration)?;
     let host = Arc::new(host);
     network.outages = outages.then(|| Connectivity::new(host.online()));
@@ -42,7 +43,7 @@ pub(super) fn simulated(root: &Path, scenario: Option<&Path>) -> Result<World, R
         let host = Arc::clone(&host);
         Box::new(move |settings: &Settings| host.boot(settings.mode == Mode::Daemon))
     };
-    Ok(World { host, notices, network, preferences, own_log: |_| None, boot, checkpoint, disk })
+    Ok(World { host, notices, network, preferences, own_log: |_| None, boot, checkpoint, disk, cache })
 }
 
 /// Where the scenario says that hosts are, and whom it trusts besides the system's roots.

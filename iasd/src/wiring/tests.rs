@@ -102,6 +102,7 @@ async fn run(root: &Path) -> (ExitCode, Vec<String>) {
         own_log: |_| None,
         checkpoint: None,
         disk: Disk::default(),
+        cache: None,
         boot: Box::new(move |settings: &Settings| starting.boot(settings)),
     };
     let loaded = load(&arguments, &*world.host, &*world.preferences).await.unwrap();

@@ -18,7 +18,10 @@ use shared::{
     exit::ExitCode,
     settings::{Settings, arguments::Arguments},
 };
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 use tokio::sync::mpsc;
 
 /// The computer a run happens on, with what differs from one world to the other.
@@ -39,6 +42,8 @@ pub(super) struct World {
     pub(super) checkpoint: Option<Checkpoint>,
     /// The disk that is written on.
     pub(super) disk: Disk,
+    /// A folder of this computer for content across rehearsals, in place of the Mac's own.
+    pub(super) cache: Option<PathBuf>,
 }
 
 impl World {
@@ -60,7 +65,17 @@ fn real() -> Result<World, Refused> {
     };
     let preferences = Box::new(ManagedPreferences);
     let (network, checkpoint, disk) = (Network::default(), None, Disk::default());
-    Ok(World { host, notices, network, preferences, own_log: system_log, boot, checkpoint, disk })
+    Ok(World {
+        host,
+        notices,
+        network,
+        preferences,
+        own_log: system_log,
+        boot,
+        checkpoint,
+        disk,
+        cache: None,
+    })
 }
 
 fn system_log(settings: &Settings) -> Option<Box<dyn Reporter>> {

@@ -302,6 +302,23 @@ pub static KEYS: &[Key] = &[
         ..PLAIN
     },
     Key {
+        name: "CachePath",
+        kind: Kind::OptionalPath(|to, path| to.settings.cache.folder = path),
+        option: "cache-path",
+        doc: "Folder in which content with a `hash` is kept for later runs when a run cleans up, such as `/Library/Caches/ias`. Empty: none.",
+        ..PLAIN
+    },
+    Key {
+        name: "CacheLimit",
+        kind: Kind::Count(1, 10_000_000, |to, megabytes| {
+            to.settings.cache.limit = u64::from(megabytes) * 1_000_000
+        }),
+        default: "10000",
+        option: "cache-limit",
+        doc: "How many MB the files in `CachePath` may have together; what was not used for longest goes first, also where the disk has no room for a download.",
+        ..PLAIN
+    },
+    Key {
         name: "KeepInstalled",
         kind: Kind::Switch(|to, flag| to.settings.keep_installed = flag),
         default: "false",

@@ -111,6 +111,21 @@ pub struct DepNotifySettings {
     pub arguments: Vec<String>,
 }
 
+/// Content that is kept for later runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// `CachePath`: where; `None` keeps nothing.
+    pub folder: Option<MacPath>,
+    /// `CacheLimit`: how many bytes at most.
+    pub limit: u64,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        Self { folder: None, limit: 10_000_000_000 }
+    }
+}
+
 /// Whom to tell how a run ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct WebhookSettings {
@@ -246,6 +261,8 @@ pub struct Settings {
     pub cleanup_on_success: bool,
     /// `KeepFailedFiles`.
     pub keep_failed_files: bool,
+    /// What is kept for later runs.
+    pub cache: CacheSettings,
     /// `KeepInstalled`: programs and jobs stay for a repair.
     pub keep_installed: bool,
     /// `RunOnce`: a control file that was carried out is not looked at again.
@@ -314,6 +331,7 @@ impl Default for Settings {
             cleanup_on_failure: true,
             cleanup_on_success: true,
             keep_failed_files: false,
+            cache: CacheSettings::default(),
             keep_installed: false,
             run_once: false,
             depnotify: DepNotifySettings {

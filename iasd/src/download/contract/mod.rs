@@ -1,5 +1,6 @@
 //! The contract of the download stage, told against a server that misbehaves (P83).
 
+mod cache;
 mod control_file;
 mod control_signature;
 mod faults;

@@ -33,6 +33,8 @@ pub(crate) struct Scenario {
     pub(crate) installed: BTreeMap<String, String>,
     /// A PEM file with root certificates that signatures on packages may lead to, besides Apple's.
     pub(crate) package_roots: Option<PathBuf>,
+    /// A folder for content across rehearsals, in place of `CachePath` on the Mac.
+    pub(crate) cache: Option<PathBuf>,
     /// Programs that run, and from when until when; those of the system run by themselves.
     pub(crate) processes: Vec<Process>,
     /// Where `iasd` finds its servers.
@@ -60,6 +62,7 @@ impl Default for Scenario {
             faults: Vec::new(),
             installed: BTreeMap::new(),
             package_roots: None,
+            cache: None,
             processes: Vec::new(),
             network: NetworkScenario::default(),
             scripts_may_use_network: false,
