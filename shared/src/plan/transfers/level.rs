@@ -29,6 +29,10 @@ const WORTH: f64 = 0.25;
 const LEAST_GAIN: f64 = 0.15;
 /// One slice is enough that shows this part of all that a larger number could bring.
 const EVIDENT: f64 = 0.9;
+/// Bytes a second that no line to the Internet has, nor Gigabit Ethernet: the computer is what holds them up.
+const FAST: f64 = 200e6;
+/// So many keep it busy then. Nothing is tried: in so little time it would cost more than it finds.
+const WHERE_FAST: u32 = 2;
 /// How long what was found is believed at first; it doubles each time it is found again.
 const BELIEVED: Duration = Duration::from_secs(4);
 /// It doubles up to this.
@@ -183,6 +187,14 @@ impl Level {
     }
 
     fn decide(&mut self, seen: Look) {
+        if self.slices.rates.last().is_some_and(|rate| *rate >= FAST) {
+            self.trial = None;
+            let wanted = WHERE_FAST.clamp(self.min, self.max);
+            if self.permits() < wanted && seen.more_want {
+                self.set(wanted);
+            }
+            return;
+        }
         let known = if self.trial.is_some() { self.evident() } else { self.slices.steady() };
         let Some(rate) = known.or_else(|| self.slices.mean()) else { return };
         if let Some(trial) = self.trial.take() {
@@ -346,6 +358,23 @@ mod tests {
         }
         assert_eq!(level.permits(), 4, "{reached:?}");
         assert!(reached.is_sorted(), "{reached:?}");
+    }
+
+    #[test]
+    fn where_the_computer_is_slower_than_the_line_two_run_and_nothing_is_tried() {
+        for (rate, expected) in [(150, 1..=2), (400, 2..=2)] {
+            let mut level = Level::new(1, 8);
+            let (mut now, mut received, mut seen) = (Duration::ZERO, 0, Vec::new());
+            for _ in 0..300 {
+                now += LOOK_EVERY;
+                received += rate * 10_000;
+                level.look(Look { now, received, receiving: level.permits(), more_want: true });
+                seen.push(level.permits());
+            }
+            let after = &seen[10..];
+            assert!(expected.contains(seen.last().unwrap()), "{rate}: {seen:?}");
+            assert_eq!(after.iter().all(|now| *now == 2), rate == 400, "{rate}: {seen:?}");
+        }
     }
 
     #[test]
