@@ -2,7 +2,7 @@
 
 use serde_json::json;
 use shared::event::{EventKind, ItemEnd};
-use std::{fs, path::Path};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use support::{INSTALL_PATH, Outcome, World};
 
 const CACHE: &str = "/Library/Caches/ias";
@@ -47,6 +47,8 @@ fn a_rehearsal_takes_from_the_cache_what_an_earlier_one_has_downloaded() {
     let first = world().run(&words);
     is_carried_out(&first);
     assert_eq!(sources(&first, &shown).0, [""; 0]);
+    let mode = fs::metadata(&cache).expect("the cache").permissions().mode();
+    assert_eq!(mode & 0o777, 0o700, "also for who makes everything for a group");
     let second = world().run(&words);
     is_carried_out(&second);
     let (cached, served) = sources(&second, &shown);

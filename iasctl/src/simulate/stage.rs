@@ -18,7 +18,7 @@ use std::{
     collections::BTreeSet,
     fs,
     net::SocketAddr,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 use tempfile::TempDir;
@@ -112,7 +112,9 @@ impl Stage {
         overrides::adjust(&mut scenario, arguments);
         let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
         if let Some(cache) = arguments.cache.as_ref().filter(|_| faults.is_empty()) {
-            create(cache)?;
+            // For us alone, whatever this account's files usually are: `iasd` takes nothing from where others can write.
+            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(cache);
+            made.map_err(|error| named(cache, &error))?;
             let cache = cache.canonicalize().map_err(|error| named(cache, &error))?;
             scenario.insert("cache".to_owned(), json!(cache));
         }

@@ -171,6 +171,9 @@ impl Draft {
             ));
             settings.max_downloads = least;
         }
+        if settings.cache.folder.as_ref().is_some_and(|folder| folder.is_within(&settings.install_path)) {
+            warnings.push(("CachePath", "is inside InstallPath, which is removed after a run".to_owned()));
+        }
         if is_unprotected(&settings) {
             let problem = "the control file comes over plain http and neither JSONHash nor ControlFileKeys is set, so anybody on the way can change it";
             warnings.push(("JSONURL", problem.to_owned()));

@@ -216,6 +216,14 @@ fn r38_a_maximum_below_the_minimum_is_raised() {
 }
 
 #[test]
+fn r38_a_cache_that_every_run_would_remove_is_told() {
+    let merged = one("<key>CachePath</key><string>/Library/installapplications/cache</string>");
+    let expected = "warning: iasd.plist: CachePath: is inside InstallPath, which is removed after a run";
+    assert_eq!(printed(&merged), [expected]);
+    assert_eq!(printed(&one("<key>CachePath</key><string>/Library/Caches/ias</string>")), [""; 0]);
+}
+
+#[test]
 fn r39_an_unknown_key_gets_the_nearest_known_one_as_a_hint() {
     let merged = one(
         "<key>jsonUrl</key><string>https://a</string><key>Colour</key><true/><key>PayloadUUID</key><string>x</string>",
