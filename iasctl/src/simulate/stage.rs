@@ -112,11 +112,7 @@ impl Stage {
         overrides::adjust(&mut scenario, arguments);
         let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
         if let Some(cache) = arguments.cache.as_ref().filter(|_| faults.is_empty()) {
-            // For us alone, whatever this account's files usually are: `iasd` takes nothing from where others can write.
-            let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(cache);
-            made.map_err(|error| named(cache, &error))?;
-            let cache = cache.canonicalize().map_err(|error| named(cache, &error))?;
-            scenario.insert("cache".to_owned(), json!(cache));
+            scenario.insert("cache".to_owned(), json!(private_folder(cache)?));
         }
         forget(&side)?;
         let depnotify = depnotify(&root, &settings);
@@ -376,6 +372,12 @@ fn depnotify(root: &Path, settings: &Dictionary) -> PathBuf {
 
 pub(super) fn create(folder: &Path) -> Result<(), String> {
     fs::create_dir_all(folder).map_err(|error| named(folder, &error))
+}
+
+/// Makes a folder for us alone, whatever this account's files usually are: `iasd` takes nothing from where others can write.
+fn private_folder(path: &Path) -> Result<PathBuf, String> {
+    let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.and_then(|()| path.canonicalize()).map_err(|error| named(path, &error))
 }
 
 fn write(path: &Path, text: String) -> Result<(), String> {

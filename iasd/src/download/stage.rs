@@ -185,7 +185,11 @@ impl Contents for DownloadStage {
         Box::pin(async move {
             let downloader = Arc::clone(&self.downloader);
             let gone = self.downloader.on_disk(move |store| {
-                if downloader.stock_up(&path)? { Ok(()) } else { store.discard(&path) }
+                let kept = downloader.stock_up(&path);
+                if !matches!(kept, Ok(true)) {
+                    store.discard(&path)?;
+                }
+                kept.map(drop)
             });
             gone.await.map_err(|error| error.to_string())
         })
