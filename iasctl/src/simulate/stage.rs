@@ -111,7 +111,10 @@ impl Stage {
         }
         overrides::adjust(&mut scenario, arguments);
         let faults = Targets::of(&text, &settings).lead(faults::collect(&mut scenario, arguments)?)?;
-        if let Some(cache) = arguments.cache.as_ref().filter(|_| faults.is_empty()) {
+        if !faults.is_empty() {
+            // What is not asked for cannot go wrong.
+            scenario.remove("cache");
+        } else if let Some(cache) = &arguments.cache {
             scenario.insert("cache".to_owned(), json!(private_folder(cache)?));
         }
         forget(&side)?;
